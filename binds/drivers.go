@@ -1,0 +1,105 @@
+package binds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Drivers maps URI schemes to drivers. Its zero value is empty and ready to use; it is safe for
+// concurrent use. Most programs use the default one, which [Register] fills and [Open] asks.
+type Drivers struct {
+	mu       sync.RWMutex // guards byScheme
+	byScheme map[string]Driver
+}
+
+// Default is the registry that importing a driver's package fills.
+var Default = new(Drivers)
+
+// Register makes d open the URIs of schemes in [Default].
+// It panics if d is nil or a scheme is taken: both are mistakes in the program.
+func Register(d Driver, schemes ...string) { Default.Register(d, schemes...) }
+
+// Open opens an engine with the drivers of [Default].
+func Open(ctx context.Context, name, uri string, opts ...OpenOption) (*Engine, error) {
+	return Default.Open(ctx, name, uri, opts...)
+}
+
+// Register makes d open the URIs of schemes. Schemes are lower case.
+// It panics if d is nil or a scheme is taken: both are mistakes in the program.
+func (ds *Drivers) Register(d Driver, schemes ...string) {
+	if d == nil {
+		panic("binds: Register of a nil driver")
+	}
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	for _, s := range schemes {
+		if _, taken := ds.byScheme[s]; taken {
+			panic(fmt.Sprintf("binds: Register called twice for scheme %q", s))
+		}
+		if ds.byScheme == nil {
+			ds.byScheme = make(map[string]Driver)
+		}
+		ds.byScheme[s] = d
+	}
+}
+
+// Schemes returns the registered schemes, sorted.
+func (ds *Drivers) Schemes() []string {
+	ds.mu.RLock()
+	defer ds.mu.RUnlock()
+	return slices.Sorted(maps.Keys(ds.byScheme))
+}
+
+// Open opens an engine called name, by the driver of the URI's scheme. It makes no connection: the
+// engine connects on first use. Every error is an [*OpenError] and holds no part of the URI but
+// its scheme. Close the engine when done.
+func (ds *Drivers) Open(ctx context.Context, name, uri string, opts ...OpenOption) (*Engine, error) {
+	d, err := ds.driverOf(uri)
+	if err != nil {
+		return nil, &OpenError{Engine: name, Err: err}
+	}
+	src, err := d.Open(ctx, uri)
+	if err != nil {
+		return nil, &OpenError{Engine: name, Err: err}
+	}
+	return newEngine(name, d, src, opts), nil
+}
+
+func (ds *Drivers) driverOf(uri string) (Driver, error) {
+	if uri == "" {
+		return nil, errors.New("the URI is empty")
+	}
+	scheme, rest, ok := strings.Cut(uri, ":")
+	if !ok || !isScheme(scheme) {
+		return nil, errors.New("malformed URI: it does not begin with a scheme such as postgres://")
+	}
+	scheme = strings.ToLower(scheme)
+	ds.mu.RLock()
+	d := ds.byScheme[scheme]
+	ds.mu.RUnlock()
+	switch {
+	case d != nil:
+		return d, nil
+	case packageOf(scheme) == "" && !strings.HasPrefix(rest, "//"):
+		// What stands before the colon may be the user of a DSN in another form: do not repeat it.
+		return nil, errors.New("malformed URI: it does not begin with a scheme such as postgres://")
+	}
+	return nil, &NoDriverError{Scheme: scheme, Known: ds.Schemes()}
+}
+
+// isScheme follows RFC 3986, section 3.1.
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		letter := 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789+-.", rune(s[i]))) {
+			return false
+		}
+	}
+	return s != ""
+}

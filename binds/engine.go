@@ -1,0 +1,171 @@
+package binds
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// An Engine is one opened server in one role: a pool of connections with a name. It is safe for
+// concurrent use and prints as its name.
+type Engine struct {
+	name   string
+	role   Role
+	driver Driver
+	source Source
+	pool   Pool
+	db     *sql.DB
+
+	mu     sync.Mutex // guards native, closed
+	native *sql.DB
+	closed bool
+}
+
+// An OpenOption says how an engine is opened.
+type OpenOption func(*Engine)
+
+// As opens the engine in role. Without it the engine is a [Writer].
+func As(role Role) OpenOption { return func(e *Engine) { e.role = role } }
+
+// WithPool bounds the engine's connections. Without it the defaults of [Pool] do.
+func WithPool(p Pool) OpenOption { return func(e *Engine) { e.pool = p } }
+
+func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
+	e := &Engine{name: name, driver: d, source: src}
+	for _, opt := range opts {
+		opt(e)
+	}
+	e.pool = e.pool.WithDefaults()
+	if b, ok := src.(PoolBounder); ok {
+		e.pool = b.BoundPool(e.role, e.pool)
+	}
+	e.db = e.open(src.Connector(e.role))
+	return e
+}
+
+func (e *Engine) open(c driver.Connector) *sql.DB {
+	db := sql.OpenDB(&connector{Connector: c, engine: e.name})
+	db.SetMaxOpenConns(max(e.pool.MaxOpen, 0))
+	db.SetMaxIdleConns(max(e.pool.MaxIdle, 0))
+	db.SetConnMaxLifetime(max(e.pool.MaxLifetime, 0))
+	db.SetConnMaxIdleTime(max(e.pool.MaxIdleTime, 0))
+	return db
+}
+
+// Name returns the engine's name: "accounts/writer", "accounts/reader-1".
+func (e *Engine) Name() string { return e.name }
+
+// Role returns the role in which the engine was opened.
+func (e *Engine) Role() Role { return e.role }
+
+// Driver returns the driver that opened the engine.
+func (e *Engine) Driver() Driver { return e.driver }
+
+// Pool returns the bounds in force, with defaults filled in and the driver's own applied.
+func (e *Engine) Pool() Pool { return e.pool }
+
+// DB returns the engine's pool. Close the engine, not the pool.
+func (e *Engine) DB() *sql.DB { return e.db }
+
+// Native returns a second pool, opened on first use, whose connections are of the driver's own
+// type, as sql.Conn.Raw hands them out. It has the same bounds. Close the engine, not the pool.
+func (e *Engine) Native() (*sql.DB, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return nil, &OpenError{Engine: e.name, Err: errors.New("the engine is closed")}
+	case e.native == nil:
+		c := e.source.Connector(e.role)
+		if n, ok := e.source.(NativeSource); ok {
+			c = n.NativeConnector(e.role)
+		}
+		e.native = e.open(c)
+	}
+	return e.native, nil
+}
+
+// SplitsRoles reports whether the engine's URI is worth a second engine, see [RoleSplitter].
+func (e *Engine) SplitsRoles() bool {
+	s, ok := e.source.(RoleSplitter)
+	return ok && s.SplitsRoles()
+}
+
+// Sibling opens another engine on the same source: a reader beside a SQLite writer.
+func (e *Engine) Sibling(name string, opts ...OpenOption) *Engine {
+	return newEngine(name, e.driver, e.source, opts)
+}
+
+// Classify says what an error of this engine proves, see [Fault].
+func (e *Engine) Classify(err error) Fault {
+	if c, ok := e.driver.(FaultClassifier); ok {
+		return c.Classify(err)
+	}
+	return ClassifyCommon(err)
+}
+
+// Ping connects, if need be, and asks the server for a sign of life.
+func (e *Engine) Ping(ctx context.Context) error {
+	err := e.db.PingContext(ctx)
+	var connect *ConnectError
+	if err == nil || errors.As(err, &connect) {
+		return err
+	}
+	return &ConnectError{Engine: e.name, Err: err}
+}
+
+// Close closes the engine's pools. Statements that run are waited for, as sql.DB.Close does.
+// Closing twice is allowed and does nothing.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	native, closed := e.native, e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var errs []error
+	for _, db := range []*sql.DB{e.db, native} {
+		if db == nil {
+			continue
+		}
+		if err := db.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// String returns the engine's name.
+func (e *Engine) String() string { return e.name }
+
+// Format writes the engine's name for every verb, and nothing of its source.
+func (e *Engine) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(e.name)) }
+
+// MarshalText returns the engine's name.
+func (e *Engine) MarshalText() ([]byte, error) { return []byte(e.name), nil }
+
+// connector puts the engine's name on the errors of connecting.
+type connector struct {
+	driver.Connector
+	engine string
+}
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, &ConnectError{Engine: c.engine, Err: err}
+	}
+	return conn, nil
+}
+
+// Close closes the driver's connector, which sql.DB.Close asks for where there is something to close.
+func (c *connector) Close() error {
+	if closer, ok := c.Connector.(interface{ Close() error }); ok {
+		return closer.Close()
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package binds
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ErrNilModel reports an untyped nil where a model names its bind. A typed nil, (*User)(nil), does.
+var ErrNilModel = errors.New("binds: the model is an untyped nil: pass (*Model)(nil) or a bind key")
+
+// A Marker is an embedded type that gives a model its bind, as errors show it.
+type Marker struct {
+	Type reflect.Type
+	Key  Key
+	Path string // the embedded fields from the model down to it: "Base.Accounts"
+
+	err error // why the marker cannot be read
+}
+
+// AmbiguousBindError reports a model with more than one marker.
+type AmbiguousBindError struct {
+	Model   reflect.Type
+	Markers []Marker // at least two
+}
+
+func (e *AmbiguousBindError) Error() string {
+	var names []string
+	for _, m := range e.Markers {
+		names = append(names, fmt.Sprintf("%s (bind %q, as %s)", m.Type, m.Key.String(), m.Path))
+	}
+	return fmt.Sprintf("binds: model %s has %d markers, %s: keep one",
+		e.Model, len(e.Markers), strings.Join(names, " and "))
+}
+
+// DynamicBindError reports a model that embeds an interface with a BindKey method: its bind cannot
+// be known from its type.
+type DynamicBindError struct {
+	Model reflect.Type
+	Field string
+}
+
+func (e *DynamicBindError) Error() string {
+	return fmt.Sprintf("binds: model %s embeds the interface %s: embed a marker struct instead", e.Model, e.Field)
+}
+
+// UnknownBindError reports a [Key] that no configuration declares.
+type UnknownBindError struct {
+	Key   Key
+	Known []Key // the declared keys, sorted
+}
+
+func (e *UnknownBindError) Error() string {
+	return fmt.Sprintf("binds: unknown bind %q (have %s)", e.Key.String(), quoted(e.Known))
+}
+
+func quoted(keys []Key) string {
+	if len(keys) == 0 {
+		return "none"
+	}
+	var qs []string
+	for _, k := range keys {
+		qs = append(qs, strconv.Quote(k.String()))
+	}
+	return strings.Join(qs, ", ")
+}
+
+// OpenError reports an engine that could not be opened: its URI is wrong, or no driver takes it.
+// It never holds the URI.
+type OpenError struct {
+	Engine string // the engine's name, such as "accounts/reader-1"
+	Err    error
+}
+
+func (e *OpenError) Error() string { return fmt.Sprintf("binds: open %q: %v", e.Engine, e.Err) }
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// NoDriverError reports a URI scheme that no imported driver has registered.
+type NoDriverError struct {
+	Scheme string
+	Known  []string // the registered schemes, sorted
+}
+
+func (e *NoDriverError) Error() string {
+	if pkg := packageOf(e.Scheme); pkg != "" {
+		return fmt.Sprintf("no driver for scheme %q (forgotten import of %s?)", e.Scheme, pkg)
+	}
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("no driver for scheme %q (no driver is imported)", e.Scheme)
+	}
+	return fmt.Sprintf("no driver for scheme %q (have %s)", e.Scheme, strings.Join(e.Known, ", "))
+}
+
+// ConnectError reports that a server could not be reached or refused the login. Nothing was sent.
+type ConnectError struct {
+	Engine string // the engine's name
+	Err    error
+}
+
+func (e *ConnectError) Error() string { return fmt.Sprintf("binds: connect %q: %v", e.Engine, e.Err) }
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// packageOf names this module's package for a scheme, "" when it has none.
+func packageOf(scheme string) string {
+	for pkg, schemes := range map[string][]string{
+		"pgbind":     {"postgres", "postgresql"},
+		"mysqlbind":  {"mysql", "mariadb"},
+		"sqlitebind": {"sqlite"},
+	} {
+		if slices.Contains(schemes, scheme) {
+			return pkg
+		}
+	}
+	return ""
+}

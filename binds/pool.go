@@ -1,0 +1,58 @@
+package binds
+
+import "time"
+
+// Pool bounds the connections of one engine. Zero fields take the defaults below; each engine has
+// a pool of its own, never shared with another.
+//
+// The defaults are bounded on purpose. database/sql's own, an unbounded pool, turns a slow moment
+// of the server into a connection storm that the server refuses (PostgreSQL's max_connections is
+// 100 by default, MariaDB's 151), and its two idle connections make every burst reconnect.
+type Pool struct {
+	// MaxOpen is the most connections open at once. Zero means 30, so that three processes fit
+	// into a server's default limit; negative means no bound.
+	MaxOpen int
+	// MaxIdle is the most connections kept idle. Zero means MaxOpen, so that a burst does not
+	// reconnect; negative means none is kept.
+	MaxIdle int
+	// MaxLifetime is the age at which a connection is replaced, so that a pool follows a DNS name
+	// that moved to another server. Zero means 30 minutes; negative means never.
+	MaxLifetime time.Duration
+	// MaxIdleTime is how long a connection may stay unused, so that a quiet process gives the
+	// server its connections back. Zero means 5 minutes; negative means for ever.
+	MaxIdleTime time.Duration
+}
+
+// WithDefaults returns p with its zero fields filled in.
+func (p Pool) WithDefaults() Pool {
+	if p.MaxOpen == 0 {
+		p.MaxOpen = 30
+	}
+	if p.MaxIdle == 0 {
+		p.MaxIdle = p.MaxOpen
+	}
+	if p.MaxLifetime == 0 {
+		p.MaxLifetime = 30 * time.Minute
+	}
+	if p.MaxIdleTime == 0 {
+		p.MaxIdleTime = 5 * time.Minute
+	}
+	return p
+}
+
+// Over returns p with its zero fields taken from base.
+func (p Pool) Over(base Pool) Pool {
+	if p.MaxOpen == 0 {
+		p.MaxOpen = base.MaxOpen
+	}
+	if p.MaxIdle == 0 {
+		p.MaxIdle = base.MaxIdle
+	}
+	if p.MaxLifetime == 0 {
+		p.MaxLifetime = base.MaxLifetime
+	}
+	if p.MaxIdleTime == 0 {
+		p.MaxIdleTime = base.MaxIdleTime
+	}
+	return p
+}
