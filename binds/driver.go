@@ -28,11 +28,16 @@ type Source interface {
 	// Connector returns where connections for role come from. Those for a [Reader] are told at
 	// once to refuse writes. A dead connection is found when it is taken from the pool, a
 	// cancelled context ends the statement on the server too. Connector makes no connection.
+	//
+	// Each call serves one more engine of the source. If the connector has a Close method, it is
+	// called once, when that engine closes, and must not disturb the others: where engines share
+	// something, count them.
 	Connector(role Role) driver.Connector
 }
 
 // A NativeSource is a [Source] whose Connector wraps what the driver makes. NativeConnector gives
-// connections of the driver's own type, as sql.Conn.Raw needs them.
+// connections of the driver's own type, as sql.Conn.Raw needs them. It is called, and its connector
+// closed, as [Source.Connector] says.
 type NativeSource interface {
 	NativeConnector(role Role) driver.Connector
 }

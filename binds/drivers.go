@@ -20,8 +20,7 @@ type Drivers struct {
 // Default is the registry that importing a driver's package fills.
 var Default = new(Drivers)
 
-// Register makes d open the URIs of schemes in [Default].
-// It panics if d is nil or a scheme is taken: both are mistakes in the program.
+// Register makes d open the URIs of schemes in [Default]; it panics where [Drivers.Register] does.
 func Register(d Driver, schemes ...string) { Default.Register(d, schemes...) }
 
 // Open opens an engine with the drivers of [Default].
@@ -29,8 +28,8 @@ func Open(ctx context.Context, name, uri string, opts ...OpenOption) (*Engine, e
 	return Default.Open(ctx, name, uri, opts...)
 }
 
-// Register makes d open the URIs of schemes. Schemes are lower case.
-// It panics if d is nil or a scheme is taken: both are mistakes in the program.
+// Register makes d open the URIs of schemes, which are written in lower case.
+// It panics if d is nil, or a scheme is malformed or taken: these are mistakes in the program.
 func (ds *Drivers) Register(d Driver, schemes ...string) {
 	if d == nil {
 		panic("binds: Register of a nil driver")
@@ -38,6 +37,9 @@ func (ds *Drivers) Register(d Driver, schemes ...string) {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
 	for _, s := range schemes {
+		if !isScheme(s) || s != strings.ToLower(s) {
+			panic(fmt.Sprintf("binds: Register of %q, which is no scheme in lower case", s))
+		}
 		if _, taken := ds.byScheme[s]; taken {
 			panic(fmt.Sprintf("binds: Register called twice for scheme %q", s))
 		}

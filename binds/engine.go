@@ -22,6 +22,9 @@ type Engine struct {
 	mu     sync.Mutex // guards native, closed
 	native *sql.DB
 	closed bool
+
+	closing  sync.Once
+	closeErr error // of closing
 }
 
 // An OpenOption says how an engine is opened.
@@ -94,7 +97,8 @@ func (e *Engine) SplitsRoles() bool {
 	return ok && s.SplitsRoles()
 }
 
-// Sibling opens another engine on the same source: a reader beside a SQLite writer.
+// Sibling opens another engine on the same source: a reader beside a SQLite writer. Each of the two
+// is closed by itself.
 func (e *Engine) Sibling(name string, opts ...OpenOption) *Engine {
 	return newEngine(name, e.driver, e.source, opts)
 }
@@ -117,16 +121,19 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return &ConnectError{Engine: e.name, Err: err}
 }
 
-// Close closes the engine's pools. Statements that run are waited for, as sql.DB.Close does.
-// Closing twice is allowed and does nothing.
+// Close closes the engine's pools and their connectors: the idle connections at once, one that is
+// still in use when its user gives it back. It may be called again, also at the same time: each
+// call waits for the work to be done and returns the same errors, joined.
 func (e *Engine) Close() error {
+	e.closing.Do(func() { e.closeErr = e.close() })
+	return e.closeErr
+}
+
+func (e *Engine) close() error {
 	e.mu.Lock()
-	native, closed := e.native, e.closed
+	native := e.native
 	e.closed = true
 	e.mu.Unlock()
-	if closed {
-		return nil
-	}
 	var errs []error
 	for _, db := range []*sql.DB{e.db, native} {
 		if db == nil {

@@ -3,14 +3,18 @@ package binds
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bindery-go/bindery/internal/nearest"
 )
 
-// ErrNilModel reports an untyped nil where a model names its bind. A typed nil, (*User)(nil), does.
-var ErrNilModel = errors.New("binds: the model is an untyped nil: pass (*Model)(nil) or a bind key")
+// ErrNilModel reports an untyped nil, or a nil *Key, where a model names its bind. A typed nil,
+// (*User)(nil), does name it.
+var ErrNilModel = errors.New("binds: nil names no bind: pass (*Model)(nil) or a bind key")
 
 // A Marker is an embedded type that gives a model its bind, as errors show it.
 type Marker struct {
@@ -36,15 +40,29 @@ func (e *AmbiguousBindError) Error() string {
 		e.Model, len(e.Markers), strings.Join(names, " and "))
 }
 
-// DynamicBindError reports a model that embeds an interface with a BindKey method: its bind cannot
-// be known from its type.
+// DynamicBindError reports a model whose bind cannot be known from its type: it embeds a [Key] or an
+// interface with a BindKey method, or it is a slice of either.
 type DynamicBindError struct {
 	Model reflect.Type
-	Field string
+	Field string // the embedded field: "Base.Bound"; "" if Model itself is a Key or interface
 }
 
 func (e *DynamicBindError) Error() string {
-	return fmt.Sprintf("binds: model %s embeds the interface %s: embed a marker struct instead", e.Model, e.Field)
+	if e.Field == "" {
+		return fmt.Sprintf("binds: a slice of or pointer to %s names no bind: pass one of its values", e.Model)
+	}
+	return fmt.Sprintf("binds: model %s embeds %s, whose bind is known only at run time: embed a marker struct instead",
+		e.Model, e.Field)
+}
+
+// BindKeyError reports a BindKey method that panics on a zero value.
+type BindKeyError struct {
+	Type  reflect.Type // the type whose method it is
+	Cause any          // what it panicked with
+}
+
+func (e *BindKeyError) Error() string {
+	return fmt.Sprintf("binds: BindKey of a zero %s panics (%v): it must return one key for every value", e.Type, e.Cause)
 }
 
 // UnknownBindError reports a [Key] that no configuration declares.
@@ -88,6 +106,9 @@ func (e *NoDriverError) Error() string {
 	if pkg := packageOf(e.Scheme); pkg != "" {
 		return fmt.Sprintf("no driver for scheme %q (forgotten import of %s?)", e.Scheme, pkg)
 	}
+	if name := nearest.Name(e.Scheme, append(builtinSchemes(), e.Known...)); name != "" {
+		return fmt.Sprintf("no driver for scheme %q (did you mean %q?)", e.Scheme, name)
+	}
 	if len(e.Known) == 0 {
 		return fmt.Sprintf("no driver for scheme %q (no driver is imported)", e.Scheme)
 	}
@@ -103,13 +124,20 @@ type ConnectError struct {
 func (e *ConnectError) Error() string { return fmt.Sprintf("binds: connect %q: %v", e.Engine, e.Err) }
 func (e *ConnectError) Unwrap() error { return e.Err }
 
+// schemesOf holds the schemes of this module's own drivers by package.
+var schemesOf = map[string][]string{
+	"pgbind":     {"postgres", "postgresql"},
+	"mysqlbind":  {"mysql", "mariadb"},
+	"sqlitebind": {"sqlite"},
+}
+
+func builtinSchemes() []string {
+	return slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(schemesOf))...)))
+}
+
 // packageOf names this module's package for a scheme, "" when it has none.
 func packageOf(scheme string) string {
-	for pkg, schemes := range map[string][]string{
-		"pgbind":     {"postgres", "postgresql"},
-		"mysqlbind":  {"mysql", "mariadb"},
-		"sqlitebind": {"sqlite"},
-	} {
+	for pkg, schemes := range schemesOf {
 		if slices.Contains(schemes, scheme) {
 			return pkg
 		}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -59,7 +61,7 @@ func (f Fault) String() string {
 	case Unknown:
 		return "unknown"
 	}
-	return "fault?"
+	return "fault(" + strconv.Itoa(int(f)) + ")"
 }
 
 // A FaultClassifier is a [Driver] that understands the errors of its server.
@@ -94,5 +96,6 @@ func ClassifyCommon(err error) Fault {
 // isBroken reports whether err says that a connection ended under a statement.
 func isBroken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EPIPE)
 }

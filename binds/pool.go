@@ -12,8 +12,9 @@ type Pool struct {
 	// MaxOpen is the most connections open at once. Zero means 30, so that three processes fit
 	// into a server's default limit; negative means no bound.
 	MaxOpen int
-	// MaxIdle is the most connections kept idle. Zero means MaxOpen, so that a burst does not
-	// reconnect; negative means none is kept.
+	// MaxIdle is the most connections kept idle; more than MaxOpen means MaxOpen. Zero means
+	// MaxOpen, so that a burst does not reconnect, or 30 if that has no bound; negative means none
+	// is kept.
 	MaxIdle int
 	// MaxLifetime is the age at which a connection is replaced, so that a pool follows a DNS name
 	// that moved to another server. Zero means 30 minutes; negative means never.
@@ -23,12 +24,17 @@ type Pool struct {
 	MaxIdleTime time.Duration
 }
 
-// WithDefaults returns p with its zero fields filled in.
+const defaultMaxOpen = 30
+
+// WithDefaults returns p with its zero fields filled in, and MaxIdle held to MaxOpen.
 func (p Pool) WithDefaults() Pool {
 	if p.MaxOpen == 0 {
-		p.MaxOpen = 30
+		p.MaxOpen = defaultMaxOpen
 	}
-	if p.MaxIdle == 0 {
+	switch {
+	case p.MaxIdle == 0 && p.MaxOpen < 0:
+		p.MaxIdle = defaultMaxOpen
+	case p.MaxIdle == 0, p.MaxOpen > 0 && p.MaxIdle > p.MaxOpen:
 		p.MaxIdle = p.MaxOpen
 	}
 	if p.MaxLifetime == 0 {

@@ -11,7 +11,7 @@ const redacted = "[URI withheld]"
 // A URI says where a database is, password included. It prints, marshals and logs as a fixed
 // text, in every verb and inside every other value; only [URI.Reveal] gives its content.
 //
-// The zero URI is "no URI". A URI may be copied and used concurrently.
+// The zero URI is "no URI". A URI may be copied and used concurrently. Compare with [URI.Equal].
 type URI struct {
 	// reveal holds the text where fmt, encoders and debuggers that walk fields cannot see it:
 	// methods such as String are skipped on the unexported fields of whoever holds a URI.
@@ -36,6 +36,9 @@ func (u URI) Reveal() string {
 
 // IsZero reports whether u is the zero URI.
 func (u URI) IsZero() bool { return u.reveal == nil }
+
+// Equal reports whether u and v have the same text.
+func (u URI) Equal(v URI) bool { return u.Reveal() == v.Reveal() }
 
 // String returns a fixed text without any part of the URI, or "" for the zero URI.
 func (u URI) String() string {

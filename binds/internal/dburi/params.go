@@ -3,6 +3,8 @@ package dburi
 import (
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,31 +18,54 @@ import (
 // reports what nobody took, and every value that could not be read.
 type Params struct {
 	names  []string // in the order of the URI
+	unsafe []string // names that may be the rest of a password before them
 	values map[string][]string
 	known  []string
 	taken  map[string]bool
 	errs   []error
 }
 
-// ParseParams reads name=value&name=value.
+// ParseParams reads name=value&name=value. Only percent escapes are undone: "+" stands for itself, as
+// in libpq, because a blank in its place would break passwords.
 func ParseParams(query string) (*Params, error) {
 	p := &Params{values: map[string][]string{}, taken: map[string]bool{}}
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, errName := url.QueryUnescape(name)
-		value, errValue := url.QueryUnescape(value)
-		if errName != nil || errValue != nil || strings.Contains(pair, ";") {
-			return nil, errors.New("malformed URI: a bad percent escape or a semicolon in the parameters")
+		name, value, assigned := strings.Cut(pair, "=")
+		name, errName := url.PathUnescape(name)
+		value, errValue := url.PathUnescape(value)
+		switch {
+		case errName != nil, errValue != nil, strings.Contains(pair, ";"):
+			return nil, errors.New("malformed URI: a bad percent escape or a semicolon in the parameters: " + escape)
+		case !assigned:
+			return nil, errNotAssigned
 		}
-		if _, ok := p.values[name]; !ok {
-			p.names = append(p.names, name)
-		}
-		p.values[name] = append(p.values[name], value)
+		p.add(name, value)
 	}
 	return p, nil
+}
+
+func (p *Params) add(name, value string) {
+	if _, ok := p.values[name]; !ok {
+		if slices.ContainsFunc(p.names, isSecret) {
+			p.unsafe = append(p.unsafe, name)
+		}
+		p.names = append(p.names, name)
+	}
+	p.values[name] = append(p.values[name], value)
+}
+
+// isSecret reports whether the parameter called name, perhaps misspelt, holds a password.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"pass", "pwd", "secret", "token"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return nearest.Name(name, []string{"password", "passwd", "sslpassword"}) != ""
 }
 
 // Has reports whether the URI gives the parameter, and takes it.
@@ -51,15 +76,23 @@ func (p *Params) Has(name string) bool {
 
 // String takes a parameter that may be given once, def if it is not given.
 func (p *Params) String(name, def string) string {
+	if v, ok := p.one(name); ok {
+		return v
+	}
+	return def
+}
+
+// one takes a parameter; ok says that it is given, and once.
+func (p *Params) one(name string) (v string, ok bool) {
 	p.take(name)
 	switch vs := p.values[name]; len(vs) {
 	case 0:
-		return def
+		return "", false
 	case 1:
-		return vs[0]
+		return vs[0], true
 	}
 	p.Fail("parameter %q is given twice", name)
-	return def
+	return "", false
 }
 
 // Strings takes a parameter that may be given several times.
@@ -80,7 +113,11 @@ func (p *Params) OneOf(name, def string, allowed ...string) string {
 
 // Bool takes a parameter that is 1, true, on or yes, or their opposites.
 func (p *Params) Bool(name string, def bool) bool {
-	switch strings.ToLower(p.String(name, strconv.FormatBool(def))) {
+	s, ok := p.one(name)
+	if !ok {
+		return def
+	}
+	switch strings.ToLower(s) {
 	case "1", "true", "on", "yes":
 		return true
 	case "0", "false", "off", "no":
@@ -92,8 +129,12 @@ func (p *Params) Bool(name string, def bool) bool {
 
 // Int takes a whole number from lo to hi.
 func (p *Params) Int(name string, def, lo, hi int) int {
-	n, err := strconv.Atoi(p.String(name, strconv.Itoa(def)))
-	if err != nil || n != def && (n < lo || n > hi) {
+	s, ok := p.one(name)
+	if !ok {
+		return def
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < lo || n > hi {
 		p.Fail("parameter %q must be a whole number from %d to %d", name, lo, hi)
 		return def
 	}
@@ -102,8 +143,11 @@ func (p *Params) Int(name string, def, lo, hi int) int {
 
 // Duration takes a duration such as 500ms. A plain number counts in unit.
 func (p *Params) Duration(name string, def, unit time.Duration) time.Duration {
-	s := p.String(name, def.String())
-	if n, err := strconv.Atoi(s); err == nil && n >= 0 {
+	s, ok := p.one(name)
+	if !ok {
+		return def
+	}
+	if n, err := strconv.Atoi(s); err == nil && n >= 0 && time.Duration(n) <= math.MaxInt64/unit {
 		return time.Duration(n) * unit
 	}
 	d, err := time.ParseDuration(s)
@@ -131,7 +175,7 @@ func (p *Params) Know(names ...string) {
 
 // Done returns every mistake in the parameters, joined: bad values, and names that were not taken.
 func (p *Params) Done() error {
-	errs := p.errs
+	errs := slices.Clone(p.errs)
 	for _, n := range p.names {
 		if !p.taken[n] {
 			errs = append(errs, p.unknown(n))
@@ -141,8 +185,11 @@ func (p *Params) Done() error {
 }
 
 func (p *Params) unknown(name string) error {
-	if !isName(name) {
-		return errors.New(`malformed URI: what follows "?" is not name=value: ` + escape)
+	switch {
+	case !isName(name):
+		return errNotAssigned
+	case slices.Contains(p.unsafe, name):
+		return errors.New(`an unknown parameter stands after the password: if it is part of the password, ` + escape)
 	}
 	hint := nearest.Hint(name, p.known)
 	if hint == "" {
@@ -155,6 +202,11 @@ func (p *Params) take(name string) {
 	p.Know(name)
 	p.taken[name] = true
 }
+
+// Format writes a fixed text for every verb.
+func (p *Params) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, withheld) }
+
+var errNotAssigned = errors.New(`malformed URI: what follows "?" is not name=value: ` + escape)
 
 // isName reports whether a name can be shown: one that holds anything else than a name's
 // characters may be the rest of a password.

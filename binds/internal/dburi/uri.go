@@ -8,7 +8,9 @@ package dburi
 
 import (
 	"errors"
-	"net"
+	"fmt"
+	"io"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -27,12 +29,12 @@ type URI struct {
 }
 
 // escape is the cure for most malformed URIs.
-const escape = `percent-encode special characters in the user and password ("@" is %40, ":" %3A, "/" %2F, "?" %3F, "#" %23, "%" %25)`
+const escape = `percent-encode special characters in the user and password ("@" is %40, ":" %3A, "/" %2F, "?" %3F, "#" %23, "%" %25, "&" %26)`
 
 // Parse reads the URI of one server.
 func Parse(text string) (*URI, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
+	if !ok || strings.ContainsAny(scheme, ":@/?#") {
 		return nil, errors.New(`malformed URI: "//" must follow the scheme, as in postgres://user@host/database`)
 	}
 	u := &URI{Scheme: strings.ToLower(scheme)}
@@ -57,9 +59,17 @@ func Parse(text string) (*URI, error) {
 	if u.Path, err = url.PathUnescape(strings.TrimPrefix(path, "/")); err != nil {
 		return nil, errors.New("malformed URI: a bad percent escape in the path")
 	}
-	u.Params, err = ParseParams(query)
-	return u, err
+	if u.Params, err = ParseParams(query); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
+
+// withheld is what every printed form shows.
+const withheld = "[URI withheld]"
+
+// Format writes a fixed text for every verb.
+func (u URI) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, withheld) }
 
 func (u *URI) setAuthority(authority string) error {
 	host := authority
@@ -98,11 +108,12 @@ func (u *URI) setHost(host string) error {
 		if end < 0 || end+1 < len(host) && host[end+1] != ':' {
 			return errors.New("malformed URI: an IPv6 host ends with a bracket, as in [::1]:5432")
 		}
-		ip, _, _ := strings.Cut(host[1:end], "%25") // a zone, RFC 6874
-		if net.ParseIP(ip) == nil {
+		name, port = strings.Replace(host[1:end], "%25", "%", 1), strings.TrimPrefix(host[end+1:], ":") // a zone, RFC 6874
+		if ip, err := netip.ParseAddr(name); err != nil || !ip.Is6() {
 			return errors.New("malformed URI: what stands in brackets is no IPv6 address")
 		}
-		name, port = strings.Replace(host[1:end], "%25", "%", 1), strings.TrimPrefix(host[end+1:], ":")
+	case strings.ContainsFunc(host, isNoHost):
+		return errors.New(`malformed URI: the host holds a character that no host name has: write user@host:port, not user@tcp(host:port), and ` + escape)
 	case strings.Count(host, ":") > 1:
 		return errors.New("malformed URI: the host has several colons: put an IPv6 address in brackets, or " + escape)
 	default:
@@ -123,4 +134,10 @@ func (u *URI) setHost(host string) error {
 	}
 	u.Port = n
 	return nil
+}
+
+// isNoHost reports whether r stands in no host name and no escaped socket path. That it is in a host is
+// a sign of a password that was not escaped.
+func isNoHost(r rune) bool {
+	return strings.ContainsRune("!$&'()*+,;=<>[]{}|\\^`\"", r)
 }
