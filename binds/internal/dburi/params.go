@@ -164,6 +164,15 @@ func (p *Params) Fail(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
+// Refuse takes a parameter that the driver knows of and does not support. Giving it is an error
+// that ends with the reason; hints never propose it.
+func (p *Params) Refuse(name, reason string) {
+	if len(p.values[name]) > 0 {
+		p.taken[name] = true
+		p.Fail("parameter %q is not supported: %s", name, reason)
+	}
+}
+
 // Know adds names that a driver would take in another case, for the hints of [Params.Done].
 func (p *Params) Know(names ...string) {
 	for _, n := range names {
@@ -188,10 +197,12 @@ func (p *Params) unknown(name string) error {
 	switch {
 	case !isName(name):
 		return errNotAssigned
-	case slices.Contains(p.unsafe, name):
-		return errors.New(`an unknown parameter stands after the password: if it is part of the password, ` + escape)
 	}
 	hint := nearest.Hint(name, p.known)
+	if slices.Contains(p.unsafe, name) {
+		return errors.New("an unknown parameter stands after the password" + hint +
+			": if it is part of the password, " + escape)
+	}
 	if hint == "" {
 		hint = " (known: " + strings.Join(slices.Sorted(slices.Values(p.known)), ", ") + ")"
 	}
