@@ -19,6 +19,8 @@ type Engine struct {
 	pool   Pool
 	db     *sql.DB
 
+	connector driver.Connector // what db connects by
+
 	mu     sync.Mutex // guards native, closed
 	native *sql.DB
 	closed bool
@@ -45,12 +47,13 @@ func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
 	if b, ok := src.(PoolBounder); ok {
 		e.pool = b.BoundPool(e.role, e.pool)
 	}
-	e.db = e.open(src.Connector(e.role))
+	e.connector = &connector{Connector: src.Connector(e.role), engine: name}
+	e.db = e.open(e.connector)
 	return e
 }
 
 func (e *Engine) open(c driver.Connector) *sql.DB {
-	db := sql.OpenDB(&connector{Connector: c, engine: e.name})
+	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(max(e.pool.MaxOpen, 0))
 	db.SetMaxIdleConns(max(e.pool.MaxIdle, 0))
 	db.SetConnMaxLifetime(max(e.pool.MaxLifetime, 0))
@@ -86,10 +89,14 @@ func (e *Engine) Native() (*sql.DB, error) {
 		if n, ok := e.source.(NativeSource); ok {
 			c = n.NativeConnector(e.role)
 		}
-		e.native = e.open(c)
+		e.native = e.open(&connector{Connector: c, engine: e.name})
 	}
 	return e.native, nil
 }
+
+// Connector returns where the engine's connections come from, for a pool that spreads over several
+// engines. Connections made from it are the caller's to close, before the engine.
+func (e *Engine) Connector() driver.Connector { return e.connector }
 
 // SplitsRoles reports whether the engine's URI is worth a second engine, see [RoleSplitter].
 func (e *Engine) SplitsRoles() bool {
