@@ -1,0 +1,226 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Cluster is a primary and its replicas. It is safe for concurrent use.
+type Cluster struct {
+	// Primary is the server that started as the primary. It stays in this field when another
+	// is promoted.
+	Primary *Server
+	// Replicas are the servers that started as replicas of Primary.
+	Replicas []*Server
+
+	system    system
+	workspace *workspace
+	launcher  *launcher
+	options   *options
+	admin     secret // the administrator's password
+	replicate secret // the replication account's
+	tls       TLSFiles
+
+	closing sync.Once
+	closed  error
+}
+
+// StartPostgres starts PostgreSQL, version 14 or newer, with hot standbys that stream from it.
+// The cluster is closed when t and its subtests have ended. t fails if the server is not
+// installed or does not start.
+func StartPostgres(t testing.TB, standbys int, opts ...Option) *Cluster {
+	t.Helper()
+	c, err := NewPostgres(t.Context(), standbys, opts...)
+	return c.forTest(t, err)
+}
+
+// StartMariaDB starts MariaDB, version 10.6 or newer, with replicas that use GTIDs.
+// The cluster is closed when t and its subtests have ended. t fails if the server is not
+// installed or does not start.
+func StartMariaDB(t testing.TB, replicas int, opts ...Option) *Cluster {
+	t.Helper()
+	c, err := NewMariaDB(t.Context(), replicas, opts...)
+	return c.forTest(t, err)
+}
+
+func (c *Cluster) forTest(t testing.TB, err error) *Cluster {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// NewPostgres is [StartPostgres] for TestMain and for programs. The caller must close the cluster.
+// Ctx bounds the start only. The error is a [*MissingServerError] if PostgreSQL is not installed.
+func NewPostgres(ctx context.Context, standbys int, opts ...Option) (*Cluster, error) {
+	bin, err := findPostgres()
+	if err != nil {
+		return nil, err
+	}
+	return newCluster(ctx, &postgres{bin: bin}, standbys, opts)
+}
+
+// NewMariaDB is [StartMariaDB] for TestMain and for programs. The caller must close the cluster.
+// Ctx bounds the start only. The error is a [*MissingServerError] if MariaDB is not installed.
+func NewMariaDB(ctx context.Context, replicas int, opts ...Option) (*Cluster, error) {
+	server, installer, err := findMariaDB()
+	if err != nil {
+		return nil, err
+	}
+	return newCluster(ctx, &mariadb{server: server, installer: installer}, replicas, opts)
+}
+
+func newCluster(ctx context.Context, sys system, replicas int, opts []Option) (*Cluster, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	c, err := prepareCluster(ctx, sys, replicas, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// prepareCluster makes everything but running servers.
+func prepareCluster(ctx context.Context, sys system, replicas int, opts []Option) (*Cluster, error) {
+	if !supported {
+		return nil, errUnsupported
+	}
+	o, err := readOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	as, err := findAccount(sys.accounts())
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorkspace(ctx, as)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		system: sys, workspace: w, launcher: newLauncher(), options: o,
+		admin: randomSecret(), replicate: randomSecret(),
+	}
+	if err := c.prepareServers(replicas); err != nil {
+		return nil, errors.Join(fmt.Errorf("integration: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cluster) prepareServers(replicas int) error {
+	if err := errors.Join(c.workspace.mkdir(socketDir), c.workspace.mkdir(scratchDir), c.workspace.mkdir(seedDir)); err != nil {
+		return err
+	}
+	if c.options.tls {
+		var err error
+		if c.tls, err = c.workspace.writeTLS(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.Primary, err = c.newServer("primary", 1, nil); err != nil {
+		return err
+	}
+	for i := range max(replicas, 0) {
+		s, err := c.newServer(fmt.Sprintf("replica-%d", i+1), i+2, c.Primary)
+		if err != nil {
+			return err
+		}
+		c.Replicas = append(c.Replicas, s)
+	}
+	return nil
+}
+
+// start brings up the servers: copies of one seed, the primary first because the replicas must know
+// its port.
+func (c *Cluster) start(ctx context.Context) error {
+	if err := c.system.seed(ctx, c); err != nil {
+		return fmt.Errorf("integration: make a data directory: %w", err)
+	}
+	err := each(c.servers(), func(s *Server) error { return s.copySeed(ctx) })
+	if err == nil {
+		err = c.Primary.boot(ctx)
+	}
+	if err == nil {
+		err = c.system.populate(ctx, c)
+	}
+	if err == nil {
+		err = each(c.Replicas, func(s *Server) error { return s.join(ctx) })
+	}
+	if err == nil {
+		err = c.WaitReplayed(ctx)
+	}
+	return err
+}
+
+// TLS returns the files that clients need, if the cluster was started [WithTLS], else none.
+func (c *Cluster) TLS() TLSFiles { return c.tls }
+
+// WaitReplayed waits until every running replica has replayed what its primary had written when the
+// call began: what was committed before is visible there. The primary is the one that the replica
+// was last told to follow; if that does not run, the error says so. A replica whose replay is paused
+// makes the call last until ctx ends.
+//
+// On PostgreSQL it covers what has been flushed: not yet a commit made with synchronous_commit = off.
+func (c *Cluster) WaitReplayed(ctx context.Context) error {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	return each(c.servers(), func(s *Server) error {
+		primary := s.following()
+		if primary == nil || !s.running() {
+			return nil
+		}
+		return s.failed("wait for the replay of", s.awaitReplay(ctx, primary))
+	})
+}
+
+// Close ends the servers, also frozen ones, and removes their directory. It may be called twice.
+func (c *Cluster) Close() error {
+	if c == nil {
+		return nil
+	}
+	c.closing.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		err := each(c.servers(), func(s *Server) error { return s.close(ctx) })
+		if err == nil {
+			c.launcher.close()
+			err = c.workspace.remove()
+		}
+		if err != nil {
+			c.closed = fmt.Errorf("integration: close: %w", err)
+		}
+	})
+	return c.closed
+}
+
+func (c *Cluster) servers() []*Server {
+	if c.Primary == nil {
+		return c.Replicas
+	}
+	return append([]*Server{c.Primary}, c.Replicas...)
+}
+
+// each calls do for all servers at once and waits for all.
+func each(servers []*Server, do func(*Server) error) error {
+	errs := make([]error, len(servers))
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		wg.Go(func() { errs[i] = do(s) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,58 @@
+// Package integration starts real database servers for tests: PostgreSQL with hot standbys, and
+// MariaDB with replicas.
+//
+// The servers run from the binaries installed on this machine, in a temporary directory, on free
+// loopback ports, as an unprivileged user, and are up within seconds:
+//
+//	func TestTransfer(t *testing.T) {
+//		c := integration.StartPostgres(t, 2) // a primary and two standbys, stopped when t ends
+//		db := open(c.Primary.URI(), c.Replicas[0].URI(), c.Replicas[1].URI())
+//		…
+//		require.NoError(t, c.Replicas[0].PauseReplay(t.Context()))
+//		…
+//	}
+//
+// Where several tests share a cluster, call [NewPostgres] or [NewMariaDB] in TestMain and close
+// what they return.
+//
+// # What a cluster holds
+//
+// Every server has a database "app" and an account "app" that owns it and has no other right: what
+// an application should run as. The account "admin" may do everything. Both have passwords, and
+// both log in over TCP and over the server's Unix socket. [Server.URI] and [Server.AdminURI] hold
+// the passwords; nothing else that this package returns, prints or logs does.
+//
+// The servers are tuned for tests: they never wait for the disk, so they survive being killed but
+// not the machine going down. Their clocks are in UTC.
+//
+// # What can be done to a server
+//
+// [Server.Stop], [Server.Kill], [Server.Start] and [Server.Restart] keep its port and data.
+// [Server.Freeze] and [Server.Thaw] make it hang and go on. [Server.PauseReplay],
+// [Server.ResumeReplay] and [Server.DelayReplay] make a replica fall behind. [Server.Promote],
+// [Server.Follow] and [Server.Rebuild] play a failover.
+//
+// These methods may be called from several goroutines: for one server they run one after the
+// other. A context without a deadline gives each of them a minute.
+//
+// # Where the binaries come from
+//
+// The directories of BINDERY_PG_BIN and BINDERY_MARIADB_BIN (written like PATH) are searched and
+// no others, if set. Else PATH is, symbolic links resolved, and after it the places where
+// distributions, Homebrew and source builds put them. A missing server is a [MissingServerError],
+// which says how to install it.
+//
+// When the tests run as root, the servers run as postgres, mysql or nobody, because neither server
+// should run as root and PostgreSQL refuses to.
+//
+// # When the test process dies
+//
+// Servers do not outlive the process that started them. On Linux the kernel ends them the moment it
+// dies, even by SIGKILL. What it then leaves behind (the temporary directory, servers it had frozen
+// and, on other systems, running servers) is removed when any process of the same user next starts
+// a cluster: each directory holds a file named owner, locked for as long as its owner lives, so
+// what is still in use is never touched.
+//
+// Linux and macOS are supported. On Windows the package compiles, and every start is
+// an error.
+package integration

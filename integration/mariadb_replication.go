@@ -1,0 +1,111 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// position returns the GTIDs of what has been written here, "" if nothing was.
+func (*mariadb) position(ctx context.Context, primary *Server) (string, error) {
+	return primary.QueryString(ctx, "SELECT @@global.gtid_binlog_pos")
+}
+
+// replayed wants the connection to the primary, too: a replica that has diverged has none.
+func (m *mariadb) replayed(ctx context.Context, s *Server, position string) (bool, error) {
+	status, err := m.status(ctx, s)
+	if err != nil || status["Slave_IO_Running"] != "Yes" {
+		return false, err
+	}
+	reached, err := s.QueryString(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT(%s, 0)", quoteMariaDB(position)))
+	return reached == "0", err
+}
+
+// status returns SHOW SLAVE STATUS by column; it is empty on a primary.
+func (*mariadb) status(ctx context.Context, s *Server) (map[string]string, error) {
+	status := make(map[string]string)
+	err := s.ask(ctx, "", "query", func(ctx context.Context, conn *sql.Conn) error {
+		rows, err := conn.QueryContext(ctx, "SHOW SLAVE STATUS")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // rows.Err has it
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		values := make([]sql.NullString, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+			for i, column := range columns {
+				status[column] = values[i].String
+			}
+		}
+		return rows.Err()
+	})
+	return status, err
+}
+
+func (*mariadb) follow(ctx context.Context, s, primary *Server) error {
+	return s.exec(ctx, "",
+		"STOP SLAVE",
+		fmt.Sprintf(`CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%d, MASTER_USER='%s', MASTER_PASSWORD=%s,
+			MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1`,
+			primary.Port(), replicaUser, quoteMariaDB(s.cluster.replicate.reveal())),
+		"START SLAVE")
+}
+
+// rebuild starts from the seed again: every server's binary log begins there.
+func (*mariadb) rebuild(ctx context.Context, s, _ *Server) error { return s.copySeed(ctx) }
+
+func (*mariadb) pause(ctx context.Context, s *Server) error {
+	return s.exec(ctx, "", "STOP SLAVE SQL_THREAD")
+}
+
+func (*mariadb) resume(ctx context.Context, s *Server) error {
+	return s.exec(ctx, "", "START SLAVE SQL_THREAD")
+}
+
+// delay keeps a pause: CHANGE MASTER wants both threads stopped.
+func (m *mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
+	status, err := m.status(ctx, s)
+	if err != nil {
+		return err
+	}
+	start := "START SLAVE"
+	if status["Slave_SQL_Running"] != "Yes" {
+		start = "START SLAVE IO_THREAD"
+	}
+	seconds := (d + time.Second - 1) / time.Second
+	return s.exec(ctx, "", "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", seconds), start)
+}
+
+func (m *mariadb) promote(ctx context.Context, s *Server) error {
+	if err := s.exec(ctx, "", "STOP SLAVE IO_THREAD"); err != nil {
+		return err
+	}
+	if err := m.applyReceived(ctx, s); err != nil {
+		return err
+	}
+	return s.exec(ctx, "", "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
+}
+
+// applyReceived waits until what has been received is applied, unless the test wanted it not to be.
+func (m *mariadb) applyReceived(ctx context.Context, s *Server) error {
+	status, err := m.status(ctx, s)
+	if err != nil || status["Slave_SQL_Running"] != "Yes" || status["SQL_Delay"] != "0" {
+		return err
+	}
+	received := quoteMariaDB(status["Gtid_IO_Pos"])
+	return poll(ctx, func() (bool, error) {
+		reached, err := s.QueryString(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT(%s, 0)", received))
+		return reached == "0", err
+	})
+}

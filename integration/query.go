@@ -1,0 +1,63 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Exec runs SQL text, which may hold several statements, as the administrator in the database app, on a
+// new connection.
+func (s *Server) Exec(ctx context.Context, sql string) error {
+	return s.exec(ctx, appDatabase, sql)
+}
+
+// QueryString runs a query as the administrator in the database app, on a new connection, and returns the
+// first column of the first row, "" if it is NULL. Without a row it returns [sql.ErrNoRows].
+func (s *Server) QueryString(ctx context.Context, query string) (string, error) {
+	var text sql.NullString
+	err := s.ask(ctx, appDatabase, "query", func(ctx context.Context, conn *sql.Conn) error {
+		return conn.QueryRowContext(ctx, query).Scan(&text)
+	})
+	return text.String, err
+}
+
+func (s *Server) exec(ctx context.Context, database string, statements ...string) error {
+	return s.ask(ctx, database, "execute SQL on", func(ctx context.Context, conn *sql.Conn) error {
+		for _, statement := range statements {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ask opens one connection for the use of do.
+func (s *Server) ask(ctx context.Context, database, op string, do func(context.Context, *sql.Conn) error) error {
+	if _, err := s.current(); err != nil {
+		return s.failed(op, err)
+	}
+	ctx, cancel := within(ctx)
+	defer cancel()
+	db := sql.OpenDB(s.cluster.system.connector(ctx, s, database))
+	defer func() { _ = db.Close() }() // it holds one connection, whose work is done
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		err = do(ctx, conn)
+		_ = conn.Close() // as above
+	}
+	if err != nil && ctx.Err() != nil {
+		// The driver tells of a broken connection; why it broke is what the caller must know.
+		err = fmt.Errorf("%w (%w)", ctx.Err(), err)
+	}
+	return s.failed(op, err)
+}
+
+// ping reports whether the server answers within a moment.
+func (s *Server) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return s.exec(ctx, s.cluster.system.anyDatabase(), "SELECT 1")
+}

@@ -1,0 +1,259 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+)
+
+// A Server is one PostgreSQL or MariaDB server of a [Cluster]. It is safe for concurrent use.
+type Server struct {
+	name    string
+	id      int // from 1, unique in the cluster
+	cluster *Cluster
+	dir     string // its own directory, data and log in it
+	port    port
+
+	// verbs is held by the method that controls the server; it has room for one.
+	verbs chan struct{}
+
+	mu       sync.Mutex // guards what follows
+	process  *process   // nil if it was never started or is stopped
+	primary  *Server    // whom it follows; nil for a primary
+	closed   bool
+	logStart int64 // where the log of the present run begins
+}
+
+const (
+	appDatabase = "app"
+	appUser     = "app"
+	adminUser   = "admin"
+	replicaUser = "replicator"
+
+	seedDir    = "seed"
+	socketDir  = "sockets"
+	scratchDir = "tmp"
+	dataDir    = "data"
+	logFile    = "log"
+)
+
+func (c *Cluster) newServer(name string, id int, primary *Server) (*Server, error) {
+	if err := c.workspace.mkdir(name); err != nil {
+		return nil, err
+	}
+	port, err := reservePort()
+	if err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	return &Server{
+		name: name, id: id, cluster: c, dir: c.workspace.path(name), port: port,
+		verbs: make(chan struct{}, 1), primary: primary,
+	}, nil
+}
+
+// Name returns "primary" or "replica-1", "replica-2": what the server started as.
+func (s *Server) Name() string { return s.name }
+
+// String returns the server's name.
+func (s *Server) String() string { return s.name }
+
+// Port returns the TCP port, which the server keeps when it is stopped and started.
+func (s *Server) Port() int { return s.port.number }
+
+// Addr returns the server's address, as in "127.0.0.1:40123".
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port())) }
+
+// URI returns where the ordinary user logs in over TCP without TLS, password included:
+// postgres://app:…@127.0.0.1:port/app?sslmode=disable or mariadb://app:…@127.0.0.1:port/app.
+func (s *Server) URI() string {
+	return s.cluster.system.uri(s, appUser, s.cluster.options.password)
+}
+
+// AdminURI is [Server.URI] for the administrator: PostgreSQL's superuser, or MariaDB's ALL
+// PRIVILEGES, which include writing to a read-only replica.
+func (s *Server) AdminURI() string {
+	return s.cluster.system.uri(s, adminUser, s.cluster.admin)
+}
+
+// SocketURI is [Server.URI] over the Unix socket:
+// postgres://app:…@/app?host=directory&port=port&sslmode=disable or mariadb://app:…@/app?socket=path.
+func (s *Server) SocketURI() string { return s.cluster.system.socketURI(s) }
+
+// SocketPath returns the path of the Unix socket.
+func (s *Server) SocketPath() string { return s.cluster.system.socketPath(s) }
+
+// SocketDir returns the directory of the Unix socket, which PostgreSQL's clients take for a host.
+func (s *Server) SocketDir() string { return s.cluster.workspace.path(socketDir) }
+
+// Log returns the last lines of the server's log, for a test that failed.
+func (s *Server) Log() string { return tail(s.logPath(), 0) }
+
+func (s *Server) logPath() string  { return filepath.Join(s.dir, logFile) }
+func (s *Server) dataPath() string { return filepath.Join(s.dir, dataDir) }
+
+// current returns the running process, or ErrNotRunning.
+func (s *Server) current() (*process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, ErrClosed
+	case s.process == nil || !s.process.running():
+		return nil, ErrNotRunning
+	}
+	return s.process, nil
+}
+
+func (s *Server) running() bool {
+	_, err := s.current()
+	return err == nil
+}
+
+// following returns whom the server replicates, or nil.
+func (s *Server) following() *Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.primary
+}
+
+func (s *Server) setFollowing(primary *Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.primary = primary
+}
+
+// failed gives err the server's name and what was tried. It keeps nil, and an error that has both.
+func (s *Server) failed(op string, err error) error {
+	var named *ServerError
+	if err == nil || errors.As(err, &named) {
+		return err
+	}
+	return &ServerError{Server: s.name, Op: op, Err: err}
+}
+
+// copySeed gives the server its data directory.
+func (s *Server) copySeed(ctx context.Context) error {
+	w := s.cluster.workspace
+	err := s.cluster.runCommand(ctx, "cp", "-Rp", w.path(seedDir), s.dataPath())
+	if err == nil {
+		err = s.cluster.system.configure(s)
+	}
+	return s.failed("copy the data of", err)
+}
+
+// boot starts the server for the first time, on another port if somebody has taken its own.
+func (s *Server) boot(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		err := s.launch(ctx)
+		if attempt == portAttempts || !errors.Is(err, errPortTaken) {
+			return err
+		}
+		// Not held this time: a kernel may not let two sockets share a port as reservePort hopes.
+		s.port.release()
+		if s.port, err = choosePort(); err != nil {
+			return s.failed("start", err)
+		}
+	}
+}
+
+// launch starts the process and waits until it accepts connections.
+func (s *Server) launch(ctx context.Context) error {
+	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return s.failed("start", err)
+	}
+	defer func() { _ = log.Close() }() // the server has its own descriptor
+	info, err := log.Stat()
+	if err != nil {
+		return s.failed("start", err)
+	}
+	program, args := s.cluster.system.command(s)
+	_, immediate := s.cluster.system.stops()
+	cmd := s.cluster.command(program, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	prepareFork(cmd, s.cluster.workspace.as, immediate)
+	p, err := s.cluster.launcher.start(cmd)
+	if err != nil {
+		return s.failed("start", err)
+	}
+	s.mu.Lock()
+	s.process, s.logStart = p, info.Size()
+	s.mu.Unlock()
+	return s.awaitReady(ctx, p, info.Size())
+}
+
+func (s *Server) awaitReady(ctx context.Context, p *process, logStart int64) error {
+	var last error
+	err := poll(ctx, func() (bool, error) {
+		if !p.running() {
+			return false, s.diedAtStart(p, logStart)
+		}
+		last = s.ping(ctx)
+		return last == nil, nil
+	})
+	var died *ServerError
+	if err == nil || errors.As(err, &died) {
+		return err
+	}
+	return &ServerError{Server: s.name, Op: "start", Log: tail(s.logPath(), logStart), Err: fmt.Errorf("%w: %w", err, last)}
+}
+
+func (s *Server) diedAtStart(p *process, logStart int64) error {
+	log := tail(s.logPath(), logStart)
+	err := fmt.Errorf("the server ended by itself (%v)", p.err)
+	if s.cluster.system.portTaken(log) {
+		err = errPortTaken
+	}
+	return &ServerError{Server: s.name, Op: "start", Log: log, Err: err}
+}
+
+// join starts a replica for the first time and makes it follow the primary.
+func (s *Server) join(ctx context.Context) error {
+	primary := s.following()
+	err := s.boot(ctx)
+	if err == nil {
+		err = s.cluster.system.follow(ctx, s, primary)
+	}
+	return s.failed("start", err)
+}
+
+// awaitReplay waits until s has replayed what primary has written by now.
+func (s *Server) awaitReplay(ctx context.Context, primary *Server) error {
+	position, err := s.cluster.system.position(ctx, primary)
+	if err != nil {
+		return primary.failed("ask for the position of", err)
+	}
+	return poll(ctx, func() (bool, error) {
+		return s.cluster.system.replayed(ctx, s, position)
+	})
+}
+
+// command returns a program that runs as the servers' user.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = c.workspace.path(scratchDir)
+	cmd.Env = environment(cmd.Dir)
+	return cmd
+}
+
+// runCommand runs a program as the servers' user and waits for its end.
+func (c *Cluster) runCommand(ctx context.Context, program string, args ...string) error {
+	output, err := os.CreateTemp(c.workspace.dir, "output-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = output.Close() }() // only read below, by name
+	cmd := c.command(program, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	prepareFork(cmd, c.workspace.as, sigKill)
+	if err := c.launcher.finish(ctx, cmd); err != nil {
+		return commandError(filepath.Base(program), err, tail(output.Name(), 0))
+	}
+	return os.Remove(output.Name())
+}
