@@ -1,0 +1,145 @@
+package pgbind
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A conn is a connection whose statements end with their context, here and on the server.
+type conn struct {
+	pg   *pgdriver.Conn
+	wire *wire
+	role binds.Role
+	bad  bool // never to be used again
+
+	// A connection has one result and one transaction at a time, so it can bring its own.
+	rows rows
+	tx   tx
+}
+
+var (
+	_ driver.Conn               = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.Validator          = (*conn)(nil)
+)
+
+func newConn(pg *pgdriver.Conn, w *wire, role binds.Role) *conn {
+	c := &conn{pg: pg, wire: w, role: role}
+	c.rows.c, c.tx.c = c, c
+	return c
+}
+
+// begin starts a statement.
+func (c *conn) begin(ctx context.Context) error {
+	if c.rows.pg != nil {
+		return ErrRowsOpen
+	}
+	if c.bad {
+		return driver.ErrBadConn
+	}
+	return c.wire.begin(ctx, true)
+}
+
+// finish ends the statement that began with ctx, and says what its error means.
+func (c *conn) finish(ctx context.Context, err error) error {
+	c.wire.socket.finish()
+	if err == nil {
+		if c.wire.socket.isDoomed() && c.wire.status != statusIdle {
+			return &CanceledError{Err: ctx.Err()} // carried out, but its transaction dies with the connection
+		}
+		return nil
+	}
+	return c.explain(ctx, err)
+}
+
+func (c *conn) explain(ctx context.Context, err error) error {
+	var canceled *CanceledError
+	var answer pgdriver.Error
+	switch {
+	case errors.As(err, &canceled):
+		return canceled
+	case errors.As(err, &answer):
+		if answer.Field('C') == codeQueryCanceled && c.wire.socket.isDoomed() && ctx.Err() != nil {
+			return &CanceledError{Err: ctx.Err(), Answer: answer}
+		}
+		return err
+	case c.wire.failed && c.wire.written == 0:
+		c.bad = true
+		return driver.ErrBadConn
+	case c.wire.owed != 0:
+		return &lostError{err}
+	}
+	return err
+}
+
+// background is what pgdriver gets for a context: it would set deadlines by it, too early and
+// without a word to the server. The wire has the caller's.
+var background = context.Background()
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	res, err := c.pg.ExecContext(background, query, args)
+	if err := c.finish(ctx, err); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	res, err := c.pg.QueryContext(background, query, args)
+	return c.rows.open(ctx, res, err)
+}
+
+func (c *conn) Ping(ctx context.Context) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	return c.finish(ctx, c.pg.Ping(background))
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	s, err := c.pg.PrepareContext(background, query)
+	if err := c.finish(ctx, err); err != nil {
+		return nil, err
+	}
+	return &stmt{c: c, pg: s.(pgStmt)}, nil
+}
+
+// Prepare prepares without a context.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(background, query)
+}
+
+// ResetSession checks a connection that is taken from the pool.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
+	return c.pg.ResetSession(ctx)
+}
+
+// IsValid reports whether the connection may go back to the pool: it works, and nobody left it in
+// the middle of a result or transaction.
+func (c *conn) IsValid() bool {
+	return !c.bad && c.rows.pg == nil && c.wire.idle() && !c.wire.socket.isDoomed() && c.pg.IsValid()
+}
+
+func (c *conn) Close() error { return c.pg.Close() }

@@ -1,0 +1,189 @@
+package pgbind
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A connector makes connections for one role.
+type connector struct {
+	settings *settings
+	role     binds.Role
+	requests requests
+}
+
+// Connect logs in. It ends with ctx, and with connect_timeout.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	pg, w, err := c.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(pg, w, c.role), nil
+}
+
+// login makes a connection with its belt on.
+func (c *connector) login(ctx context.Context) (*pgdriver.Conn, *wire, error) {
+	bounded := ctx
+	if t := c.settings.connectTimeout; t > 0 {
+		var stop context.CancelFunc
+		bounded, stop = context.WithTimeout(ctx, t)
+		defer stop()
+	}
+	w, err := c.dial(bounded)
+	if err != nil {
+		return nil, nil, c.explain(ctx, bounded, err)
+	}
+	pg, err := c.open(bounded, w)
+	w.finish()
+	if err == nil && w.socket.isDoomed() {
+		err = bounded.Err()
+	}
+	if err != nil {
+		_ = w.Close() // err says what is wrong
+		return nil, nil, c.explain(ctx, bounded, err)
+	}
+	return pg, w, nil
+}
+
+// explain says which of the two limits an error comes from, if from one of them.
+func (c *connector) explain(ctx, bounded context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("pgbind: connect: %w", ctx.Err())
+	case bounded.Err() != nil:
+		return fmt.Errorf("pgbind: connect: no log-in within connect_timeout (%v): %w", c.settings.connectTimeout, bounded.Err())
+	}
+	return err
+}
+
+// dial makes a wire, encrypted as the settings say, watched by ctx from the first byte on.
+func (c *connector) dial(ctx context.Context) (*wire, error) {
+	raw, err := c.settings.dial(ctx, c.settings.network, c.settings.address)
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{socket: &socket{Conn: raw}, startup: c.startup(), quiet: true}
+	w.poll.watch(raw)
+	w.socket.onInterrupt = func() { c.requestCancel(raw.RemoteAddr(), w.pid, w.key) }
+	if err = w.begin(ctx, false); err == nil {
+		w.stream, err = c.settings.encrypt(w.socket)
+	}
+	if err != nil {
+		w.socket.finish()
+		_ = raw.Close() // err says what is wrong
+		return nil, err
+	}
+	return w, nil
+}
+
+// startup is what the server is told at log-in, the belt last: of two values the later one counts.
+func (c *connector) startup() []parameter {
+	ps := c.settings.startup
+	if c.role == binds.Reader {
+		ps = append(ps[:len(ps):len(ps)], parameter{beltParameter, "on"})
+	}
+	return ps
+}
+
+// open has pgdriver log in over w.
+func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
+	conf := c.config()
+	conf.Dialer = func(context.Context, string, string) (net.Conn, error) { return w, nil }
+	conn, err := pgdriver.NewConnector(pgdriver.WithConfig(conf)).Connect(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	pg := conn.(*pgdriver.Conn)
+	if c.role == binds.Reader && w.belt != isOn {
+		err = putBelt(pg) // an old server does not report it, and a pooler may have dropped it
+	}
+	return pg, err
+}
+
+// config is all of pgdriver's configuration, so that none comes from the environment. TLS, the
+// start-up parameters and the context are the wire's.
+func (c *connector) config() *pgdriver.Config {
+	s := c.settings
+	return &pgdriver.Config{
+		Network:          s.network,
+		Addr:             s.address,
+		User:             s.user,
+		Password:         s.password(),
+		Database:         s.database,
+		ReadTimeout:      s.readTimeout,
+		WriteTimeout:     s.writeTimeout,
+		BufferSize:       8192, // a notification fits, see pgdriver.NewListener
+		ResetSessionFunc: func(ctx context.Context, pg *pgdriver.Conn) error { return c.check(ctx, pg) },
+	}
+}
+
+// requestCancel asks the server in the background to stop what a session does.
+func (c *connector) requestCancel(peer net.Addr, pid, key uint32) {
+	if pid == 0 && key == 0 {
+		return
+	}
+	c.requests.start(func() {
+		_ = c.settings.cancel(peer, pid, key) // the caller has gone; the statement runs on at worst
+	})
+}
+
+// Close waits for the cancel requests under way.
+func (c *connector) Close() error {
+	c.requests.wait()
+	return nil
+}
+
+// Driver returns a driver that opens URIs as this package does, in the role of a writer.
+func (c *connector) Driver() driver.Driver { return sqlDriver{} }
+
+// Format writes a fixed text for every verb.
+func (c *connector) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, withheld) }
+
+// MarshalText returns the same text.
+func (c *connector) MarshalText() ([]byte, error) { return []byte(withheld), nil }
+
+// sqlDriver is the driver of database/sql's own kind.
+type sqlDriver struct{}
+
+func (sqlDriver) Open(uri string) (driver.Conn, error) {
+	s, err := parse(uri)
+	if err != nil {
+		return nil, err
+	}
+	c := &connector{settings: s}
+	return c.Connect(context.Background())
+}
+
+// A nativeConnector makes pgdriver's own connections.
+type nativeConnector struct{ connector }
+
+func (c *nativeConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	pg, w, err := c.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.quiet = false // pgdriver is the one to say that nothing was sent
+	return pg, nil
+}
+
+// Driver returns pgdriver's driver, from which pgdriver.NewListener makes its connections.
+func (c *nativeConnector) Driver() driver.Driver {
+	conf := c.config()
+	conf.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		w, err := c.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.finish()
+		w.quiet = false
+		return w, nil
+	}
+	return pgdriver.NewConnector(pgdriver.WithConfig(conf)).Driver()
+}

@@ -1,0 +1,2 @@
+// Package pgbind opens PostgreSQL databases.
+package pgbind

@@ -1,0 +1,55 @@
+package pgbind
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of transactions and connections. Test for them with errors.Is.
+var (
+	// ErrRolledBack reports a COMMIT that the server turned into a ROLLBACK because a statement of
+	// the transaction had failed. PostgreSQL itself calls that a success.
+	ErrRolledBack = errors.New("pgbind: commit: a statement of the transaction failed before, so the server rolled it back")
+	// ErrSerializableOnStandby reports a transaction that no hot standby runs, manual section
+	// 27.4.5. Nothing was sent.
+	ErrSerializableOnStandby = errors.New("pgbind: begin: a hot standby runs no SERIALIZABLE transaction: ask for REPEATABLE READ, or use the writer")
+	// ErrRowsOpen reports a statement on a transaction or pinned connection whose last result is
+	// still being read. Nothing was sent.
+	ErrRowsOpen = errors.New("pgbind: rows of an earlier statement are open on this connection: read them to the end or close them first")
+	// ErrNoTLS reports a server that declined to encrypt. No login was sent.
+	ErrNoTLS = errors.New("pgbind: the server offers no TLS: set it up there, or add sslmode=disable if the network is trusted")
+)
+
+// A CanceledError reports a statement whose context ended before its answer came. It matches the
+// context's error, and the server's if there is one.
+type CanceledError struct {
+	// Err is context.Canceled or context.DeadlineExceeded.
+	Err error
+	// Answer is the server's: it stopped the statement and undid it. Nil means that no answer came
+	// in time, so that the statement may have been carried out all the same.
+	Answer error
+}
+
+func (e *CanceledError) Error() string {
+	if e.Answer != nil {
+		return fmt.Sprintf("pgbind: %v: the server stopped the statement: %v", e.Err, e.Answer)
+	}
+	return fmt.Sprintf("pgbind: %v: the server was told to stop, the statement's outcome is unknown", e.Err)
+}
+
+// Unwrap returns the context's error and the server's answer.
+func (e *CanceledError) Unwrap() []error {
+	if e.Answer == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.Answer}
+}
+
+// A lostError is the end of a connection, in whatever words, before the server had answered in full.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// errClosing reports a server that says goodbye, or an answer out of turn, on an idle connection.
+var errClosing = errors.New("pgbind: the server ended the idle connection")

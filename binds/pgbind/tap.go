@@ -1,0 +1,162 @@
+package pgbind
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Message types, manual section 55.7.
+const (
+	msgBackendKey    = 'K'
+	msgError         = 'E'
+	msgNotice        = 'N'
+	msgNotification  = 'A'
+	msgParameter     = 'S'
+	msgReady         = 'Z'
+	msgQuery         = 'Q'
+	msgSync          = 'S'
+	msgFunctionCall  = 'F'
+	msgTerminate     = 'X'
+	headerLen        = 5 // type and length
+	statusIdle       = 'I'
+	statusFailed     = 'E'
+	longestParameter = 512
+)
+
+// A tap follows the messages of a connection as they pass, and keeps what pgdriver throws away. It
+// looks at every message's header, and inside three kinds of messages only. It allocates nothing.
+type tap struct {
+	owed   int  // answers that the server has not finished
+	status byte // of the transaction: idle, in one, or in a failed one
+	dead   bool // the server ended the session or spoke out of turn
+
+	pid, key uint32 // for a cancel request; 0: none was given
+
+	belt     belief // default_transaction_read_only
+	standby  belief // in_hot_standby
+	unsafe   bool   // text is not what pgdriver takes it for
+	notified bool   // a LISTEN of this session has a notification that pgdriver cannot read
+
+	header [headerLen]byte
+	seen   int // bytes of header
+	kind   byte
+	left   int // bytes of the body still to come
+	body   [longestParameter]byte
+	kept   int // bytes of body
+}
+
+// A belief is what the server last reported of a setting. Servers before PostgreSQL 14 do not report
+// those that matter here.
+type belief uint8
+
+const (
+	unreported belief = iota
+	isOff
+	isOn
+)
+
+// sent follows messages to the server. b holds whole ones.
+func (t *tap) sent(b []byte) {
+	for len(b) >= headerLen {
+		switch b[0] {
+		case msgQuery, msgSync, msgFunctionCall:
+			t.owed++
+		}
+		size := 1 + int(binary.BigEndian.Uint32(b[1:]))
+		if size < headerLen || size > len(b) {
+			return
+		}
+		b = b[size:]
+	}
+}
+
+// received follows messages from the server. b may begin and end anywhere.
+func (t *tap) received(b []byte) {
+	for len(b) > 0 {
+		if t.left > 0 {
+			n := min(t.left, len(b))
+			if t.keeps() {
+				t.kept += copy(t.body[t.kept:], b[:n])
+			}
+			t.left -= n
+			b = b[n:]
+			if t.left == 0 {
+				t.end()
+			}
+			continue
+		}
+		n := copy(t.header[t.seen:], b)
+		t.seen += n
+		b = b[n:]
+		if t.seen == headerLen {
+			t.start()
+		}
+	}
+}
+
+func (t *tap) keeps() bool {
+	return t.kind == msgParameter || t.kind == msgReady || t.kind == msgBackendKey
+}
+
+// start begins the message of a whole header.
+func (t *tap) start() {
+	t.kind, t.seen, t.kept = t.header[0], 0, 0
+	t.left = int(int32(binary.BigEndian.Uint32(t.header[1:]))) - 4
+	switch {
+	case t.left < 0:
+		t.dead, t.left = true, 0
+	case t.left == 0:
+		t.end()
+	}
+}
+
+// end takes note of a message.
+func (t *tap) end() {
+	body := t.body[:t.kept]
+	switch t.kind {
+	case msgReady:
+		t.owed--
+		if len(body) == 1 {
+			t.status = body[0]
+		}
+		t.dead = t.dead || t.owed < 0
+	case msgParameter:
+		t.parameter(body)
+	case msgBackendKey:
+		if len(body) >= 8 && t.owed > 0 {
+			t.pid, t.key = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])
+		}
+	case msgNotification:
+		t.notified = true
+	case msgNotice:
+	default:
+		t.dead = t.dead || t.owed == 0
+	}
+}
+
+func (t *tap) parameter(body []byte) {
+	name, rest, _ := bytes.Cut(body, []byte{0})
+	value, _, _ := bytes.Cut(rest, []byte{0})
+	switch string(name) {
+	case beltParameter:
+		t.belt = believe(value)
+	case "in_hot_standby":
+		t.standby = believe(value)
+	case "standard_conforming_strings":
+		t.unsafe = t.unsafe || string(value) != "on"
+	case "client_encoding":
+		t.unsafe = t.unsafe || string(value) != "UTF8"
+	}
+}
+
+func believe(value []byte) belief {
+	if string(value) == "on" {
+		return isOn
+	}
+	return isOff
+}
+
+// idle reports whether the session waits for a statement, outside a transaction, fit for anybody.
+func (t *tap) idle() bool {
+	return !t.dead && !t.unsafe && !t.notified && t.owed == 0 && t.status == statusIdle
+}

@@ -1,0 +1,137 @@
+package pgbind
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"os"
+
+	"github.com/bindery-go/bindery/binds/internal/dburi"
+)
+
+const (
+	sslDisable    = "disable"
+	sslRequire    = "require"
+	sslVerifyCA   = "verify-ca"
+	sslVerifyFull = "verify-full"
+
+	systemRoots = "system" // sslrootcert=system: the machine's own trust
+)
+
+// readTLS reads the parameters of TLS for a server called host. Nil means plain.
+func readTLS(p *dburi.Params, host string) *tls.Config {
+	root := p.String("sslrootcert", "")
+	mode := readMode(p, host, root)
+	cert, key := p.String("sslcert", ""), p.String("sslkey", "")
+	lowest := p.OneOf("ssl_min_protocol_version", "TLSv1.2", "TLSv1.2", "TLSv1.3")
+	highest := p.OneOf("ssl_max_protocol_version", "TLSv1.3", "TLSv1.2", "TLSv1.3")
+	if mode == sslDisable {
+		for _, name := range []string{"sslrootcert", "sslcert", "sslkey", "ssl_min_protocol_version", "ssl_max_protocol_version"} {
+			if p.Has(name) {
+				p.Fail("parameter %q has no meaning without TLS", name)
+			}
+		}
+		return nil
+	}
+	if lowest > highest {
+		p.Fail("parameter %q is above %q", "ssl_min_protocol_version", "ssl_max_protocol_version")
+	}
+	c := &tls.Config{
+		MinVersion: tlsVersions[lowest],
+		MaxVersion: tlsVersions[highest],
+		ServerName: host,
+		RootCAs:    readRoots(p, root),
+		NextProtos: []string{"postgresql"},
+	}
+	c.Certificates = readCertificate(p, cert, key)
+	switch mode {
+	case sslRequire:
+		c.InsecureSkipVerify = true
+	case sslVerifyCA:
+		c.InsecureSkipVerify = true // crypto/tls would check the name too; verifyChain does the rest
+		c.VerifyConnection = verifyChain(c.RootCAs)
+	}
+	return c
+}
+
+var tlsVersions = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
+
+// readMode follows libpq, manual section 34.19, but for its default, prefer.
+func readMode(p *dburi.Params, host, root string) string {
+	mode := p.String("sslmode", "")
+	switch mode {
+	case "":
+		mode = sslRequire
+		if isSocket(host) {
+			mode = sslDisable
+		} else if root == systemRoots {
+			mode = sslVerifyFull
+		}
+	case "allow", "prefer":
+		p.Fail("parameter %q must not be allow or prefer: they fall back to plain text without a word; use require or disable", "sslmode")
+	default:
+		mode = p.OneOf("sslmode", sslRequire, sslDisable, sslRequire, sslVerifyCA, sslVerifyFull)
+	}
+	if isSocket(host) && mode != sslDisable {
+		p.Fail("parameter %q must be disable for a Unix socket: PostgreSQL has no TLS there", "sslmode")
+	}
+	switch {
+	case root == systemRoots && (mode == sslRequire || mode == sslVerifyCA):
+		p.Fail("sslrootcert=system needs sslmode=verify-full: anybody may have a certificate of a public authority")
+	case root != "" && mode == sslRequire:
+		return sslVerifyCA
+	case root == "" && mode == sslVerifyCA:
+		p.Fail("sslmode=verify-ca needs sslrootcert: anybody may have a certificate of a public authority")
+	}
+	return mode
+}
+
+// readRoots returns nil, which means the system's, for "" and "system".
+func readRoots(p *dburi.Params, file string) *x509.CertPool {
+	if file == "" || file == systemRoots {
+		return nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		p.Fail("parameter %q: %w", "sslrootcert", errors.Unwrap(err))
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		p.Fail("parameter %q: the file holds no certificate in PEM form", "sslrootcert")
+	}
+	return pool
+}
+
+func readCertificate(p *dburi.Params, cert, key string) []tls.Certificate {
+	if cert == "" && key == "" {
+		return nil
+	}
+	if cert == "" || key == "" {
+		p.Fail("parameters %q and %q belong together", "sslcert", "sslkey")
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		var file *os.PathError
+		if errors.As(err, &file) {
+			err = file.Err
+		}
+		p.Fail("parameters %q and %q: %w", "sslcert", "sslkey", err)
+		return nil
+	}
+	return []tls.Certificate{pair}
+}
+
+// verifyChain checks that a certificate comes from roots, whatever its name. It is a
+// VerifyConnection and not a VerifyPeerCertificate, which resumed sessions skip.
+func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		between := x509.NewCertPool()
+		for _, c := range state.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+		return err
+	}
+}

@@ -1,0 +1,133 @@
+package pgbind
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+// A wire is the connection as pgdriver sees it: plain protocol over a socket, perhaps through TLS,
+// with a tap on it.
+type wire struct {
+	tap
+	socket *socket
+	stream net.Conn // the socket, or TLS over it
+	poll   poller
+
+	startup []parameter // to be put into the start-up message; nil: done
+	ahead   []byte      // received, not yet read by pgdriver
+	buf     []byte      // what ahead points into
+	written int         // bytes of the statement under way
+	failed  bool        // a write of the statement under way failed
+	quiet   bool        // the statement's caller sees failed, so that pgdriver need not be told
+}
+
+// finish ends the statement for a caller who uses deadlines of its own from here on.
+func (w *wire) finish() {
+	w.socket.finish()
+	w.socket.untime()
+}
+
+// begin starts a statement that ends with ctx, and tells the server to stop it then if tell.
+func (w *wire) begin(ctx context.Context, tell bool) error {
+	w.written, w.failed = 0, false
+	return w.socket.begin(ctx, tell)
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	if len(w.ahead) > 0 {
+		n := copy(p, w.ahead)
+		w.ahead = w.ahead[n:]
+		return n, nil
+	}
+	n, err := w.stream.Read(p)
+	w.received(p[:n])
+	return n, err
+}
+
+// Write sends whole messages. Where nothing of them was sent, a quiet wire claims one byte:
+// otherwise pgdriver would report the failure on the standard error of the process.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.startup != nil {
+		return w.writeStartup(p)
+	}
+	w.tap.sent(p)
+	n, err := w.stream.Write(p)
+	w.written += n
+	if err != nil {
+		w.failed = true
+		if w.quiet {
+			n = max(n, 1)
+		}
+	}
+	return n, err
+}
+
+// writeStartup adds w.startup to the start-up message p: its length, the protocol's version, and
+// names and values that end with a zero byte each, an empty name being the end (manual section 55.7).
+func (w *wire) writeStartup(p []byte) (int, error) {
+	m := append([]byte(nil), p[:len(p)-1]...)
+	for _, s := range w.startup {
+		m = append(append(append(append(m, s.name...), 0), s.value...), 0)
+	}
+	m = append(m, 0)
+	binary.BigEndian.PutUint32(m, uint32(len(m)))
+	w.startup, w.owed = nil, 1
+	if _, err := w.stream.Write(m); err != nil {
+		return 1, err
+	}
+	return len(p), nil
+}
+
+// wait is how long look waits for the rest of a message that has begun to arrive.
+const wait = 20 * time.Millisecond
+
+// look reports whether the idle session is alive, as far as can be told without a round trip: it
+// reads what the server has sent of its own accord. Notices and changed settings are no matter.
+func (w *wire) look() error {
+	w.socket.untime()
+	for w.poll.readable() {
+		if w.buf == nil {
+			w.buf = make([]byte, 4096)
+		}
+		if len(w.ahead) == len(w.buf) {
+			return nil // pgdriver will find out
+		}
+		n := copy(w.buf, w.ahead)
+		_ = w.socket.SetReadDeadline(time.Now().Add(wait))
+		more, err := w.stream.Read(w.buf[n:])
+		_ = w.socket.SetReadDeadline(time.Time{})
+		w.received(w.buf[n : n+more])
+		w.ahead = w.buf[:n+more]
+		if w.dead || w.notified {
+			return errClosing
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close says goodbye to the server where that cannot take long.
+func (w *wire) Close() error {
+	if w.owed != 0 || w.dead || w.socket.isDoomed() {
+		return w.socket.Conn.Close()
+	}
+	_ = w.socket.Conn.SetDeadline(time.Now().Add(wait))
+	_, _ = w.stream.Write([]byte{msgTerminate, 0, 0, 0, 4}) // a courtesy
+	err := w.stream.Close()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil // the goodbye of TLS found no room; the connection is closed
+	}
+	return err
+}
+
+func (w *wire) LocalAddr() net.Addr                { return w.socket.LocalAddr() }
+func (w *wire) RemoteAddr() net.Addr               { return w.socket.RemoteAddr() }
+func (w *wire) SetDeadline(t time.Time) error      { return w.socket.SetDeadline(t) }
+func (w *wire) SetReadDeadline(t time.Time) error  { return w.socket.SetReadDeadline(t) }
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.socket.SetWriteDeadline(t) }
