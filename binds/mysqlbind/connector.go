@@ -1,0 +1,165 @@
+package mysqlbind
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// source is one server as its URI names it.
+type source struct {
+	native         driver.Connector // of the MySQL driver
+	setUp          string           // the first statement of every session
+	connectTimeout time.Duration
+	readTimeout    time.Duration
+	version        atomic.Pointer[version] // as the last session told it; nil before the first
+}
+
+var _ interface {
+	binds.Source
+	binds.NativeSource
+} = (*source)(nil)
+
+// configure completes cfg. The password waits in a closure until a connection wants it, out of
+// sight of whatever walks fields.
+func (s *source) configure(cfg *mysql.Config, password string, opts ...mysql.Option) error {
+	s.readTimeout = cfg.ReadTimeout
+	cfg.DialFunc = dial
+	opts = append(opts, mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
+		cfg.Passwd = password
+		return nil
+	}))
+	if err := cfg.Apply(opts...); err != nil {
+		return err
+	}
+	var err error
+	s.native, err = mysql.NewConnector(cfg)
+	return err
+}
+
+// Connector returns where connections for role come from. Close it to end what it started: the
+// killing of abandoned statements.
+func (s *source) Connector(role binds.Role) driver.Connector {
+	return &connector{source: s, role: role, killer: newKiller(s)}
+}
+
+// NativeConnector returns connections of the MySQL driver's own type. Those for a reader are
+// read-only sessions, but what takes that off is not refused, and a cancelled context leaves the
+// statement to the server.
+func (s *source) NativeConnector(role binds.Role) driver.Connector {
+	return &connector{source: s, role: role}
+}
+
+// Format writes a fixed text for every verb.
+func (s *source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mysqlbind source") }
+
+// connect makes a session.
+func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, session, net.Conn, error) {
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if s.connectTimeout > 0 {
+		bounded, cancel = context.WithTimeout(ctx, s.connectTimeout)
+	}
+	defer cancel()
+	var w wire
+	dc, err := s.native.Connect(context.WithValue(bounded, wireKey{}, &w))
+	if err != nil {
+		return nil, session{}, nil, s.explain(ctx, bounded, err)
+	}
+	c, ok := dc.(nativeConn)
+	if !ok {
+		_ = dc.Close() // the mistake below says more
+		return nil, session{}, nil, fmt.Errorf("mysqlbind: connections of type %T lack what database/sql needs", dc)
+	}
+	about, err := begin(bounded, c, s.setUp, role)
+	if err != nil {
+		_ = c.Close() // it never served
+		return nil, session{}, nil, s.explain(ctx, bounded, err)
+	}
+	s.learn(about.version)
+	return c, about, w.conn, nil
+}
+
+// explain adds the cure to errors of connecting that have one.
+func (s *source) explain(ctx, bounded context.Context, err error) error {
+	var answer *mysql.MySQLError
+	switch {
+	case ctx.Err() == nil && bounded.Err() != nil:
+		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w", s.connectTimeout, err)
+	case errors.Is(err, mysql.ErrNoTLS):
+		return fmt.Errorf("mysqlbind: the server offers no TLS, which ssl-mode asks for: %w", err)
+	case errors.As(err, &answer) && answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED
+		return fmt.Errorf("mysqlbind: the server wants TLS: give ssl-mode=VERIFY_IDENTITY: %w", err)
+	case errors.Is(err, mysql.ErrCleartextPassword):
+		return fmt.Errorf("mysqlbind: the account wants its password in clear text: give enable-cleartext-plugin=1: %w", err)
+	}
+	return err
+}
+
+func (s *source) learn(text string) {
+	if known := s.version.Load(); known == nil || known.text != text {
+		v := parseVersion(text)
+		s.version.Store(&v)
+	}
+}
+
+// wire receives the network connection that dial makes for one Connect.
+type wire struct{ conn net.Conn }
+
+type wireKey struct{}
+
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, addr)
+	if w, ok := ctx.Value(wireKey{}).(*wire); ok {
+		w.conn = c
+	}
+	return c, err
+}
+
+// connector makes the connections of one pool.
+type connector struct {
+	source *source
+	role   binds.Role
+	killer *killer // nil: connections of the driver's own type
+}
+
+// Connect makes a connection. Its errors hold no part of the password.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	native, about, netConn, err := c.source.connect(ctx, c.role)
+	if err != nil {
+		return nil, err
+	}
+	if c.killer == nil {
+		return native, nil
+	}
+	return newConn(native, c, about, netConn), nil
+}
+
+// Driver returns the MySQL driver, and with it what [Dialect] asks its database for.
+func (c *connector) Driver() driver.Driver { return &pool{source: c.source} }
+
+// Close ends the killing of abandoned statements.
+func (c *connector) Close() error {
+	if c.killer != nil {
+		c.killer.close()
+	}
+	return nil
+}
+
+// Format writes a fixed text for every verb.
+func (c *connector) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mysqlbind connector") }
+
+// pool is what sql.DB.Driver returns for our pools.
+type pool struct {
+	mysql.MySQLDriver
+	source *source
+}

@@ -1,0 +1,184 @@
+package mysqlbind
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/uptrace/bun/dialect/feature"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	"github.com/uptrace/bun/schema"
+)
+
+const (
+	// discoverTimeout bounds the asking for a server's version.
+	discoverTimeout = 5 * time.Second
+	// discoverRetry is how long a server that did not answer is not asked again.
+	discoverRetry = time.Second
+)
+
+// Dialect is Bun's MySQL dialect, with these differences:
+//
+//   - Bun's connects when a bun.DB is made, without a bound, and logs what goes wrong. This one asks
+//     for the server's version when a query first needs to know, or learns it from the pool's
+//     first connection. While no server answers, and for a second after each vain attempt of at
+//     most 5 seconds, it has the features that every version has.
+//   - It knows MariaDB: WITH over VALUES, VALUES without ROW, IF NOT EXISTS on columns.
+//   - Times are stored in UTC, whatever zone a time.Time is in; Bun's writes the clock's reading
+//     without its zone.
+//   - A time.Time's column is DATETIME(6) by default, since DATETIME keeps no fraction of a second.
+//     Where its default is now, that has the same precision, as MySQL demands.
+//   - A NUL in a string is stored, not dropped.
+//
+// Several bun.DBs of one bind may share a Dialect. It is safe for concurrent use.
+type Dialect struct {
+	*mysqldialect.Dialect // never initialised: its features are those of every version
+	tables                *schema.Tables
+
+	found atomic.Uint64 // the features, 0 until they are known
+
+	mu  sync.Mutex // guards dbs
+	dbs []*sql.DB
+
+	asking   sync.Mutex // held while a server is asked; guards failedAt
+	failedAt time.Time
+}
+
+var _ schema.Dialect = (*Dialect)(nil)
+
+// NewDialect returns a dialect without a database.
+func NewDialect() *Dialect {
+	inner := mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))
+	return &Dialect{Dialect: inner, tables: schema.NewTables(tableDialect{inner})}
+}
+
+// Init notes a pool that may be asked for the server's version. It makes no connection.
+func (d *Dialect) Init(db *sql.DB) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if db != nil && !slices.Contains(d.dbs, db) {
+		d.dbs = append(d.dbs, db)
+	}
+}
+
+// Tables returns the tables of the models seen.
+func (d *Dialect) Tables() *schema.Tables { return d.tables }
+
+// OnTable completes a model's table.
+func (d *Dialect) OnTable(t *schema.Table) { tableDialect{d.Dialect}.OnTable(t) }
+
+// Features returns what the server can do. The first call may ask it, see [Dialect].
+func (d *Dialect) Features() feature.Feature {
+	if f := d.found.Load(); f != 0 {
+		return feature.Feature(f)
+	}
+	return d.discover()
+}
+
+// AppendString appends a string literal. Every session has backslash escapes.
+func (d *Dialect) AppendString(b []byte, s string) []byte {
+	head, tail, hasNUL := strings.Cut(s, "\x00")
+	b = d.Dialect.AppendString(b, head)
+	for hasNUL {
+		b = append(b[:len(b)-1], `\0`...)
+		start := len(b)
+		head, tail, hasNUL = strings.Cut(tail, "\x00")
+		b = d.Dialect.AppendString(b, head)
+		b = append(b[:start], b[start+1:]...)
+	}
+	return b
+}
+
+func (d *Dialect) discover() feature.Feature {
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	if f := d.found.Load(); f != 0 {
+		return feature.Feature(f)
+	}
+	d.mu.Lock()
+	dbs := slices.Clone(d.dbs)
+	d.mu.Unlock()
+	v := told(dbs)
+	if v == nil && time.Since(d.failedAt) > discoverRetry {
+		v = asked(dbs)
+		d.failedAt = time.Now()
+	}
+	base := d.Dialect.Features()
+	if v == nil {
+		return base
+	}
+	f := featuresOf(base, *v)
+	d.found.Store(uint64(f))
+	return f
+}
+
+// told returns the version that a connection of one of the pools was told.
+func told(dbs []*sql.DB) *version {
+	for _, db := range dbs {
+		if p, ok := db.Driver().(*pool); ok {
+			if v := p.source.version.Load(); v != nil {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// asked asks the pools one after another, each for a part of the time.
+func asked(dbs []*sql.DB) *version {
+	for _, db := range dbs {
+		ctx, cancel := context.WithTimeout(context.Background(), discoverTimeout/time.Duration(len(dbs)))
+		var text string
+		err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&text)
+		cancel()
+		if err == nil {
+			v := parseVersion(text)
+			return &v
+		}
+	}
+	return nil
+}
+
+// featuresOf adds to the features of every version what v has.
+func featuresOf(base feature.Feature, v version) feature.Feature {
+	if v.mariaDB {
+		// MariaDB writes VALUES (1, 2), where MySQL wants VALUES ROW(1, 2). It knows no alias in a
+		// DELETE from one table.
+		f := base.Remove(feature.ValuesRow)
+		f |= feature.CTE | feature.WithValues | feature.CreateIndexIfNotExists | feature.AlterColumnExists |
+			feature.DeleteReturning
+		if v.atLeast(10, 5) {
+			f |= feature.InsertReturning
+		}
+		return f
+	}
+	f := base
+	if v.atLeast(8) {
+		f |= feature.CTE | feature.WithValues
+	}
+	if v.atLeast(8, 0, 16) {
+		f |= feature.DeleteTableAlias
+	}
+	return f
+}
+
+// tableDialect completes tables, without a server: it has the features of every version.
+type tableDialect struct{ *mysqldialect.Dialect }
+
+func (d tableDialect) OnTable(t *schema.Table) {
+	d.Dialect.OnTable(t)
+	for _, f := range t.FieldMap {
+		if f.DiscoveredSQLType != "DATETIME" || f.UserSQLType != "" {
+			continue
+		}
+		f.DiscoveredSQLType = "DATETIME(6)"
+		switch strings.ToLower(f.SQLDefault) {
+		case "current_timestamp", "current_timestamp()", "now()":
+			f.SQLDefault = "CURRENT_TIMESTAMP(6)"
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package mysqlbind
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+const (
+	// killTimeout bounds the killing of what was given up at one time. A server that cannot be
+	// reached for so long finds the closed sockets by itself.
+	killTimeout = 5 * time.Second
+	killRetry   = 250 * time.Millisecond
+	// closeGrace is how long close waits for kills under way.
+	closeGrace = time.Second
+)
+
+// killer ends sessions on the server whose statements were given up here: the MySQL driver closes its
+// socket, which the server notices only when it next writes to it, and an INSERT that waits for
+// a lock would still be carried out.
+//
+// One goroutine with one connection serves all that is given up at a time, so that a thousand
+// contexts ending together do not open a thousand connections.
+type killer struct {
+	source *source
+	ctx    context.Context // ends at close
+	cancel context.CancelFunc
+
+	mu     sync.Mutex // guards what follows
+	queue  []session
+	worker chan struct{} // closed when the goroutine ends; nil if there is none
+	closed bool
+}
+
+func newKiller(s *source) *killer {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &killer{source: s, ctx: ctx, cancel: cancel}
+}
+
+// add has s ended in the background.
+func (k *killer) add(s session) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return
+	}
+	k.queue = append(k.queue, s)
+	if k.worker == nil {
+		k.worker = make(chan struct{})
+		go k.work(k.worker)
+	}
+}
+
+// close lets kills under way finish, within bounds, and waits for the goroutine.
+func (k *killer) close() {
+	k.mu.Lock()
+	k.closed = true
+	worker := k.worker
+	k.mu.Unlock()
+	defer k.cancel()
+	if worker == nil {
+		return
+	}
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+	select {
+	case <-worker:
+	case <-grace.C:
+		k.cancel()
+		<-worker
+	}
+}
+
+func (k *killer) work(done chan struct{}) {
+	defer close(done)
+	for {
+		batch := k.take()
+		if batch == nil {
+			return
+		}
+		k.end(batch)
+	}
+}
+
+// take empties the queue. Nil means that the goroutine is to end.
+func (k *killer) take() []session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	batch := k.queue
+	k.queue = nil
+	if batch == nil {
+		k.worker = nil
+	}
+	return batch
+}
+
+func (k *killer) end(batch []session) {
+	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
+	defer cancel()
+	c, own, err := k.connect(ctx)
+	if err != nil {
+		return // the sockets are closed: the server finds out by itself
+	}
+	defer func() { _ = c.Close() }() // nothing depends on it
+	up, err := uptime(ctx, c)
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	for _, s := range batch {
+		if isSame(s, own, now.Add(-up)) {
+			// An error means that the session has ended by now.
+			_, _ = c.ExecContext(ctx, "KILL CONNECTION "+strconv.FormatUint(s.id, 10), nil)
+		}
+	}
+}
+
+// connect tries again while the server is out of connections: that is when killing counts.
+func (k *killer) connect(ctx context.Context) (nativeConn, session, error) {
+	tick := time.NewTicker(killRetry)
+	defer tick.Stop()
+	for {
+		c, own, _, err := k.source.connect(ctx, binds.Writer)
+		if err == nil || (Driver{}).Classify(err) != binds.Busy {
+			return c, own, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, session{}, err
+		case <-tick.C:
+		}
+	}
+}
+
+// isSame reports whether the identifier of s, seen from the later session own on a server that
+// started at started, still means s.
+//
+// Servers count identifiers up from their start and do not use one twice before the 32-bit counter
+// has gone round. So it is enough that own is on the same server, that the server has not been
+// restarted since s began, and that own has the higher identifier. Two seconds allow for a server
+// that counts its uptime in whole ones.
+func isSame(s, own session, started time.Time) bool {
+	return s.server == own.server && s.id < own.id && !started.Add(-2*time.Second).After(s.since)
+}
+
+// uptime asks how long the server has been running.
+func uptime(ctx context.Context, c nativeConn) (time.Duration, error) {
+	v, err := oneRow(ctx, c, "SHOW GLOBAL STATUS LIKE 'Uptime'")
+	if err != nil {
+		return 0, err
+	}
+	if len(v) != 2 {
+		return 0, fmt.Errorf("mysqlbind: the server does not tell its uptime")
+	}
+	seconds, err := strconv.ParseInt(v[1], 10, 64)
+	return time.Duration(seconds) * time.Second, err
+}

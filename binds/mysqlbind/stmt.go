@@ -1,0 +1,40 @@
+package mysqlbind
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// nativeStmt is what the MySQL driver's prepared statements can do.
+type nativeStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+	driver.NamedValueChecker
+}
+
+// stmt is a prepared statement that is watched as a plain one is.
+type stmt struct {
+	nativeStmt
+	conn *conn
+}
+
+// ExecContext runs the statement.
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	ctx = s.conn.within(ctx)
+	res, err := s.nativeStmt.ExecContext(ctx, args)
+	if err != nil {
+		return nil, s.conn.failed(ctx, err)
+	}
+	return res, nil
+}
+
+// QueryContext runs the query.
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	ctx = s.conn.within(ctx)
+	native, err := s.nativeStmt.QueryContext(ctx, args)
+	if err != nil {
+		return nil, s.conn.failed(ctx, err)
+	}
+	return s.conn.watch(ctx, native), nil
+}
