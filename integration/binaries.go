@@ -33,21 +33,19 @@ var (
 	}
 )
 
-// findPostgres returns the newest directory that holds both postgres and initdb.
+// findPostgres returns the first directory that holds both postgres and initdb.
 func findPostgres() (string, error) {
 	programs := []string{"postgres", "initdb"}
 	places := searchPath(postgresSetting, postgresPlaces)
 	for _, dir := range places {
-		if slices.ContainsFunc(programs, func(p string) bool { return executable(filepath.Join(dir, p)) == "" }) {
+		initdb := executable(filepath.Join(dir, programs[1]))
+		if initdb == "" {
 			continue
 		}
-		return dir, nil
-	}
-	// One program may be linked into PATH without the others: look where the link leads.
-	for _, dir := range places {
-		if initdb := executable(filepath.Join(dir, "initdb")); initdb != "" {
-			if real := filepath.Dir(initdb); executable(filepath.Join(real, "postgres")) != "" {
-				return real, nil
+		// It may be linked into PATH without the server: look where the link leads first.
+		for _, home := range []string{filepath.Dir(initdb), dir} {
+			if executable(filepath.Join(home, programs[0])) != "" {
+				return home, nil
 			}
 		}
 	}
@@ -78,15 +76,22 @@ func searchPath(setting string, patterns []string) []string {
 		return filepath.SplitList(dirs)
 	}
 	var places []string
+	add := func(dir string) {
+		if !slices.Contains(places, dir) {
+			places = append(places, dir)
+		}
+	}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		if filepath.IsAbs(dir) {
-			places = append(places, filepath.Clean(dir))
+			add(filepath.Clean(dir))
 		}
 	}
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(pattern) // the patterns are well formed
-		slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) })
-		places = append(places, found...)
+		found, _ := filepath.Glob(pattern)                                               // the patterns are well formed
+		slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) }) // the newest first
+		for _, dir := range found {
+			add(dir)
+		}
 	}
 	return places
 }

@@ -2,12 +2,8 @@ package integration
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
-	"time"
 )
 
 // A launcher forks processes from one operating-system thread that lives as long as it does.
@@ -78,118 +74,4 @@ func (l *launcher) finish(ctx context.Context, cmd *exec.Cmd) error {
 		<-p.exited
 		return ctx.Err()
 	}
-}
-
-// A process is a child of this one.
-type process struct {
-	pid    int
-	exited chan struct{} // closed once it is reaped
-	err    error         // how it ended; valid once exited is closed
-}
-
-func (p *process) running() bool {
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
-
-// await waits until p has ended.
-func (p *process) await(ctx context.Context) error {
-	select {
-	case <-p.exited:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// endTree kills p and every process that it started, and waits until they are gone.
-func (p *process) endTree(ctx context.Context) error {
-	// Stopped first, p cannot fork while its children are listed.
-	_ = signalProcess(p.pid, sigStop)
-	tree, err := descendants(p.pid)
-	_ = signalProcess(p.pid, sigKill)
-	for _, pid := range tree {
-		_ = signalProcess(pid, sigKill) // it may have ended by itself
-	}
-	return errors.Join(err, p.await(ctx), awaitGone(ctx, tree))
-}
-
-// awaitGone waits until none of pids runs.
-func awaitGone(ctx context.Context, pids []int) error {
-	return poll(ctx, func() (bool, error) {
-		for _, pid := range pids {
-			if alive(pid) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
-}
-
-// poll asks done until it says so, fails, or ctx ends.
-func poll(ctx context.Context, done func() (bool, error)) error {
-	for {
-		ok, err := done()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pollInterval):
-		}
-	}
-}
-
-const (
-	pollInterval   = 10 * time.Millisecond
-	defaultTimeout = time.Minute // for a context without a deadline
-)
-
-// within gives ctx a deadline if it has none.
-func within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, defaultTimeout)
-}
-
-// environment is what a server's programs see of ours: nothing that would redirect them, such as
-// PGDATA, MYSQL_HOME or NOTIFY_SOCKET.
-func environment(home string) []string {
-	env := []string{"HOME=" + home, "TMPDIR=" + home, "LC_ALL=C", "TZ=UTC"}
-	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
-}
-
-// tail returns the last lines of the file at path, starting at offset.
-func tail(path string, offset int64) string {
-	const most = 4 << 10
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }() // read only
-	if info, err := f.Stat(); err == nil {
-		offset = max(offset, info.Size()-most)
-	}
-	text := make([]byte, most)
-	n, _ := f.ReadAt(text, offset) // a short read is the usual case
-	return string(text[:n])
-}
-
-// commandError says which program failed and what it wrote.
-func commandError(program string, err error, output string) error {
-	if output == "" {
-		return fmt.Errorf("%s: %w", program, err)
-	}
-	return fmt.Errorf("%s: %w\n%s", program, err, output)
 }

@@ -94,8 +94,8 @@ var mariadbSettings = []string{
 	"--character-set-server=utf8mb4",
 	"--default-time-zone=+00:00",
 	"--innodb-buffer-pool-size=32M", mariadbLogSize,
-	// Never wait for the disk.
-	"--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+	// Never wait for the disk; but hand each commit to the kernel, so that it survives Kill.
+	"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0",
 	"--innodb-flush-method=nosync", "--innodb-doublewrite=0",
 	// Replicate by GTID, and let a promoted replica hand on what it has got.
 	"--binlog-format=ROW", "--log-slave-updates=1", "--gtid-strict-mode=1",

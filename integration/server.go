@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -23,11 +22,10 @@ type Server struct {
 	// verbs is held by the method that controls the server; it has room for one.
 	verbs chan struct{}
 
-	mu       sync.Mutex // guards what follows
-	process  *process   // nil if it was never started or is stopped
-	primary  *Server    // whom it follows; nil for a primary
-	closed   bool
-	logStart int64 // where the log of the present run begins
+	mu      sync.Mutex // guards what follows
+	process *process   // the last one; nil if there was none
+	primary *Server    // whom it follows; nil for a primary
+	closed  bool
 }
 
 const (
@@ -183,7 +181,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return s.failed("start", err)
 	}
 	s.mu.Lock()
-	s.process, s.logStart = p, info.Size()
+	s.process = p
 	s.mu.Unlock()
 	return s.awaitReady(ctx, p, info.Size())
 }
@@ -232,28 +230,4 @@ func (s *Server) awaitReplay(ctx context.Context, primary *Server) error {
 	return poll(ctx, func() (bool, error) {
 		return s.cluster.system.replayed(ctx, s, position)
 	})
-}
-
-// command returns a program that runs as the servers' user.
-func (c *Cluster) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
-	cmd.Dir = c.workspace.path(scratchDir)
-	cmd.Env = environment(cmd.Dir)
-	return cmd
-}
-
-// runCommand runs a program as the servers' user and waits for its end.
-func (c *Cluster) runCommand(ctx context.Context, program string, args ...string) error {
-	output, err := os.CreateTemp(c.workspace.dir, "output-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = output.Close() }() // only read below, by name
-	cmd := c.command(program, args...)
-	cmd.Stdout, cmd.Stderr = output, output
-	prepareFork(cmd, c.workspace.as, sigKill)
-	if err := c.launcher.finish(ctx, cmd); err != nil {
-		return commandError(filepath.Base(program), err, tail(output.Name(), 0))
-	}
-	return os.Remove(output.Name())
 }

@@ -1,0 +1,31 @@
+# Every target works from a fresh clone; `make` alone lists them.
+GO ?= go
+TOOL = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test deps lint fmt fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run the tour on embedded SQLite: nothing is needed but Go
+	$(GO) run ./examples/multidb
+
+test: deps ## run all tests, on real servers too; installs those if they are missing
+	$(GO) test -race -shuffle=on -p 2 -timeout 10m ./...
+
+deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
+	@scripts/install-servers.sh
+
+lint: ## check format and run vet, staticcheck and errcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) errcheck ./...
+
+fmt: ## format all Go files
+	gofmt -w .
+
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@scripts/fuzz.sh $(FUZZTIME)

@@ -1,0 +1,69 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// command returns a program that runs as the servers' user.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = c.workspace.path(scratchDir)
+	cmd.Env = environment(cmd.Dir)
+	return cmd
+}
+
+// runCommand runs a program as the servers' user and waits for its end.
+func (c *Cluster) runCommand(ctx context.Context, program string, args ...string) error {
+	output, err := os.CreateTemp(c.workspace.dir, "output-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = output.Close() }() // only read below, by name
+	cmd := c.command(program, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	prepareFork(cmd, c.workspace.as, sigKill)
+	if err := c.launcher.finish(ctx, cmd); err != nil {
+		return commandError(filepath.Base(program), err, tail(output.Name(), 0))
+	}
+	return os.Remove(output.Name())
+}
+
+// environment is what a server's programs see of ours: nothing that would redirect them, such as
+// PGDATA, MYSQL_HOME or NOTIFY_SOCKET.
+func environment(home string) []string {
+	env := []string{"HOME=" + home, "TMPDIR=" + home, "LC_ALL=C", "TZ=UTC"}
+	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// tail returns the last lines of the file at path, starting at offset.
+func tail(path string, offset int64) string {
+	const most = 4 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // read only
+	if info, err := f.Stat(); err == nil {
+		offset = max(offset, info.Size()-most)
+	}
+	text := make([]byte, most)
+	n, _ := f.ReadAt(text, offset) // a short read is the usual case
+	return string(text[:n])
+}
+
+// commandError says which program failed and what it wrote.
+func commandError(program string, err error, output string) error {
+	if output == "" {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	return fmt.Errorf("%s: %w\n%s", program, err, output)
+}
