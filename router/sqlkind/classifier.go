@@ -1,0 +1,58 @@
+package sqlkind
+
+import (
+	"errors"
+
+	"github.com/uptrace/bun/dialect"
+)
+
+// A Classifier is [Of] for one dialect and the user's own functions that write. Its zero value
+// knows no dialect and calls everything a Write. It is safe for concurrent use.
+type Classifier struct {
+	lang  *language
+	words *words
+}
+
+// New returns a Classifier for the dialect d, in which calls of the functions that writerFunctions
+// name are writes beside those that [Of] knows.
+//
+// A name is a glob: * stands for any run of characters, ? for any one. "charge_*" means such a
+// function in any schema; "billing.charge_*" means one in the schema billing, and also a call that
+// names no schema, since the search path may lead there. Case does not matter. A malformed glob is a
+// [*GlobError]; all of them are reported together.
+//
+// What a function does inside is unknown to its caller: one that writes and is not named here is
+// taken for a read. The server of a reader then refuses it.
+func New(d dialect.Name, writerFunctions ...string) (*Classifier, error) {
+	globs := make([]glob, 0, len(writerFunctions))
+	var errs []error
+	for _, pattern := range writerFunctions {
+		g, err := parseGlob(pattern)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		globs = append(globs, g)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	l := languageOf(d)
+	if l == nil {
+		return &Classifier{}, nil
+	}
+	if len(globs) == 0 {
+		return &Classifier{lang: l, words: &l.words}, nil
+	}
+	own := l.words.with(globs)
+	return &Classifier{lang: l, words: &own}, nil
+}
+
+// Of says whether a reader may run query, one or more statements. It allocates nothing.
+func (c *Classifier) Of(query string) Kind {
+	if c == nil || c.lang == nil {
+		return Write
+	}
+	s := scanner{q: query, lang: c.lang, words: c.words}
+	return s.kind()
+}

@@ -1,0 +1,2 @@
+// Package sqlkind tells from a statement's text whether a reader may run it.
+package sqlkind

@@ -1,0 +1,250 @@
+package sqlkind
+
+// keyword is a word that heads a statement, or guides through what heads one.
+type keyword uint8
+
+const (
+	kwOther keyword = iota // a word, but none of these
+	kwNone                 // no word
+	kwSelect
+	kwValues
+	kwTable
+	kwWith
+	kwInsert
+	kwUpdate
+	kwDelete
+	kwMerge
+	kwReplace
+	kwShow
+	kwExplain
+	kwDescribe
+	kwAnalyze
+	kwPragma
+	kwSearch
+	kwCycle
+)
+
+// keyword reads the unquoted word at i.
+func (s *scanner) keyword(i int) keyword {
+	end := s.wordEnd(i)
+	if end == i {
+		return kwNone
+	}
+	return keywordOf(s.q[i:end])
+}
+
+func keywordOf(text string) keyword {
+	for _, k := range keywordsBySize[min(len(text), len(keywordsBySize)-1)] {
+		if equalFold(text, k.text) {
+			return k.keyword
+		}
+	}
+	return kwOther
+}
+
+type spelling struct {
+	text string
+	keyword
+}
+
+var keywordsBySize = [9][]spelling{
+	4: {{"with", kwWith}, {"show", kwShow}, {"desc", kwDescribe}},
+	5: {{"table", kwTable}, {"merge", kwMerge}, {"cycle", kwCycle}},
+	6: {{"select", kwSelect}, {"values", kwValues}, {"insert", kwInsert}, {"update", kwUpdate}, {"delete", kwDelete}, {"pragma", kwPragma}, {"search", kwSearch}},
+	7: {{"explain", kwExplain}, {"replace", kwReplace}, {"analyze", kwAnalyze}, {"analyse", kwAnalyze}},
+	8: {{"describe", kwDescribe}},
+}
+
+// wordEnd returns the end of the unquoted word at i, or i.
+func (s *scanner) wordEnd(i int) int {
+	q, classes := s.q, &s.lang.class
+	if i >= len(q) || classes[q[i]] != letter && classes[q[i]] != foreign {
+		return i
+	}
+	for i < len(q) && classes[q[i]] <= foreign {
+		i++
+	}
+	return i
+}
+
+// wordIs tells whether the unquoted word at i is want, in lower case.
+func (s *scanner) wordIs(i int, want string) bool {
+	return equalFold(s.q[i:s.wordEnd(i)], want)
+}
+
+// statement passes what heads the statement at i. It is writes unless the statement may be a read.
+func (s *scanner) statement(i int) int {
+	s.base = 0
+	if s.q[i] == '(' {
+		return s.parenthesised(i)
+	}
+	end := s.wordEnd(i)
+	switch k := keywordOf(s.q[i:end]); k {
+	case kwSelect, kwValues:
+		return end
+	case kwTable:
+		if s.lang.noTable {
+			return writes
+		}
+		return end
+	case kwWith:
+		return s.with(end)
+	default:
+		return s.head(k, end)
+	}
+}
+
+// parenthesised passes the parentheses before a SELECT and the like.
+func (s *scanner) parenthesised(i int) int {
+	for i < len(s.q) && s.q[i] == '(' {
+		s.depth++
+		if i = s.skip(i + 1); i == writes {
+			return writes
+		}
+	}
+	return s.mainVerb(i)
+}
+
+// mainVerb passes the verb of a query, perhaps in parentheses. In an EXPLAIN that executes nothing
+// the verb may be one that writes.
+func (s *scanner) mainVerb(i int) int {
+	if i < len(s.q) && s.q[i] == '(' {
+		return s.parenthesised(i)
+	}
+	end := s.wordEnd(i)
+	switch keywordOf(s.q[i:end]) {
+	case kwSelect, kwValues:
+		return end
+	case kwTable:
+		if s.lang.noTable {
+			return writes
+		}
+		return end
+	case kwWith:
+		return s.with(end)
+	case kwInsert, kwUpdate, kwDelete, kwMerge, kwReplace:
+		if s.explain {
+			return end
+		}
+	}
+	return writes
+}
+
+// with passes the head of a WITH list up to the verb of the first CTE.
+func (s *scanner) with(i int) int {
+	if i = s.skip(i); i == writes {
+		return writes
+	}
+	s.inWith, s.base = true, s.depth
+	if s.wordIs(i, "recursive") {
+		next := s.skip(s.wordEnd(i))
+		if next == writes {
+			return writes
+		}
+		if !s.wordIs(next, "as") && s.at(next) != '(' {
+			i = next
+		}
+	}
+	return s.cte(i)
+}
+
+// cte passes name [(columns)] AS [[NOT] MATERIALIZED] ( and the verb that follows.
+func (s *scanner) cte(i int) int {
+	if i = s.name(i); i == writes {
+		return writes
+	}
+	if s.at(i) == '(' {
+		if i = s.columns(i + 1); i == writes {
+			return writes
+		}
+	}
+	if !s.wordIs(i, "as") {
+		return writes
+	}
+	i = s.skip(s.wordEnd(i))
+	for _, option := range [...]string{"not", "materialized"} {
+		if i != writes && s.wordIs(i, option) {
+			i = s.skip(s.wordEnd(i))
+		}
+	}
+	if i == writes || s.at(i) != '(' {
+		return writes
+	}
+	s.depth++
+	if i = s.skip(i + 1); i == writes {
+		return writes
+	}
+	return s.cteVerb(i)
+}
+
+// cteVerb passes the verb of a CTE. A WITH of its own is left to body.
+func (s *scanner) cteVerb(i int) int {
+	for s.at(i) == '(' {
+		s.depth++
+		if i = s.skip(i + 1); i == writes {
+			return writes
+		}
+	}
+	switch s.keyword(i) {
+	case kwSelect, kwValues, kwWith:
+		return s.wordEnd(i)
+	case kwTable:
+		if !s.lang.noTable {
+			return s.wordEnd(i)
+		}
+	case kwInsert, kwUpdate, kwDelete, kwMerge:
+		if s.explain {
+			return s.wordEnd(i)
+		}
+	}
+	return writes
+}
+
+// name passes a name, quoted or not, and the white space about it.
+func (s *scanner) name(i int) int {
+	if i = s.skip(i); i == writes || i == len(s.q) {
+		return writes
+	}
+	end := writes
+	switch s.lang.class[s.q[i]] {
+	case letter, foreign:
+		end = s.wordEnd(i)
+	case digit:
+		end = s.number(i)
+	case name, text:
+		end = closeQuote(s.q, i)
+	case escaped:
+		end = s.escapedText(i)
+	case bracket:
+		end = s.bracketed(i)
+	}
+	if end == writes {
+		return writes
+	}
+	return s.skip(end)
+}
+
+// columns passes a list of names and its closing parenthesis.
+func (s *scanner) columns(i int) int {
+	for {
+		if i = s.name(i); i == writes {
+			return writes
+		}
+		switch s.at(i) {
+		case ',':
+			i++
+		case ')':
+			return s.skip(i + 1)
+		default:
+			return writes
+		}
+	}
+}
+
+// at returns the byte at i, or 0 at the end.
+func (s *scanner) at(i int) byte {
+	if i < len(s.q) {
+		return s.q[i]
+	}
+	return 0
+}

@@ -1,0 +1,187 @@
+package sqlkind
+
+import "strings"
+
+// near is how far a closing quote is looked for byte by byte, which is faster for short names.
+const near = 24
+
+// closeQuote returns the position after the quote that closes the one at i. A doubled quote closes
+// one and opens another, which comes to the same.
+func closeQuote(q string, i int) int {
+	quote := q[i]
+	i++
+	end := min(i+near, len(q))
+	for i < end {
+		if q[i] == quote {
+			return i + 1
+		}
+		i++
+	}
+	n := strings.IndexByte(q[i:], quote)
+	if n < 0 {
+		return writes
+	}
+	return i + n + 1
+}
+
+// closeEscaped is closeQuote where a backslash escapes what follows it and a doubled quote goes on.
+func closeEscaped(q string, i int) int {
+	quote := q[i]
+	at := i + 1
+	for {
+		n := strings.IndexByte(q[at:], quote)
+		if n < 0 {
+			return writes
+		}
+		end := at + n
+		for {
+			b := strings.IndexByte(q[at:end], '\\')
+			if b < 0 {
+				break
+			}
+			if at += b + 2; at > end {
+				break
+			}
+		}
+		switch {
+		case at > end: // the quote itself was escaped
+			continue
+		case end+1 < len(q) && q[end+1] == quote:
+			at = end + 2
+		default:
+			return end + 1
+		}
+	}
+}
+
+// escapedText passes a string of MySQL's, which with ANSI_QUOTES may be a name.
+func (s *scanner) escapedText(i int) int {
+	end := closeEscaped(s.q, i)
+	if end == writes || s.q[i] == '\'' {
+		return end
+	}
+	if strings.IndexByte(s.q[i:end], '\\') >= 0 {
+		return writes // where it ends depends on ANSI_QUOTES
+	}
+	if end-i > 2 && s.words.candidate(s.q, i+1, end-1) && s.quotedName(i, end) {
+		return writes
+	}
+	return end
+}
+
+func (s *scanner) bracketed(i int) int {
+	n := strings.IndexByte(s.q[i:], ']')
+	if n < 0 {
+		return writes
+	}
+	end := i + n + 1
+	if end-i > 2 && s.words.candidate(s.q, i+1, end-1) && s.quotedName(i, end) {
+		return writes
+	}
+	return end
+}
+
+// dollar passes a parameter or a dollar-quoted string of PostgreSQL's.
+func (s *scanner) dollar(i int) int {
+	q, classes := s.q, &s.lang.class
+	end := i + 1
+	if end < len(q) && classes[q[end]] == digit {
+		for end < len(q) && classes[q[end]] == digit {
+			end++
+		}
+		if end < len(q) && classes[q[end]] == letter {
+			return writes // servers disagree where the parameter ends
+		}
+		return end
+	}
+	for end < len(q) && classes[q[end]] <= digit {
+		end++
+	}
+	if end == len(q) || q[end] != '$' {
+		return writes
+	}
+	end++
+	n := strings.Index(q[end:], q[i:end])
+	if n < 0 {
+		return writes
+	}
+	return end + n + end - i
+}
+
+// number passes a number, and in MySQL a name that begins with one.
+func (s *scanner) number(i int) int {
+	q, classes := s.q, &s.lang.class
+	end := i + 1
+	for end < len(q) && classes[q[end]] == digit {
+		end++
+	}
+	if end == len(q) || q[end] != '.' && classes[q[end]] != letter && classes[q[end]] != foreign {
+		return end
+	}
+	if q[end] == '.' || i > 0 && q[i-1] == '.' {
+		return s.fraction(end)
+	}
+	switch {
+	case q[end]|0x20 == 'e' && s.exponent(end) > 0:
+		return s.fraction(end)
+	case q[end] == '_', end-i == 1 && q[i] == '0' && isRadix(q[end]), s.lang.digitsInNames:
+		for end < len(q) && classes[q[end]] <= foreign {
+			end++
+		}
+		return end
+	}
+	return writes // servers disagree where the number ends
+}
+
+func isRadix(c byte) bool {
+	return c|0x20 == 'x' || c|0x20 == 'b' || c|0x20 == 'o'
+}
+
+// fraction passes the rest of a number: a point, digits, an exponent. No word may follow at once.
+func (s *scanner) fraction(i int) int {
+	q, classes := s.q, &s.lang.class
+	if q[i] == '.' {
+		i++
+	}
+	for i < len(q) && (classes[q[i]] == digit || q[i] == '_') {
+		i++
+	}
+	if i < len(q) && q[i]|0x20 == 'e' {
+		if n := s.exponent(i); n > 0 {
+			i = n
+		}
+	}
+	if i < len(q) && (classes[q[i]] == letter || classes[q[i]] == foreign) {
+		return writes
+	}
+	return i
+}
+
+// exponent returns the end of the exponent that the e at i begins, or 0.
+func (s *scanner) exponent(i int) int {
+	q, classes := s.q, &s.lang.class
+	i++
+	if i < len(q) && (q[i] == '+' || q[i] == '-') {
+		i++
+	}
+	if i == len(q) || classes[q[i]] != digit {
+		return 0
+	}
+	for i < len(q) && classes[q[i]] == digit {
+		i++
+	}
+	return i
+}
+
+// foreignName passes the rest of a name of MySQL's from its first byte beyond ASCII. The server compares
+// names of functions without their accents, so a call of one may be a call of any.
+func (s *scanner) foreignName(i int) int {
+	q, classes := s.q, &s.lang.class
+	for i < len(q) && classes[q[i]] <= foreign {
+		i++
+	}
+	if s.called(i) {
+		return writes
+	}
+	return i
+}
