@@ -23,7 +23,7 @@ type Driver interface {
 }
 
 // A Source is one database as its URI names it: where the connections of either role come from.
-// It must be a pointer, or print without its password in every verb of fmt.
+// It may hold the password: an [Engine] hides it from fmt and encoders. Its connectors must be pointers.
 type Source interface {
 	// Connector returns where connections for role come from. Those for a [Reader] are told at
 	// once to refuse writes. A dead connection is found when it is taken from the pool, a

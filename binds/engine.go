@@ -15,7 +15,7 @@ type Engine struct {
 	name   string
 	role   Role
 	driver Driver
-	source Source
+	source func() Source // a func, which fmt cannot follow: %s walks into pointers of unexported fields
 	pool   Pool
 	db     *sql.DB
 
@@ -39,7 +39,7 @@ func As(role Role) OpenOption { return func(e *Engine) { e.role = role } }
 func WithPool(p Pool) OpenOption { return func(e *Engine) { e.pool = p } }
 
 func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
-	e := &Engine{name: name, driver: d, source: src}
+	e := &Engine{name: name, driver: d, source: func() Source { return src }}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -85,8 +85,8 @@ func (e *Engine) Native() (*sql.DB, error) {
 	case e.closed:
 		return nil, &OpenError{Engine: e.name, Err: errors.New("the engine is closed")}
 	case e.native == nil:
-		c := e.source.Connector(e.role)
-		if n, ok := e.source.(NativeSource); ok {
+		c := e.source().Connector(e.role)
+		if n, ok := e.source().(NativeSource); ok {
 			c = n.NativeConnector(e.role)
 		}
 		e.native = e.open(&connector{Connector: c, engine: e.name})
@@ -100,14 +100,14 @@ func (e *Engine) Connector() driver.Connector { return e.connector }
 
 // SplitsRoles reports whether the engine's URI is worth a second engine, see [RoleSplitter].
 func (e *Engine) SplitsRoles() bool {
-	s, ok := e.source.(RoleSplitter)
+	s, ok := e.source().(RoleSplitter)
 	return ok && s.SplitsRoles()
 }
 
 // Sibling opens another engine on the same source: a reader beside a SQLite writer. Each of the two
 // is closed by itself.
 func (e *Engine) Sibling(name string, opts ...OpenOption) *Engine {
-	return newEngine(name, e.driver, e.source, opts)
+	return newEngine(name, e.driver, e.source(), opts)
 }
 
 // Classify says what an error of this engine proves, see [Fault].
@@ -162,7 +162,8 @@ func (e *Engine) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(e.name)) }
 // MarshalText returns the engine's name.
 func (e *Engine) MarshalText() ([]byte, error) { return []byte(e.name), nil }
 
-// connector puts the engine's name on the errors of connecting.
+// connector puts the engine's name on the errors of connecting, and keeps what the driver knows of the
+// password one pointer further away from whoever prints a sql.DB.
 type connector struct {
 	driver.Connector
 	engine string
