@@ -1,0 +1,69 @@
+package sqlitebind
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/libc"
+)
+
+// waiters are the connections by the number that SQLite gives back to waitForLock.
+var (
+	waiters    sync.Map // uintptr → *waiter
+	waiterLast atomic.Uintptr
+)
+
+// A waiter waits for the locks of one connection. SQLite's own busy_timeout sleeps on when its
+// context has ended.
+type waiter struct {
+	id      uintptr
+	timeout time.Duration
+	// ctx is the context of the statement at work: SQLite calls back without one. It belongs to the
+	// goroutine that uses the connection.
+	ctx   context.Context
+	since time.Time // of the wait's beginning
+}
+
+func newWaiter(timeout time.Duration) *waiter {
+	w := &waiter{id: waiterLast.Add(1), timeout: timeout, ctx: context.Background()}
+	waiters.Store(w.id, w)
+	return w
+}
+
+func (w *waiter) close() { waiters.Delete(w.id) }
+
+// waitForLock is SQLite's busy handler, https://www.sqlite.org/c3ref/busy_handler.html. It answers 0
+// to give up with SQLITE_BUSY.
+func waitForLock(_ *libc.TLS, id uintptr, n int32) int32 {
+	w, ok := waiters.Load(id)
+	if ok && w.(*waiter).wait(int(n)) {
+		return 1
+	}
+	return 0
+}
+
+// lockDelays begin short, since most locks do, and stay short enough to be fair.
+var lockDelays = [...]time.Duration{
+	100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
+}
+
+// wait sleeps before attempt n+1, and reports whether there is to be one.
+func (w *waiter) wait(n int) bool {
+	if n == 0 {
+		w.since = time.Now()
+	}
+	left := w.timeout - time.Since(w.since)
+	if left <= 0 || w.ctx.Err() != nil {
+		return false
+	}
+	t := time.NewTimer(min(left, lockDelays[min(n, len(lockDelays)-1)]))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-w.ctx.Done():
+		return false
+	}
+}

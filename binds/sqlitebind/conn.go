@@ -1,0 +1,174 @@
+package sqlitebind
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// rawConn is a connection as modernc.org/sqlite makes it.
+type rawConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// conn is a connection whose statements end with their contexts, whose transactions begin as its
+// role wants, and whose belt is put on again when it comes back from the pool.
+//
+// database/sql uses it from one goroutine at a time.
+type conn struct {
+	raw    rawConn
+	role   binds.Role
+	db     *handle
+	waiter *waiter
+	interrupter
+
+	tx    *tx  // the open transaction
+	loose bool // a statement may have changed query_only
+	bad   bool // not to be used again
+}
+
+var (
+	_ rawConn                = (*conn)(nil)
+	_ driver.Pinger          = (*conn)(nil)
+	_ driver.SessionResetter = (*conn)(nil)
+	_ driver.Validator       = (*conn)(nil)
+)
+
+func newConn(made driver.Conn, role binds.Role, busyTimeout time.Duration) (*conn, error) {
+	raw, ok := made.(rawConn)
+	if !ok {
+		return nil, errNoHandle
+	}
+	db, err := handleOf(made)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{raw: raw, role: role, db: db, waiter: newWaiter(busyTimeout), interrupter: interrupter{db: db}}
+	db.onBusy(c.waiter.id)
+	return c, nil
+}
+
+// strip returns the connection as modernc.org/sqlite made it, with SQLite's own wait for locks.
+func (c *conn) strip(ctx context.Context) (driver.Conn, error) {
+	_, err := c.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", c.waiter.timeout.Milliseconds()), nil)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	c.waiter.close()
+	c.db.close()
+	return c.raw, nil
+}
+
+// Close closes the connection. What a transaction left open is rolled back.
+func (c *conn) Close() error {
+	err := c.raw.Close()
+	c.waiter.close()
+	c.db.close()
+	return err
+}
+
+// do runs a call of SQLite that the end of ctx stops.
+func (c *conn) do(ctx context.Context, call func() error) error {
+	s := c.watch(ctx)
+	defer s.stop()
+	return c.step(s, call)
+}
+
+// step runs one call of a statement.
+func (c *conn) step(s *statement, call func() error) error {
+	if err := c.enter(s); err != nil {
+		return err
+	}
+	c.waiter.ctx = s.ctx
+	err := call()
+	c.waiter.ctx = context.Background()
+	c.leave()
+	return explain(s.ctx, err)
+}
+
+// allow is asked before every statement.
+func (c *conn) allow(query string) error {
+	if c.tx != nil && c.db.autocommit() {
+		return ErrTxLost
+	}
+	c.loose = c.loose || mentionsQueryOnly(query)
+	return nil
+}
+
+// ExecContext runs statements. An error of the context means that they were undone; a statement that
+// was done when its context ended is a success.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+	if err := c.allow(query); err != nil {
+		return nil, err
+	}
+	err = c.do(ctx, func() error {
+		res, err = c.raw.ExecContext(context.Background(), query, args)
+		return err
+	})
+	return res, err
+}
+
+// QueryContext runs a query whose rows end with ctx.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.allow(query); err != nil {
+		return nil, err
+	}
+	return c.query(ctx, func() (driver.Rows, error) {
+		return c.raw.QueryContext(context.Background(), query, args)
+	})
+}
+
+// PrepareContext compiles a statement.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.allow(query); err != nil {
+		return nil, err
+	}
+	var raw driver.Stmt
+	err := c.do(ctx, func() (err error) {
+		raw, err = c.raw.PrepareContext(context.Background(), query)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newStmt(c, raw, query)
+}
+
+// Prepare compiles a statement.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// Ping reads the file's header.
+func (c *conn) Ping(ctx context.Context) error {
+	_, err := c.text(ctx, "PRAGMA schema_version")
+	return err
+}
+
+// ResetSession is called when the connection is taken from the pool again. One with a transaction
+// left open is thrown away; the belt goes back to what the role wants.
+func (c *conn) ResetSession(ctx context.Context) error {
+	switch {
+	case c.bad, !c.db.autocommit():
+		return driver.ErrBadConn
+	case !c.loose:
+		return nil
+	}
+	if err := c.queryOnly(ctx, c.role == binds.Reader); err != nil {
+		return driver.ErrBadConn
+	}
+	c.loose = false
+	return nil
+}
+
+// IsValid reports whether the connection may go back to the pool. An interrupted one may: SQLite
+// forgets the interrupt when the next statement starts.
+func (c *conn) IsValid() bool { return !c.bad }

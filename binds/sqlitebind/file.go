@@ -1,0 +1,97 @@
+package sqlitebind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// ready makes sure that there is a file to connect to. A reader may come first: it may not create
+// the file itself, so a short-lived writing connection does.
+func (s *source) ready(ctx context.Context, role binds.Role) error {
+	if s.mode != "rwc" {
+		return s.exists()
+	}
+	if err := s.directory(); err != nil {
+		return err
+	}
+	if role == binds.Writer || s.made.Load() {
+		return nil
+	}
+	select {
+	case s.making <- struct{}{}:
+		defer func() { <-s.making }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.made.Load() {
+		return nil
+	}
+	c, err := s.connect(ctx, binds.Writer)
+	if err != nil {
+		return fmt.Errorf("%w (a reader needs the file in WAL mode; of a file that must stay as it is say mode=ro)", err)
+	}
+	s.made.Store(true)
+	return c.Close()
+}
+
+func (s *source) exists() error {
+	switch info, err := os.Stat(s.path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return &MissingError{Path: s.path, Cure: "create it, or say mode=rwc in the URI"}
+	case err != nil:
+		return fmt.Errorf("sqlitebind: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("sqlitebind: %q is a directory: the URI must name a file", s.path)
+	}
+	return nil
+}
+
+// directory makes sure that the file's directory is there, creating it only when asked to.
+func (s *source) directory() error {
+	dir := filepath.Dir(s.path)
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist) && s.createDir:
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return fmt.Errorf("sqlitebind: create_dir: %w", err)
+		}
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &MissingError{Path: dir, Directory: true, Cure: "create it, or add create_dir=1 to the URI"}
+	case err != nil:
+		return fmt.Errorf("sqlitebind: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("sqlitebind: %q is not a directory", dir)
+	}
+	if info, err := os.Stat(s.path); err == nil && info.IsDir() {
+		return fmt.Errorf("sqlitebind: %q is a directory: the URI must name a file", s.path)
+	}
+	return nil
+}
+
+// openError adds the path and, where SQLite's words do not say it, the cure.
+func (s *source) openError(err error) error {
+	if s.memory() {
+		return fmt.Errorf("sqlitebind: open a memory database: %w", err)
+	}
+	cure := ""
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+			cure = " (file and directory must be writable, also to read in WAL mode; " +
+				"of a file that never changes say mode=ro&immutable=1)"
+		case sqlite3.SQLITE_NOTADB:
+			cure = " (another kind of file, or an encrypted one)"
+		}
+	}
+	return fmt.Errorf("sqlitebind: open %q: %w%s", s.path, err, cure)
+}
