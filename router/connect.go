@@ -1,0 +1,27 @@
+package router
+
+import (
+	"context"
+	"database/sql/driver"
+	"slices"
+)
+
+// ConnectReader makes a new connection to the reader that the policy picks, or to another one if
+// that cannot be reached. The error is a [*NoReaderError]. The caller closes the connection.
+func (r *Router) ConnectReader(ctx context.Context) (driver.Conn, error) {
+	left := slices.Clone(r.readers)
+	var last error
+	for len(left) > 0 && ctx.Err() == nil {
+		next := r.policy.Pick(left)
+		conn, err := next.engine.Connector().Connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+		left = slices.DeleteFunc(left, func(o *Reader) bool { return o == next })
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return nil, &NoReaderError{Bind: r.key, Err: last}
+}

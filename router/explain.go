@@ -1,0 +1,129 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router/sqlkind"
+)
+
+// A Reason says why a statement ran where it ran.
+type Reason uint8
+
+const (
+	// Unrouted is the zero Reason: nothing was decided.
+	Unrouted Reason = iota
+	// PlainRead: a harmless read, on the reader that the policy picked.
+	PlainRead
+	// WriteQuery: a builder that writes or changes the schema.
+	WriteQuery
+	// WriteText: a text that writes, locks, or is not known to be harmless.
+	WriteText
+	// HintWriter: the context says [OnWriter].
+	HintWriter
+	// HintReader: the context says [OnReader].
+	HintReader
+	// NoReader: the bind has no readers, the writer serves its reads.
+	NoReader
+	// ReadersDown: no reader could be reached, the writer serves.
+	ReadersDown
+	// WriterDB: the query was built on the bind's Writer().
+	WriterDB
+	// ReaderDB: the query was built on the bind's Reader().
+	ReaderDB
+	// NativeDB: the query was built on the bind's Native().
+	NativeDB
+)
+
+var reasonNames = [...]string{
+	Unrouted:    "unrouted",
+	PlainRead:   "plain_read",
+	WriteQuery:  "write_query",
+	WriteText:   "write_text",
+	HintWriter:  "hint_writer",
+	HintReader:  "hint_reader",
+	NoReader:    "no_reader",
+	ReadersDown: "readers_down",
+	WriterDB:    "writer_db",
+	ReaderDB:    "reader_db",
+	NativeDB:    "native_db",
+}
+
+// String returns the reason's code in snake case: "plain_read".
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("reason(%d)", r)
+}
+
+// MarshalText returns the reason's code.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// A Decision tells where one statement ran, and why.
+type Decision struct {
+	Bind   binds.Key
+	Engine string // the engine's name: "accounts/reader-1"
+	Role   binds.Role
+	Kind   sqlkind.Kind
+	Reason Reason
+	Query  string // the statement with its values, as Bun formatted it
+}
+
+// A Route collects what became of the queries of one context, see [Explain]. It is safe for
+// concurrent use.
+type Route struct {
+	mu        sync.Mutex // guards decisions
+	decisions []Decision
+}
+
+// Explain returns a context that notes where its queries run, and the Route that tells. It costs
+// an allocation a statement and is meant for tests, tools and debugging.
+func Explain(ctx context.Context) (context.Context, *Route) {
+	r := new(Route)
+	return withScope(ctx, func(s *scope) { s.route = r }), r
+}
+
+// Decisions returns one decision for each statement so far, in the order in which they were sent.
+// A read that was tried on several engines is told once, with the engine that was tried last.
+func (r *Route) Decisions() []Decision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Decision(nil), r.decisions...)
+}
+
+// Last returns the latest decision, the zero Decision if there is none.
+func (r *Route) Last() Decision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.decisions) == 0 {
+		return Decision{}
+	}
+	return r.decisions[len(r.decisions)-1]
+}
+
+// Engine returns the name of the engine that ran the latest statement, "" if none ran.
+func (r *Route) Engine() string { return r.Last().Engine }
+
+// Kind returns what the latest statement was taken for.
+func (r *Route) Kind() sqlkind.Kind { return r.Last().Kind }
+
+// Reason returns why the latest statement ran where it ran.
+func (r *Route) Reason() Reason { return r.Last().Reason }
+
+// String shows the latest decision: "accounts/reader-1 (read, plain_read)".
+func (r *Route) String() string {
+	d := r.Last()
+	if d.Reason == Unrouted {
+		return d.Reason.String()
+	}
+	return fmt.Sprintf("%s (%s, %s)", d.Engine, d.Kind, d.Reason)
+}
+
+func (r *Route) note(d Decision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.decisions = append(r.decisions, d)
+}

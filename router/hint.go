@@ -1,0 +1,47 @@
+package router
+
+import "context"
+
+type hint uint8
+
+const (
+	noHint hint = iota
+	onWriter
+	onReader
+)
+
+// scope is everything that a context tells the router, so that a query looks at it once. It is
+// never changed after it was put into a context.
+type scope struct {
+	hint  hint
+	route *Route
+}
+
+type scopeKey struct{}
+
+var emptyScope scope
+
+func scopeOf(ctx context.Context) *scope {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s
+	}
+	return &emptyScope
+}
+
+func withScope(ctx context.Context, change func(*scope)) context.Context {
+	s := *scopeOf(ctx)
+	change(&s)
+	return context.WithValue(ctx, scopeKey{}, &s)
+}
+
+// OnWriter returns a context whose reads go to the writer: for a read that must see what was just
+// written. The innermost of OnWriter and [OnReader] counts.
+func OnWriter(ctx context.Context) context.Context {
+	return withScope(ctx, func(s *scope) { s.hint = onWriter })
+}
+
+// OnReader returns a context whose reads go to a reader however stale, while one is up, and undoes
+// an outer [OnWriter]. Writes and locking reads go to the writer all the same.
+func OnReader(ctx context.Context) context.Context {
+	return withScope(ctx, func(s *scope) { s.hint = onReader })
+}

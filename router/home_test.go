@@ -1,0 +1,196 @@
+package router
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+type auditMarker struct{}
+
+func (auditMarker) BindKey() binds.Key { return "audit" }
+
+type nowhere struct{}
+
+func (nowhere) BindKey() binds.Key { return "nowhere" }
+
+type (
+	// author lives in shop, the default bind; its events live in audit.
+	author struct {
+		ID     int64    `bun:",pk"`
+		Events []*event `bun:"rel:has-many,join:id=author_id"`
+		Books  []*book  `bun:"rel:has-many,join:id=author_id"`
+	}
+	book struct {
+		ID       int64 `bun:",pk"`
+		AuthorID int64
+		Author   *author `bun:"rel:belongs-to,join:author_id=id"`
+	}
+	event struct {
+		auditMarker
+		ID       int64 `bun:",pk"`
+		AuthorID int64
+	}
+	// Each of the following joins shop with audit.
+	hasOneAcross struct {
+		ID    int64  `bun:",pk"`
+		Event *event `bun:"rel:has-one,join:id=author_id"`
+	}
+	belongsAcross struct {
+		ID      int64 `bun:",pk"`
+		EventID int64
+		Event   *event `bun:"rel:belongs-to,join:event_id=id"`
+	}
+	nestedAcross struct {
+		ID     int64 `bun:",pk"`
+		HereID int64
+		Here   *belongsAcross `bun:"rel:belongs-to,join:here_id=id"`
+	}
+	linked struct {
+		ID     int64    `bun:",pk"`
+		Events []*event `bun:"m2m:event_links,join:Linked=Event"`
+	}
+	eventLink struct {
+		bun.BaseModel `bun:"table:event_links"`
+		LinkedID      int64   `bun:",pk"`
+		Linked        *linked `bun:"rel:belongs-to,join:linked_id=id"`
+		EventID       int64   `bun:",pk"`
+		Event         *event  `bun:"rel:belongs-to,join:event_id=id"`
+	}
+	stray struct {
+		nowhere
+		ID int64 `bun:",pk"`
+	}
+	torn struct {
+		auditMarker
+		nowhere
+		ID int64 `bun:",pk"`
+	}
+)
+
+// twoBinds opens shop, the default, and audit, which know each other.
+func twoBinds(t *testing.T, auditReaders int, audit func(*Config)) (shop, other *bench) {
+	peers := map[binds.Key]*Router{}
+	withPeers := func(c *Config) { c.Peer = func(k binds.Key) *Router { return peers[k] } }
+	shop = newBench(t, "shop", 1, withPeers)
+	other = newBench(t, "audit", auditReaders, func(c *Config) {
+		withPeers(c)
+		if audit != nil {
+			audit(c)
+		}
+	})
+	peers["shop"], peers["audit"] = shop.Router, other.Router
+	return shop, other
+}
+
+func TestWrongBind(t *testing.T) {
+	shop, audit := twoBinds(t, 1, nil)
+	var wrong *WrongBindError
+	err := shop.db.NewSelect().Model(new(event)).Scan(t.Context())
+	require.ErrorAs(t, err, &wrong)
+	assert.EqualError(t, err, `router: model router.event lives in bind "audit" but was queried on bind "shop": use the manager's own builders, or the DB of bind "audit"`)
+
+	for name, db := range map[string]*bun.DB{
+		"DB": shop.db, "Writer": shop.on(shop.WriterOnly()), "Reader": shop.on(shop.ReaderOnly()),
+		"Native": shop.on(shop.On(shop.Writer().DB(), NativeDB)),
+	} {
+		require.ErrorAs(t, db.NewSelect().Model(&[]event{}).Scan(t.Context()), &wrong, name)
+	}
+	_, err = shop.db.NewInsert().Model(&event{ID: 1}).Exec(t.Context())
+	require.ErrorAs(t, err, &wrong, "a write too")
+	_, err = shop.db.NewSelect().Model((*event)(nil)).Count(t.Context())
+	require.ErrorAs(t, err, &wrong, "through QueryRow too")
+	require.ErrorAs(t, audit.db.NewSelect().Model(new(author)).Scan(t.Context()), &wrong, "a model of the default bind")
+	assert.Equal(t, binds.Key("shop"), wrong.ModelBind)
+	assert.Empty(t, shop.driver.servers(), "nothing was sent")
+	assert.Empty(t, audit.driver.servers(), "nothing was sent")
+
+	require.ErrorAs(t, shop.db.NewSelect().Model(new(stray)).Scan(t.Context()), &wrong, "a bind that nobody declares")
+	var ambiguous *binds.AmbiguousBindError
+	require.ErrorAs(t, shop.db.NewSelect().Model(new(torn)).Scan(t.Context()), &ambiguous)
+}
+
+func TestHomeModels(t *testing.T) {
+	shop, audit := twoBinds(t, 1, nil)
+	for range 2 { // the second time from the hot table
+		require.NoError(t, shop.db.NewSelect().Model(new(author)).Limit(1).Scan(t.Context()))
+		require.NoError(t, audit.db.NewSelect().Model(new(event)).Limit(1).Scan(t.Context()))
+	}
+	var n int64
+	require.NoError(t, shop.db.NewSelect().Table("anything").Scan(t.Context(), &n), "no model, no question")
+}
+
+func TestJoinsAcrossBinds(t *testing.T) {
+	for name, row := range map[string]struct {
+		model    any
+		relation string
+		field    string
+	}{
+		"has-one is a join":                 {new(hasOneAcross), "has-one", "Event"},
+		"belongs-to is a join":              {new(belongsAcross), "belongs-to", "Event"},
+		"a join behind a join":              {new(nestedAcross), "belongs-to", "Event"},
+		"many-to-many joins its link table": {new(linked), "m2m", "Events"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop, _ := twoBinds(t, 1, nil)
+			shop.db.RegisterModel((*eventLink)(nil))
+			var cross *CrossBindRelationError
+			err := shop.db.NewSelect().Model(row.model).Scan(t.Context())
+			require.ErrorAs(t, err, &cross)
+			assert.Equal(t, row.relation, cross.Relation)
+			assert.Equal(t, row.field, cross.Field)
+			assert.Equal(t, binds.Key("shop"), cross.Bind)
+			assert.Equal(t, binds.Key("audit"), cross.RelatedBind)
+			assert.Contains(t, err.Error(), `"shop"`)
+			assert.Contains(t, err.Error(), `"audit"`)
+			assert.Empty(t, shop.driver.servers(), "nothing was sent")
+		})
+	}
+}
+
+func TestHasManyAcrossBinds(t *testing.T) {
+	shop, audit := twoBinds(t, 1, nil)
+	ctx, route := Explain(t.Context())
+	require.NoError(t, shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Relation("Books").Scan(ctx))
+	var engines []string
+	for _, d := range route.Decisions() {
+		engines = append(engines, d.Engine)
+	}
+	assert.ElementsMatch(t, []string{"shop/reader-1", "audit/reader-1", "shop/reader-1"}, engines)
+	assert.Equal(t, []string{"reader-1"}, audit.driver.servers())
+
+	t.Run("in the mode of the DB that was asked", func(t *testing.T) {
+		ctx, route := Explain(t.Context())
+		require.NoError(t, shop.on(shop.WriterOnly()).NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Scan(ctx))
+		assert.Equal(t, "audit/writer", route.Engine())
+		require.NoError(t, shop.on(shop.ReaderOnly()).NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Scan(ctx))
+		assert.Equal(t, "audit/reader-1", route.Engine())
+	})
+	t.Run("hints reach the other bind", func(t *testing.T) {
+		ctx, route := Explain(OnWriter(t.Context()))
+		require.NoError(t, shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Scan(ctx))
+		assert.Equal(t, "audit/writer", route.Engine())
+	})
+}
+
+func TestHasManyIntoAnotherDialect(t *testing.T) {
+	shop, audit := twoBinds(t, 1, withSQLite)
+	err := shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Scan(t.Context())
+	var dialects *CrossDialectRelationError
+	require.ErrorAs(t, err, &dialects)
+	assert.Contains(t, err.Error(), `bind "shop" (pg) loads router.event from bind "audit" (sqlite)`)
+	assert.Empty(t, audit.driver.servers())
+}
+
+func TestHasManyIntoAnUnknownBind(t *testing.T) {
+	shop := newBench(t, "shop", 1, nil)
+	err := shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events").Scan(context.Background())
+	var unknown *binds.UnknownBindError
+	require.ErrorAs(t, err, &unknown)
+	assert.Equal(t, binds.Key("audit"), unknown.Key)
+}

@@ -1,0 +1,113 @@
+package router
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A Reader is a reader engine together with what a [Policy] may want to know of it. It is safe for
+// concurrent use.
+type Reader struct {
+	engine *binds.Engine
+	weight int
+
+	inFlight atomic.Int64
+	served   atomic.Uint64
+	// latency is a moving average in nanoseconds, its lowest bit set when it was aged since the
+	// last measurement and the next one should be taken. Zero means that none was taken yet.
+	latency atomic.Int64
+}
+
+// NewReader returns a reader for e. Weight is its share relative to other readers; less than one
+// counts as one.
+func NewReader(e *binds.Engine, weight int) *Reader {
+	return &Reader{engine: e, weight: max(weight, 1)}
+}
+
+// Engine returns the engine that r reads from.
+func (r *Reader) Engine() *binds.Engine { return r.engine }
+
+// Name returns the engine's name.
+func (r *Reader) Name() string { return r.engine.Name() }
+
+// Weight returns the configured weight, at least 1.
+func (r *Reader) Weight() int { return r.weight }
+
+// InFlight returns how many reads wait for this reader's first answer.
+func (r *Reader) InFlight() int64 { return r.inFlight.Load() }
+
+// Latency returns a moving average of the time to a read's first answer, zero before the first
+// measurement. It ages while the reader is passed over, so that a reader that was slow once is
+// tried again.
+func (r *Reader) Latency() time.Duration { return time.Duration(r.latency.Load() &^ aged) }
+
+// Served returns how many reads this reader was given.
+func (r *Reader) Served() uint64 { return r.served.Load() }
+
+const (
+	aged = 1 // the lowest bit of Reader.latency
+
+	// Reading the clock costs more than the rest of a decision: one read in sampleEvery is measured.
+	sampleEvery = 8
+	// A new measurement counts for a quarter.
+	smoothing = 4
+	// A reader that refuses connections answers fast: it counts as this slow until it is measured.
+	failureLatency = time.Second
+)
+
+// begin notes a read; it returns the time if the read is to be measured, else zero.
+func (r *Reader) begin() (start time.Duration) {
+	r.inFlight.Add(1)
+	if n, l := r.served.Add(1), r.latency.Load(); n%sampleEvery == 0 || l == 0 || l&aged != 0 {
+		return max(now(), 1)
+	}
+	return 0
+}
+
+// end notes that a read's first answer came.
+func (r *Reader) end(start time.Duration) {
+	r.inFlight.Add(-1)
+	if start != 0 {
+		r.measured(now() - start)
+	}
+}
+
+// failed notes that a read could not be sent.
+func (r *Reader) failed() {
+	r.inFlight.Add(-1)
+	r.latency.Store(int64(max(r.Latency(), failureLatency)) &^ aged)
+}
+
+func (r *Reader) measured(d time.Duration) {
+	old := r.latency.Load()
+	next := int64(d)
+	if old&^aged != 0 {
+		next = old + (int64(d)-old)/smoothing
+	}
+	r.latency.Store(max(next, 2) &^ aged)
+}
+
+// age lowers the average by a sixteenth.
+func (r *Reader) age() {
+	if l := r.latency.Load(); l > 0 {
+		r.latency.Store((l - l/16) | aged)
+	}
+}
+
+// load is what [LeastLoaded] compares: reads in flight times latency, for one unit of weight.
+func (r *Reader) load() float64 {
+	l := r.latency.Load()
+	if l == 0 {
+		return 0 // not measured yet: find out
+	}
+	inFlight := float64(r.inFlight.Load() + 1)
+	return math.Max(inFlight, 1) * float64(l) / float64(r.weight)
+}
+
+var started = time.Now()
+
+// now is a monotonic clock.
+func now() time.Duration { return time.Since(started) }

@@ -1,0 +1,101 @@
+package router
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/router/sqlkind"
+)
+
+// mode is which engines a resolver may use.
+type mode uint8
+
+const (
+	anywhere mode = iota
+	writerOnly
+	readerOnly
+	fixed // one given pool, whatever the statement
+)
+
+// resolver is the bun.ConnResolver of one Bun DB. It checks that the query's model lives in the
+// bind and answers with one of two connections made beforehand.
+type resolver struct {
+	router  *Router
+	unknown Conn // for statements whose text must be read
+	write   Conn // for builders that write by their nature
+}
+
+var _ bun.ConnResolver = (*resolver)(nil)
+
+func newResolver(r *Router, m mode) resolver {
+	return resolver{
+		router:  r,
+		unknown: Conn{router: r, mode: m},
+		write:   Conn{router: r, mode: m, writes: true},
+	}
+}
+
+// On returns a resolver that checks models and relations as the others do, and runs everything on
+// db, which belongs to the bind's writer. Decisions carry reason.
+func (r *Router) On(db *sql.DB, reason Reason) bun.ConnResolver {
+	rs := newResolver(r, fixed)
+	for _, c := range []*Conn{&rs.unknown, &rs.write} {
+		c.pool, c.why = db, reason
+	}
+	return &rs
+}
+
+// ResolveConn returns the connection that runs query.
+func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
+	r := rs.router
+	if m, ok := query.GetModel().(bun.TableModel); ok && !r.home.isHot(m.Table()) {
+		peer, err := r.home.of(m)
+		switch {
+		case err == nil && peer == nil:
+		case err != nil:
+			return &failedConn{err: err}
+		case peer.dialect.Name() != r.dialect.Name():
+			return &failedConn{err: &CrossDialectRelationError{
+				Model: m.Table().Type, Bind: r.key, Dialect: r.dialect.Name(),
+				RelatedBind: peer.key, RelatedDialect: peer.dialect.Name(),
+			}}
+		default:
+			return peer.like(rs).conn(query)
+		}
+	}
+	return rs.conn(query)
+}
+
+// like returns the router's own resolver of the same mode as that of another bind.
+func (r *Router) like(rs *resolver) *resolver {
+	switch rs.unknown.mode {
+	case anywhere:
+		return &r.routed
+	case readerOnly:
+		return &r.readerOnly
+	}
+	return &r.writerOnly
+}
+
+func (rs *resolver) conn(query bun.Query) bun.IConn {
+	switch query.(type) {
+	case *bun.InsertQuery, *bun.UpdateQuery, *bun.DeleteQuery, *bun.MergeQuery,
+		*bun.CreateTableQuery, *bun.DropTableQuery, *bun.TruncateTableQuery,
+		*bun.CreateIndexQuery, *bun.DropIndexQuery, *bun.AddColumnQuery, *bun.DropColumnQuery:
+		return &rs.write
+	}
+	return &rs.unknown
+}
+
+// Close does nothing: the engines belong to whoever opened them.
+func (rs *resolver) Close() error { return nil }
+
+// kind says whether a reader may run the statement.
+func (c *Conn) kind(query string) sqlkind.Kind {
+	if c.writes {
+		return sqlkind.Write
+	}
+	return c.router.kinds.Of(query)
+}

@@ -1,0 +1,119 @@
+package router
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+)
+
+// reads are the three ways in which a read leaves Bun.
+var reads = map[string]run{
+	"query": selectItem,
+	"exec":  raw("SELECT 1"),
+	"queryRow": func(ctx context.Context, db *bun.DB) error {
+		_, err := db.NewSelect().Model((*item)(nil)).Count(ctx)
+		return err
+	},
+}
+
+func TestReadMovesFromAReaderThatIsDown(t *testing.T) {
+	for name, read := range reads {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			b := newBench(t, "shop", 2, func(c *Config) {
+				c.Policy = new(RoundRobin)
+				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			})
+			b.driver.setDown("reader-1", true)
+			ctx, route := Explain(t.Context())
+			for range 4 {
+				require.NoError(t, read(ctx, b.db))
+				assert.Equal(t, "shop/reader-2", route.Engine())
+				assert.Equal(t, PlainRead, route.Reason())
+			}
+			assert.Contains(t, log.String(), `msg="reader cannot be reached" engine=shop/reader-1`)
+			b.driver.setDown("reader-1", false)
+			require.NoError(t, read(ctx, b.db))
+			require.NoError(t, read(ctx, b.db))
+			assert.Contains(t, b.driver.servers(), "reader-1", "it serves again when it is back")
+		})
+	}
+}
+
+func TestAllReadersDown(t *testing.T) {
+	for name, read := range reads {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "shop", 2, nil)
+			b.driver.setDown("reader-1", true)
+			b.driver.setDown("reader-2", true)
+			ctx, route := Explain(t.Context())
+			require.NoError(t, read(ctx, b.db), "the writer serves")
+			assert.Equal(t, writer, route.Engine())
+			assert.Equal(t, ReadersDown, route.Reason())
+			var none *NoReaderError
+			require.ErrorAs(t, read(ctx, b.on(b.ReaderOnly())), &none, "Reader() never reaches the writer")
+
+			strict := newBench(t, "shop", 2, func(c *Config) { c.NoFallback = true })
+			strict.driver.setDown("reader-1", true)
+			strict.driver.setDown("reader-2", true)
+			err := read(t.Context(), strict.db)
+			require.ErrorIs(t, err, ErrNoReader)
+			require.ErrorIs(t, err, errRefused, "the cause is told")
+			assert.Empty(t, strict.driver.servers())
+
+			b.driver.setDown("writer", true)
+			require.ErrorIs(t, read(t.Context(), b.db), errRefused)
+			for _, r := range append(b.Readers(), strict.Readers()...) {
+				assert.Zero(t, r.InFlight(), "every read is accounted for")
+			}
+		})
+	}
+}
+
+func TestWhatIsNotRetried(t *testing.T) {
+	b := newBench(t, "shop", 2, nil)
+	refused := errors.New("no such column")
+	b.driver.setError("reader-1", refused)
+	b.driver.setError("reader-2", refused)
+	for name, read := range reads {
+		require.ErrorIs(t, read(t.Context(), b.db), refused, name)
+		assert.Len(t, b.driver.servers(), 1, "an answer is an answer, also an error: %s", name)
+	}
+	b.driver.setDown("writer", true)
+	require.ErrorIs(t, insertItem(t.Context(), b.db), errRefused)
+	assert.Empty(t, b.driver.servers(), "a write has nowhere else to go")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, read := range reads {
+		require.ErrorIs(t, read(ctx, b.db), context.Canceled, name)
+	}
+	assert.Empty(t, b.driver.servers(), "nobody waits for the answer any more")
+	for _, r := range b.Readers() {
+		assert.Zero(t, r.InFlight())
+	}
+}
+
+func TestConnectReader(t *testing.T) {
+	b := newBench(t, "shop", 2, func(c *Config) { c.Policy = new(RoundRobin) })
+	b.driver.setDown("reader-1", true)
+	for range 3 {
+		conn, err := b.ConnectReader(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "reader-2", conn.(*fakeConn).server)
+		require.NoError(t, conn.Close())
+	}
+	b.driver.setDown("reader-2", true)
+	_, err := b.ConnectReader(t.Context())
+	require.ErrorIs(t, err, ErrNoReader)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = b.ConnectReader(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}
