@@ -1,0 +1,260 @@
+package manager
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
+)
+
+// A Bind is one named database: a primary and its replicas behind Bun DBs. It is safe for
+// concurrent use. Its DBs belong to the manager: close that, not them.
+type Bind struct {
+	key     binds.Key
+	dialect schema.Dialect
+	writer  *binds.Engine
+	readers []*binds.Engine
+	router  *router.Router
+	routing router.Config
+	opts    *options
+
+	db       *bun.DB
+	writerDB func() *bun.DB
+	readerDB func() *bun.DB
+	nativeDB func() *bun.DB
+
+	mu     sync.Mutex // guards extra
+	extra  []func() error
+	closed bool
+}
+
+// Key returns the bind's key.
+func (b *Bind) Key() binds.Key { return b.key }
+
+// String returns the bind's key.
+func (b *Bind) String() string { return b.key.String() }
+
+// Format writes the bind's key for every verb.
+func (b *Bind) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(b.key.String())) }
+
+// MarshalText returns the bind's key.
+func (b *Bind) MarshalText() ([]byte, error) { return []byte(b.key.String()), nil }
+
+// DB returns the Bun DB that routes: reads to readers, writes and locks to the writer.
+//
+// Bun sends what is not a query builder past the router: BeginTx, RunInTx, Conn, Prepare,
+// ExecContext and QueryContext use the DB's own pool, which is the writer's.
+func (b *Bind) DB() *bun.DB { return b.db }
+
+// Writer returns the Bun DB whose every statement runs on the writer.
+func (b *Bind) Writer() *bun.DB { return b.writerDB() }
+
+// Reader returns the Bun DB whose every statement runs on a reader, transactions and connections
+// included; a builder's statement that is not a plain read is a *router.WriteOnReaderError, and
+// the server refuses the rest. A bind without readers gets connections to its primary that may
+// only read.
+func (b *Bind) Reader() *bun.DB { return b.readerDB() }
+
+// Native returns the Bun DB on a second pool to the writer, whose connections are of the driver's
+// own type: for what needs it, such as COPY, through bun.Conn's Raw. What the driver's package adds
+// to a connection, above all the prompt end of a cancelled statement, is missing there.
+func (b *Bind) Native() *bun.DB { return b.nativeDB() }
+
+// WriterEngine returns the engine behind [Bind.Writer].
+func (b *Bind) WriterEngine() *binds.Engine { return b.writer }
+
+// ReaderEngines returns the bind's readers in the order of the configuration, none if the writer
+// serves its reads.
+func (b *Bind) ReaderEngines() []*binds.Engine { return append([]*binds.Engine(nil), b.readers...) }
+
+// Dialect returns the bind's Bun dialect.
+func (b *Bind) Dialect() schema.Dialect { return b.dialect }
+
+// openBind opens the engines of a bind. Nothing is connected to.
+func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer func(binds.Key) *router.Router, o *options) (_ *Bind, err error) {
+	b := &Bind{key: cfg.Key, opts: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if err := b.openEngines(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Fallback == fallbackNone && len(b.readers) == 0 {
+		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".fallback", Err: errors.New(`"none" needs readers`)}
+	}
+	policy, err := b.policy(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	b.dialect = b.writer.Driver().Dialect()
+	b.routing = router.Config{
+		Key: b.key, Default: defaultKey, Dialect: b.dialect, Writer: b.writer,
+		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone,
+		Peer: peer, Logger: o.logger,
+	}
+	for i, e := range b.readers {
+		weight := 1
+		if i < len(cfg.Readers) {
+			weight = cfg.Readers[i].Weight
+		}
+		b.routing.Readers = append(b.routing.Readers, router.NewReader(e, weight))
+	}
+	if b.router, err = router.New(b.routing); err != nil {
+		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".writer_functions", Err: err}
+	}
+	b.db = b.newDB(b.writer.DB(), b.router.Routed())
+	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(b.writer.DB(), b.router.WriterOnly()) })
+	b.readerDB = sync.OnceValue(b.openReaderDB)
+	b.nativeDB = sync.OnceValue(b.openNativeDB)
+	return b, nil
+}
+
+func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig) (err error) {
+	name := cfg.Key.String()
+	b.writer, err = b.opts.drivers.Open(ctx, name+"/writer", cfg.Writer.Reveal(), binds.WithPool(cfg.Pool))
+	if err != nil {
+		return err
+	}
+	for i, r := range cfg.Readers {
+		e, err := b.opts.drivers.Open(ctx, fmt.Sprintf("%s/reader-%d", name, i+1), r.URI.Reveal(),
+			binds.As(binds.Reader), binds.WithPool(cfg.Pool))
+		if err != nil {
+			return err
+		}
+		b.readers = append(b.readers, e)
+		if e.Driver() != b.writer.Driver() {
+			return &ConfigError{Key: fmt.Sprintf("binds.%s.readers.%d", name, i),
+				Err: fmt.Errorf("a reader on %s cannot follow a writer on %s", e.Driver().Name(), b.writer.Driver().Name())}
+		}
+	}
+	if len(b.readers) == 0 && b.writer.SplitsRoles() {
+		b.readers = append(b.readers, b.sibling(cfg.Pool))
+	}
+	return nil
+}
+
+// sibling opens a reader on the writer's own server.
+func (b *Bind) sibling(pool binds.Pool) *binds.Engine {
+	return b.writer.Sibling(b.key.String()+"/reader-1", binds.As(binds.Reader), binds.WithPool(pool))
+}
+
+func (b *Bind) policy(cfg *BindConfig, o *options) (router.Policy, error) {
+	for _, p := range o.policies {
+		key, err := binds.KeyOf(p.bound)
+		if err != nil {
+			return nil, err
+		}
+		if key == cfg.Key {
+			return p.policy, nil
+		}
+	}
+	return router.NewPolicy(cfg.Policy)
+}
+
+func (b *Bind) newDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
+	db := bun.NewDB(pool, b.dialect, append(b.opts.bun[:len(b.opts.bun):len(b.opts.bun)], bun.WithConnResolver(resolver))...)
+	for _, h := range b.opts.hooks {
+		db = db.WithQueryHook(h)
+	}
+	return db
+}
+
+// openReaderDB opens what [Bind.Reader] returns: one reader's own pool, a pool that spreads over
+// several, or, without readers, connections to the primary that may only read.
+func (b *Bind) openReaderDB() *bun.DB {
+	switch len(b.readers) {
+	case 0:
+		e := b.sibling(b.writer.Pool())
+		b.keep(e.Close)
+		cfg := b.routing
+		cfg.Readers = []*router.Reader{router.NewReader(e, 1)}
+		r, err := router.New(cfg)
+		if err != nil {
+			panic(err) // the same configuration was good when the bind was opened
+		}
+		return b.newDB(e.DB(), r.ReaderOnly())
+	case 1:
+		return b.newDB(b.readers[0].DB(), b.router.ReaderOnly())
+	}
+	pool := sql.OpenDB(&anyReader{b.router})
+	bounds := b.readers[0].Pool()
+	pool.SetMaxOpenConns(max(bounds.MaxOpen, 0))
+	pool.SetMaxIdleConns(max(bounds.MaxIdle, 0))
+	pool.SetConnMaxLifetime(max(bounds.MaxLifetime, 0))
+	pool.SetConnMaxIdleTime(max(bounds.MaxIdleTime, 0))
+	b.keep(pool.Close)
+	return b.newDB(pool, b.router.ReaderOnly())
+}
+
+func (b *Bind) openNativeDB() *bun.DB {
+	pool, err := b.writer.Native()
+	if err != nil {
+		pool = b.writer.DB() // closed: every use says so
+	}
+	return b.newDB(pool, b.router.On(pool, router.NativeDB))
+}
+
+// keep notes what close must close besides the engines, and closes it at once if the bind is closed.
+func (b *Bind) keep(closer func() error) {
+	b.mu.Lock()
+	closed := b.closed
+	b.extra = append(b.extra, closer)
+	b.mu.Unlock()
+	if closed {
+		_ = closer() // the bind's own close has returned; what it would have joined is lost
+	}
+}
+
+func (b *Bind) engines() []*binds.Engine {
+	if b.writer == nil {
+		return b.readers
+	}
+	return append([]*binds.Engine{b.writer}, b.readers...)
+}
+
+func (b *Bind) close() error {
+	b.mu.Lock()
+	extra := b.extra
+	b.closed = true
+	b.mu.Unlock()
+	var errs []error
+	for _, closer := range extra {
+		errs = append(errs, closer())
+	}
+	for _, e := range b.engines() {
+		errs = append(errs, e.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
+// reader a warning.
+func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
+	err := b.writer.Ping(ctx)
+	for _, r := range b.readers {
+		if err := r.Ping(ctx); err != nil {
+			log.Warn("reader cannot be reached", "engine", r.Name(), "error", err)
+		}
+	}
+	return err
+}
+
+// anyReader makes each connection to the reader that the policy picks, or to another one that is up.
+type anyReader struct{ router *router.Router }
+
+func (c *anyReader) Connect(ctx context.Context) (driver.Conn, error) {
+	return c.router.ConnectReader(ctx)
+}
+
+func (c *anyReader) Driver() driver.Driver { return c.router.Writer().DB().Driver() }

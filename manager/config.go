@@ -1,0 +1,160 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/nearest"
+	"github.com/bindery-go/bindery/router"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/bindery-go/bindery/router/sqlkind"
+)
+
+// Config says which databases there are. [LoadConfig] makes one from a TOML file; a Config made in
+// code is as good. It prints and marshals without its passwords.
+type Config struct {
+	// Default is the key of the bind where models without a marker live. Empty means the first of
+	// Binds.
+	Default binds.Key
+	// Binds are the databases, in the order of the file.
+	Binds []BindConfig
+}
+
+// BindConfig is one database: a primary and its replicas.
+type BindConfig struct {
+	// Key names the bind. Only the bind of a lone uri has none.
+	Key binds.Key
+	// Writer is the primary's URI. Required.
+	Writer binds.URI
+	// Readers are the replicas. Without any the writer serves the reads; a SQLite file gets a
+	// reader of its own.
+	Readers []ReaderConfig
+	// Policy picks a reader for each read: least_loaded, round_robin, random or weighted. Empty
+	// means least_loaded. The option [WithPolicy] goes before it.
+	Policy string
+	// Fallback says who serves a read when no reader can be reached: "writer", which is also the
+	// meaning of "", or "none", which makes it fail with router.ErrNoReader.
+	Fallback string
+	// WriterFunctions are globs of your own SQL functions that write or lock: "charge_*". A SELECT
+	// that calls one goes to the writer.
+	WriterFunctions []string
+	// Pool bounds the connections of each engine. Zero fields take the defaults of [binds.Pool].
+	Pool binds.Pool
+	// Lazy opens the bind without asking whether its servers are there.
+	Lazy bool
+}
+
+// ReaderConfig is one replica.
+type ReaderConfig struct {
+	// URI says where it is. Required.
+	URI binds.URI
+	// Weight is its share of the reads relative to other readers. Zero means 1. Only the policies
+	// least_loaded and weighted know weights.
+	Weight int
+}
+
+const (
+	fallbackWriter = "writer"
+	fallbackNone   = "none"
+)
+
+// problem is a mistake at a place of the configuration: {"binds", "accounts", "policy"}.
+type problem struct {
+	path []string
+	err  error
+}
+
+// problems returns every mistake that shows without a connection.
+func (c *Config) problems(ctx context.Context, drivers *binds.Drivers) []problem {
+	if len(c.Binds) == 0 {
+		return []problem{{err: ErrNoBinds}}
+	}
+	var found []problem
+	var keys []string
+	for i := range c.Binds {
+		b := &c.Binds[i]
+		at := []string{"binds", string(b.Key)}
+		if b.Key == "" {
+			at = nil
+		}
+		if slices.Contains(keys, string(b.Key)) {
+			found = append(found, problem{at, fmt.Errorf("the bind %q is given twice", b.Key.String())})
+		}
+		keys = append(keys, string(b.Key))
+		for _, p := range b.problems(ctx, drivers) {
+			found = append(found, problem{append(slices.Clone(at), p.path...), p.err})
+		}
+	}
+	if c.Default != "" && !slices.Contains(keys, string(c.Default)) {
+		found = append(found, problem{[]string{"default"},
+			fmt.Errorf("unknown bind %q%s", c.Default, nearest.Hint(string(c.Default), keys))})
+	}
+	return found
+}
+
+func (b *BindConfig) problems(ctx context.Context, drivers *binds.Drivers) []problem {
+	var found []problem
+	fail := func(err error, path ...string) {
+		if err != nil {
+			found = append(found, problem{path, err})
+		}
+	}
+	fail(validKey(b.Key))
+	if b.Writer.IsZero() {
+		fail(errors.New("a bind needs a writer: writer = \"postgres://…\""))
+	} else {
+		fail(checkURI(ctx, drivers, b.Writer), "writer")
+	}
+	for i, r := range b.Readers {
+		n := strconv.Itoa(i)
+		if r.URI.IsZero() {
+			fail(errors.New("a reader needs a uri"), "readers", n)
+		} else {
+			fail(checkURI(ctx, drivers, r.URI), "readers", n, "uri")
+		}
+		switch {
+		case r.Weight < 0:
+			fail(errors.New("weight must be 1 or more"), "readers", n, "weight")
+		case r.Weight > 0 && !router.UsesWeights(b.Policy):
+			fail(fmt.Errorf("the policy %s knows no weights: use least_loaded or weighted", b.Policy), "readers", n, "weight")
+		}
+	}
+	_, err := router.NewPolicy(b.Policy)
+	fail(err, "policy")
+	if b.Fallback != "" && b.Fallback != fallbackWriter && b.Fallback != fallbackNone {
+		fail(fmt.Errorf("unknown fallback %q%s (have writer, none)", b.Fallback,
+			nearest.Hint(b.Fallback, []string{fallbackWriter, fallbackNone})), "fallback")
+	}
+	_, err = sqlkind.New(dialect.PG, b.WriterFunctions...)
+	fail(err, "writer_functions")
+	return found
+}
+
+// validKey refuses what would make an engine's name or a metric's label ambiguous.
+func validKey(k binds.Key) error {
+	for i, r := range k {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if !letter && (i == 0 || r != '_' && r != '-' && (r < '0' || r > '9')) {
+			return fmt.Errorf("%q is no bind key: use letters, digits, _ and -, a letter first", string(k))
+		}
+	}
+	return nil
+}
+
+// checkURI asks the driver whether it can read the URI.
+func checkURI(ctx context.Context, drivers *binds.Drivers, uri binds.URI) error {
+	e, err := drivers.Open(ctx, "", uri.Reveal())
+	var open *binds.OpenError
+	if errors.As(err, &open) {
+		return open.Err
+	}
+	if err != nil {
+		return err
+	}
+	return e.Close()
+}

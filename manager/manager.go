@@ -1,0 +1,169 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
+)
+
+// A DBManager holds the binds of a configuration. Its query builders, New…, find the bind where a
+// model lives. It is safe for concurrent use. Close it when done.
+type DBManager struct {
+	binds  []*Bind // in the order of the configuration
+	byKey  map[binds.Key]*Bind
+	def    *Bind // where models without a marker live
+	logger *slog.Logger
+	closed atomic.Bool
+	close  func() error
+}
+
+// Open reads the TOML file at path, as [LoadConfig] does, and opens its binds, as [New] does.
+func Open(ctx context.Context, path string, opts ...Option) (*DBManager, error) {
+	o := newOptions(opts)
+	cfg, err := loadConfig(ctx, path, o.drivers)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, cfg, o)
+}
+
+// New opens the binds of cfg. Every writer must answer, unless its bind is lazy; a reader that
+// does not is logged. All failures are returned joined, and nothing stays open then. ctx bounds
+// the opening alone.
+func New(ctx context.Context, cfg *Config, opts ...Option) (*DBManager, error) {
+	o := newOptions(opts)
+	var errs []*ConfigError
+	for _, p := range cfg.problems(ctx, o.drivers) {
+		errs = append(errs, &ConfigError{Key: strings.Join(p.path, "."), Err: p.err})
+	}
+	if len(errs) > 0 {
+		return nil, joinConfig(errs)
+	}
+	return open(ctx, cfg, o)
+}
+
+func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
+	m := &DBManager{byKey: make(map[binds.Key]*Bind, len(cfg.Binds)), logger: o.logger}
+	m.close = sync.OnceValue(m.closeBinds)
+	def := cfg.Default
+	if def == "" {
+		def = cfg.Binds[0].Key
+	}
+	var errs []error
+	for i := range cfg.Binds {
+		b, err := openBind(ctx, &cfg.Binds[i], def, m.routerOf, o)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.binds = append(m.binds, b)
+		m.byKey[b.key] = b
+	}
+	m.def = m.byKey[def]
+	for _, p := range o.policies {
+		if _, err := m.find(p.bound); err != nil {
+			errs = append(errs, fmt.Errorf("manager: WithPolicy: %w", err))
+		}
+	}
+	if len(errs) == 0 {
+		errs = m.pingAll(ctx, cfg)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(append(errs, m.Close())...)
+	}
+	return m, nil
+}
+
+// atOnce is how many binds are connected to at the same time.
+const atOnce = 16
+
+func (m *DBManager) pingAll(ctx context.Context, cfg *Config) []error {
+	return each(m.binds, func(i int, b *Bind) error {
+		if cfg.Binds[i].Lazy {
+			return nil
+		}
+		return b.ping(ctx, m.logger)
+	})
+}
+
+// each calls fn for every item, several at once, and returns the errors in the items' order.
+func each[T any](items []T, fn func(int, T) error) []error {
+	errs := make([]error, len(items))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i, item := range items {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = fn(i, item)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+func (m *DBManager) routerOf(key binds.Key) *router.Router {
+	if b := m.byKey[key]; b != nil {
+		return b.router
+	}
+	return nil
+}
+
+// find returns the bind of a key, marker or model.
+func (m *DBManager) find(model any) (*Bind, error) {
+	key, err := binds.KeyOf(model)
+	if err != nil {
+		return nil, err
+	}
+	if key == "" {
+		return m.def, nil
+	}
+	if b := m.byKey[key]; b != nil {
+		return b, nil
+	}
+	return nil, &binds.UnknownBindError{Key: key, Known: keysOf(m.byKey)}
+}
+
+// Bind returns the bind that b names: a marker value, a model, a plain [binds.Key]. The empty key
+// is the default bind. An unknown key is a [*binds.UnknownBindError].
+func (m *DBManager) Bind(b binds.Bound) (*Bind, error) {
+	if m.closed.Load() {
+		return nil, ErrClosed
+	}
+	return m.find(b)
+}
+
+// Binds returns every bind in the order of the configuration.
+func (m *DBManager) Binds() []*Bind { return slices.Clone(m.binds) }
+
+// Check connects to every engine of every bind, readers too, and returns what could not be reached,
+// joined, each a [*binds.ConnectError] with the engine's name.
+func (m *DBManager) Check(ctx context.Context) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	var engines []*binds.Engine
+	for _, b := range m.binds {
+		engines = append(engines, b.engines()...)
+	}
+	return errors.Join(each(engines, func(_ int, e *binds.Engine) error { return e.Ping(ctx) })...)
+}
+
+// Close closes every bind and waits for the statements that run. It returns all errors joined;
+// calling it again waits for the first call and returns the same.
+func (m *DBManager) Close() error {
+	m.closed.Store(true)
+	return m.close()
+}
+
+func (m *DBManager) closeBinds() error {
+	return errors.Join(each(m.binds, func(_ int, b *Bind) error { return b.close() })...)
+}

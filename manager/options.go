@@ -1,0 +1,56 @@
+package manager
+
+import (
+	"log/slog"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
+)
+
+// An Option says what only code can say.
+type Option func(*options)
+
+type options struct {
+	drivers  *binds.Drivers
+	logger   *slog.Logger
+	policies []boundPolicy
+	bun      []bun.DBOption
+	hooks    []bun.QueryHook
+}
+
+type boundPolicy struct {
+	bound  binds.Bound
+	policy router.Policy
+}
+
+func newOptions(opts []Option) *options {
+	o := &options{drivers: binds.Default, logger: slog.Default()}
+	for _, opt := range opts {
+		opt(o)
+	}
+	return o
+}
+
+// WithLogger sends the manager's log lines to l. Without it they go to slog.Default().
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+
+// WithDrivers opens URIs with the drivers of ds. Without it those of [binds.Default] do.
+func WithDrivers(ds *binds.Drivers) Option { return func(o *options) { o.drivers = ds } }
+
+// WithPolicy picks the readers of a bind by p, whatever the configuration says.
+func WithPolicy(b binds.Bound, p router.Policy) Option {
+	return func(o *options) { o.policies = append(o.policies, boundPolicy{b, p}) }
+}
+
+// WithQueryHook adds h to the Bun DBs of every bind. A hook must be safe for concurrent use.
+func WithQueryHook(h bun.QueryHook) Option {
+	return func(o *options) { o.hooks = append(o.hooks, h) }
+}
+
+// WithBunOptions opens the Bun DBs of every bind with opts, such as bun.WithDiscardUnknownColumns.
+// A bun.WithConnResolver among them is replaced by the bind's router.
+func WithBunOptions(opts ...bun.DBOption) Option {
+	return func(o *options) { o.bun = append(o.bun, opts...) }
+}
