@@ -5,8 +5,8 @@ import "reflect"
 // KeyOf returns the key of the bind that model lives in, "" being the default bind.
 //
 // A model is a struct, a pointer to one, a slice of either, or a nil pointer of such a type. Its
-// key comes from the marker it embeds, at any depth, by value or by pointer; a model without a
-// marker belongs to the default bind, and so do maps, scalars and what else is no model. A marker
+// key comes from the marker it embeds, at any depth, by value or by pointer (which may stay nil:
+// neither KeyOf nor Bun follows it); a model without a marker belongs to the default bind, and so do maps, scalars and what else is no model. A marker
 // value, a [Key] and any other [Bound] that embeds no marker are asked themselves.
 //
 // Two marker types in one model are an [*AmbiguousBindError], never the default bind: at one depth

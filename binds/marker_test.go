@@ -81,11 +81,13 @@ type (
 	}
 	DeepBothSides struct {
 		Base
+		//lint:ignore U1000 KeyOf finds it by reflection
 		*base
 	}
 	Thrice struct {
 		Accounts
 		Audit
+		//lint:ignore U1000 KeyOf finds it by reflection
 		*hidden
 	}
 	DefaultAndOther struct {

@@ -130,7 +130,7 @@ var vocabulary = func() string {
 		"a://?%", "a://?a",
 	} {
 		_, err := Parse(text)
-		words.WriteString(err.Error())
+		words.WriteString(fmt.Sprint(err))
 	}
 	for _, query := range []string{"x=y", "passwrd=0", "password=0&0=0", "-=", "%20=", "password=&sslmodd=", "x=0&x=0"} {
 		p, err := ParseParams(query)
@@ -138,9 +138,9 @@ var vocabulary = func() string {
 			panic(err)
 		}
 		_, _ = p.String("password", ""), p.String("sslmode", "")
-		_, _ = p.String("x", ""), 0
+		_ = p.String("x", "")
 		if err := p.Done(); err != nil {
-			words.WriteString(err.Error())
+			words.WriteString(fmt.Sprint(err))
 		}
 		p, _ = ParseParams(query)
 		_, _ = p.String("password", ""), p.String("sslmode", "")
