@@ -76,8 +76,8 @@ func (c *conn) explain(ctx context.Context, err error) error {
 	case c.wire.failed && c.wire.written == 0:
 		c.bad = true
 		return driver.ErrBadConn
-	case c.wire.owed != 0:
-		return &lostError{err}
+	case c.wire.owed != 0, c.wire.written > 0 && !c.pg.IsValid():
+		return &lostError{err} // pgdriver gave the connection up with an answer half read
 	}
 	return err
 }

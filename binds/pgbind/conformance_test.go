@@ -1,0 +1,238 @@
+package pgbind
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/binds/bindtest"
+)
+
+func TestConformance(t *testing.T) {
+	const wrong = "Wr0ng-passw0rd"
+	login, err := url.Parse(cluster.Primary.URI())
+	require.NoError(t, err)
+	login.User = url.UserPassword(login.User.Username(), wrong)
+	dead, err := url.Parse(cluster.Primary.URI())
+	require.NoError(t, err)
+	dead.Host = refusing(t)
+	escaped, _ := login.User.Password()
+	bindtest.Run(t, bindtest.Harness{
+		Driver:          Driver{},
+		Dialect:         dialect.PG,
+		Writer:          cluster.Primary.URI(),
+		Readers:         []string{cluster.Replicas[0].URI()},
+		Dead:            dead.String(),
+		Login:           login.String(),
+		Secrets:         []string{secret, wrong, escaped, url.PathEscape(secret), url.QueryEscape(secret)},
+		RefusedOnReader: refusedOnReader,
+		Undo:            undo,
+		Slow:            "SELECT pg_sleep(60)",
+		SlowRows:        "SELECT repeat('x', 10000), pg_sleep(0.2) FROM generate_series(1, 300)",
+		Running:         count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"),
+		Connections:     count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"),
+		ConnID:          "SELECT pg_backend_pid()",
+		Kill: func(ctx context.Context, id string) error {
+			_, err := admin.ExecContext(ctx, "SELECT pg_terminate_backend($1, 10000)", id)
+			return err
+		},
+		Sync: cluster.WaitReplayed,
+		Native: func(conn any) error {
+			if _, ok := conn.(*pgdriver.Conn); !ok {
+				return fmt.Errorf("a native connection is a %T", conn)
+			}
+			return nil
+		},
+		Faults: faults,
+	})
+}
+
+func count(query string) func(context.Context) (int, error) {
+	return func(ctx context.Context) (n int, err error) {
+		err = admin.QueryRowContext(ctx, query).Scan(&n)
+		return n, err
+	}
+}
+
+// undo are attempts to take a reader's belt off.
+var undo = []bindtest.Attempt{
+	{Reason: "RESET ALL", SQL: "RESET ALL", Pinned: true},
+	{Reason: "RESET", SQL: "RESET default_transaction_read_only", Pinned: true},
+	{Reason: "DISCARD ALL", SQL: "DISCARD ALL", Pinned: true},
+	{Reason: "SET TO DEFAULT", SQL: "SET default_transaction_read_only TO DEFAULT", Pinned: true},
+	{Reason: "a SET rolled back", SQL: "BEGIN; SET default_transaction_read_only = off; ROLLBACK", Pinned: true},
+	{Reason: "SET LOCAL", SQL: "BEGIN; SET LOCAL default_transaction_read_only = off; COMMIT", Pinned: true},
+	{Reason: "SET off", SQL: "SET default_transaction_read_only = off"},
+	{Reason: "SET off, then RESET ALL", SQL: "SET default_transaction_read_only = off; RESET ALL", Pinned: true},
+	{Reason: "set_config", SQL: "SELECT set_config('default_transaction_read_only', 'off', false)"},
+	{Reason: "SET SESSION CHARACTERISTICS", SQL: "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"},
+	{Reason: "a transaction left open", SQL: "BEGIN READ WRITE"},
+	{Reason: "a failed transaction left open", SQL: "BEGIN READ WRITE; SELECT 1 / 0"},
+	{Reason: "LISTEN", SQL: "LISTEN bindtest"},
+	{Reason: "text that quotes otherwise", SQL: "SET standard_conforming_strings = off"},
+	{Reason: "another encoding", SQL: "SET client_encoding = 'LATIN1'"},
+}
+
+// faults are what the server's answers prove.
+var faults = []bindtest.FaultCase{
+	{Reason: "a write in a read-only transaction", Want: binds.ReadOnly, Do: inTx(&sql.TxOptions{ReadOnly: true},
+		"INSERT INTO bindtest_fault (id, n) VALUES (5, 5)")},
+	{Reason: "a statement_timeout", Want: binds.Canceled, Do: run1("SET statement_timeout = '20ms'; SELECT pg_sleep(60)")},
+	{Reason: "a lock_timeout", Want: binds.Refused, Do: lockTimeout},
+	{Reason: "a session ended by an administrator", Want: binds.Unknown, Do: run1("SELECT pg_terminate_backend(pg_backend_pid())")},
+	{Reason: "a serialization failure", Want: binds.Retryable, Do: serializationFailure},
+	{Reason: "a deadlock", Want: binds.Retryable, Do: deadlock},
+	{Reason: "a deferred constraint at COMMIT", Want: binds.Refused, Do: deferredConstraint},
+	{Reason: "COMMIT of a failed transaction", Want: binds.Refused, Do: commitFailed},
+	{Reason: "a statement in a failed transaction", Want: binds.Refused, Do: inTx(nil, "SELECT 1 / 0", "SELECT 1")},
+	{Reason: "a division by zero", Want: binds.Refused, Do: run1("SELECT 1 / 0")},
+	{Reason: "rows left open", Want: binds.Refused, Do: rowsOpen},
+	{Reason: "COPY, which needs a native connection", Want: binds.Unknown, Do: run1("COPY bindtest_fault TO STDOUT")},
+}
+
+func run1(query string) func(context.Context, *binds.Engine) error {
+	return func(ctx context.Context, e *binds.Engine) error {
+		_, err := e.DB().ExecContext(ctx, query)
+		return err
+	}
+}
+
+// inTx returns the error of the last statement.
+func inTx(opts *sql.TxOptions, queries ...string) func(context.Context, *binds.Engine) error {
+	return func(ctx context.Context, e *binds.Engine) error {
+		tx, err := e.DB().BeginTx(ctx, opts)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		for _, q := range queries {
+			_, err = tx.ExecContext(ctx, q)
+		}
+		return err
+	}
+}
+
+func lockTimeout(ctx context.Context, e *binds.Engine) error {
+	holder, err := e.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = holder.Rollback() }()
+	if _, err := holder.ExecContext(ctx, "LOCK TABLE bindtest_fault"); err != nil {
+		return err
+	}
+	return inTx(nil, "SET LOCAL lock_timeout = '20ms'", "SELECT * FROM bindtest_fault")(ctx, e)
+}
+
+func serializationFailure(ctx context.Context, e *binds.Engine) error {
+	tx, err := e.DB().BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSnapshot})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, "SELECT * FROM bindtest_fault"); err != nil {
+		return err
+	}
+	if err := run1("UPDATE bindtest_fault SET n = n + 1")(ctx, e); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE bindtest_fault SET n = n + 1")
+	return err
+}
+
+func deadlock(ctx context.Context, e *binds.Engine) error {
+	if err := run1("INSERT INTO bindtest_fault (id, n) VALUES (50, 0), (51, 0)")(ctx, e); err != nil {
+		return err
+	}
+	errs := make(chan error, 2)
+	locked := make(chan struct{}, 2)
+	both := make(chan struct{})
+	for _, ids := range [][2]int{{50, 51}, {51, 50}} {
+		go func() { errs <- lockBoth(ctx, e, ids, locked, both) }()
+	}
+	<-locked
+	<-locked
+	close(both)
+	return errors.Join(<-errs, <-errs)
+}
+
+func lockBoth(ctx context.Context, e *binds.Engine, ids [2]int, locked chan<- struct{}, both <-chan struct{}) error {
+	tx, err := e.DB().BeginTx(ctx, nil)
+	if err != nil {
+		locked <- struct{}{}
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.ExecContext(ctx, "UPDATE bindtest_fault SET n = 1 WHERE id = $1", ids[0])
+	locked <- struct{}{}
+	if err != nil {
+		return err
+	}
+	<-both
+	_, err = tx.ExecContext(ctx, "UPDATE bindtest_fault SET n = 1 WHERE id = $1", ids[1])
+	return err
+}
+
+func deferredConstraint(ctx context.Context, e *binds.Engine) error {
+	if err := run1("CREATE TEMP TABLE bindtest_deferred (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP")(ctx, e); err != nil {
+		return err
+	}
+	tx, err := e.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, q := range []string{
+		"CREATE TEMP TABLE bindtest_deferred (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",
+		"INSERT INTO bindtest_deferred VALUES (1), (1)",
+	} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
+}
+
+func commitFailed(ctx context.Context, e *binds.Engine) error {
+	tx, err := e.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, _ = tx.ExecContext(ctx, "SELECT 1 / 0") // the failure that the caller overlooks
+	err = tx.Commit()
+	if !errors.Is(err, ErrRolledBack) {
+		return nil
+	}
+	return err
+}
+
+func rowsOpen(ctx context.Context, e *binds.Engine) error {
+	tx, err := e.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	rows, err := tx.QueryContext(ctx, "SELECT generate_series(1, 3)")
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "SELECT 2")
+	if !errors.Is(err, ErrRowsOpen) {
+		return errors.Join(nil, rows.Close())
+	}
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if n != 3 || rows.Err() != nil {
+		return rows.Err()
+	}
+	return errors.Join(err, rows.Close())
+}
