@@ -1,19 +1,69 @@
 package sqlkind
 
+// mysqlFunctions are MySQL's and MariaDB's own functions that a reader must not run. LOCK IN SHARE MODE, NEXT
+// VALUE FOR and INTO are syntax: they are in mysql.go. Sections are those of MySQL's manual for 8.4, or the
+// titles of MariaDB's pages.
 var mysqlFunctions = []functions{
 	{
-		reason: "a lock that lasts, on that server alone",
+		reason: "a lock that outlives the statement, on that server alone: its replica grants the same one",
 		manual: "MySQL 14.14 Locking Functions",
 		names:  []string{"get_lock", "release_lock", "release_all_locks", "is_free_lock", "is_used_lock"},
 	},
 	{
-		reason: "what the session did before",
+		reason: "such locks of a service's own",
+		manual: "MySQL 7.6.9.1 The Locking Service",
+		names:  []string{"service_get_read_locks", "service_get_write_locks", "service_release_locks"},
+	},
+	{
+		reason: "what the session did just before, or is to remember",
 		manual: "MySQL 14.15 Information Functions",
 		names:  []string{"last_insert_id", "found_rows", "row_count"},
 	},
 	{
-		reason: "a sequence moves, or is remembered by the session that moved it",
-		manual: "MariaDB Sequence Functions",
+		reason: "a sequence moves, or the session that moved it is asked; NEXTVAL is in mysql.go",
+		manual: "MariaDB: Sequence Functions",
 		names:  []string{"setval", "lastval"},
+	},
+	{
+		reason: "a wait for replication, which means one certain server",
+		manual: "MySQL 14.18.2 Functions Used with GTIDs, 14.18.4 Position-Based Synchronization Functions; MariaDB: MASTER_GTID_WAIT",
+		names: []string{
+			"master_gtid_wait", "master_pos_wait", "source_pos_wait", "wait_for_executed_gtid_set",
+			"wait_until_sql_thread_after_gtids", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+			"wsrep_sync_wait_upto_gtid",
+		},
+	},
+	{
+		reason: "group replication and its failover are changed",
+		manual: "MySQL 14.18.1 Group Replication Functions, 14.18.3 Asynchronous Replication Channel Failover Functions",
+		names:  []string{"group_replication_*", "asynchronous_connection_failover_*"},
+	},
+	{
+		reason: "files of that server, which its replicas do not share",
+		manual: "MySQL 14.8 String Functions",
+		names:  []string{"load_file"},
+	},
+	{
+		reason: "plugins of the server are told to do something",
+		manual: "MySQL 8.4.4.14 Keyring Functions, 8.4.5.7 Audit Log Functions, 8.4.7 MySQL Enterprise Firewall, 7.6.7 Version Tokens",
+		names: []string{
+			"keyring_key_generate", "keyring_key_remove", "keyring_key_store", "audit_api_message_emit_udf",
+			"audit_log_encryption_password_set", "audit_log_filter_flush", "audit_log_filter_remove_filter",
+			"audit_log_filter_remove_user", "audit_log_filter_set_filter", "audit_log_filter_set_user", "audit_log_rotate",
+			"mysql_firewall_flush_status", "normalize_statement", "read_firewall_group_allowlist", "read_firewall_groups",
+			"read_firewall_users", "read_firewall_whitelist", "set_firewall_group_mode", "set_firewall_mode",
+			"firewall_group_delist", "firewall_group_enlist", "flush_rewrite_rules", "load_rewrite_rules",
+			"version_tokens_delete", "version_tokens_edit", "version_tokens_lock_exclusive", "version_tokens_lock_shared",
+			"version_tokens_set", "version_tokens_unlock", "mask_dictionary_term_add", "masking_dictionary_term_add",
+			"masking_dictionary_term_remove", "masking_dictionary_remove", "masking_dictionaries_flush",
+			"gen_dictionary_load", "gen_dictionary_drop",
+		},
+	},
+	{
+		reason: "other servers are told something",
+		manual: "MariaDB: Spider Functions",
+		names: []string{
+			"spider_direct_sql", "spider_bg_direct_sql", "spider_copy_tables", "spider_flush_table_mon_cache",
+		},
 	},
 }
