@@ -41,8 +41,11 @@ func judgeFrom(l *lexer) (what string, v verdict) {
 		}
 	case 6:
 		if is(first, "SELECT") || is(first, "INSERT") || is(first, "UPDATE") ||
-			is(first, "DELETE") || is(first, "VALUES") || is(first, "COMMIT") {
+			is(first, "DELETE") || is(first, "VALUES") {
 			return "", harmless
+		}
+		if is(first, "COMMIT") {
+			return "", judgeEnd(l)
 		}
 	case 7:
 		switch {
@@ -52,8 +55,11 @@ func judgeFrom(l *lexer) (what string, v verdict) {
 			return judgeAnalyze(l)
 		}
 	case 8:
-		if is(first, "DESCRIBE") || is(first, "ROLLBACK") {
+		switch {
+		case is(first, "DESCRIBE"):
 			return "", harmless
+		case is(first, "ROLLBACK"):
+			return "", judgeEnd(l)
 		}
 	case 9:
 		if is(first, "SAVEPOINT") {
@@ -69,14 +75,23 @@ func judgeFrom(l *lexer) (what string, v verdict) {
 	return "", doubt
 }
 
+// judgeStart: a transaction begun by its text may be left open, and whoever got the connection next
+// would read from its old snapshot.
 func judgeStart(l *lexer) (what string, v verdict) {
-	switch second := l.word(); {
-	case disarms(l.text):
+	if disarms(l.text) {
 		return "START TRANSACTION READ WRITE", refuse
-	case second == "", is(second, "TRANSACTION"), is(second, "WORK"):
-		return "", harmless
 	}
-	return "", doubt // START SLAVE, BEGIN NOT ATOMIC
+	return "", doubt
+}
+
+// judgeEnd: AND CHAIN begins the next transaction.
+func judgeEnd(l *lexer) verdict {
+	for w := l.word(); w != ""; w = l.word() {
+		if is(w, "CHAIN") {
+			return doubt
+		}
+	}
+	return harmless
 }
 
 // judgeAnalyze tells ANALYZE of a query, which reads, from ANALYZE TABLE, which the belt lets pass

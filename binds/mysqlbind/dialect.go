@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +31,10 @@ const (
 //     without its zone.
 //   - A time.Time's column is DATETIME(6) by default, since DATETIME keeps no fraction of a second.
 //     Where its default is now, that has the same precision, as MySQL demands.
-//   - A NUL in a string is stored, not dropped.
+//   - Text is sent as it is: a NUL is stored, not dropped, and what is no UTF-8 is refused by the
+//     server, not replaced.
+//   - A model's floating-point numbers keep their value beyond the range of DECIMAL, 1e65 and
+//     1e-30, where Bun's way of writing them ends. Arguments of a query do not.
 //
 // Several bun.DBs of one bind may share a Dialect. It is safe for concurrent use.
 type Dialect struct {
@@ -79,18 +81,21 @@ func (d *Dialect) Features() feature.Feature {
 	return d.discover()
 }
 
-// AppendString appends a string literal. Every session has backslash escapes.
+// AppendString appends a string literal. Escaping byte by byte is right because every session has
+// utf8mb4, in which no byte of a longer character looks like a quote, and backslash escapes.
 func (d *Dialect) AppendString(b []byte, s string) []byte {
-	head, tail, hasNUL := strings.Cut(s, "\x00")
-	b = d.Dialect.AppendString(b, head)
-	for hasNUL {
-		b = append(b[:len(b)-1], `\0`...)
-		start := len(b)
-		head, tail, hasNUL = strings.Cut(tail, "\x00")
-		b = d.Dialect.AppendString(b, head)
-		b = append(b[:start], b[start+1:]...)
+	b = append(b, '\'')
+	for i := range len(s) {
+		switch c := s[i]; c {
+		case '\'', '\\':
+			b = append(b, c, c)
+		case 0:
+			b = append(b, '\\', '0')
+		default:
+			b = append(b, c)
+		}
 	}
-	return b
+	return append(b, '\'')
 }
 
 func (d *Dialect) discover() feature.Feature {
@@ -164,21 +169,4 @@ func featuresOf(base feature.Feature, v version) feature.Feature {
 		f |= feature.DeleteTableAlias
 	}
 	return f
-}
-
-// tableDialect completes tables, without a server: it has the features of every version.
-type tableDialect struct{ *mysqldialect.Dialect }
-
-func (d tableDialect) OnTable(t *schema.Table) {
-	d.Dialect.OnTable(t)
-	for _, f := range t.FieldMap {
-		if f.DiscoveredSQLType != "DATETIME" || f.UserSQLType != "" {
-			continue
-		}
-		f.DiscoveredSQLType = "DATETIME(6)"
-		switch strings.ToLower(f.SQLDefault) {
-		case "current_timestamp", "current_timestamp()", "now()":
-			f.SQLDefault = "CURRENT_TIMESTAMP(6)"
-		}
-	}
 }
