@@ -37,7 +37,7 @@ func TestParse_where(t *testing.T) {
 		"a socket directory":           {"postgres://app@/shop?host=/var/run/postgresql", "unix", "/var/run/postgresql/.s.PGSQL.5432", "app", "", "shop"},
 		"a socket directory, escaped":  {"postgres://app@%2Fvar%2Frun%2Fpostgresql/shop", "unix", "/var/run/postgresql/.s.PGSQL.5432", "app", "", "shop"},
 		"a socket's port":              {"postgres://app@%2Ftmp:6432/shop", "unix", "/tmp/.s.PGSQL.6432", "app", "", "shop"},
-		"an abstract socket":           {"postgres://app@/shop?host=@pg", "unix", "@pg/.s.PGSQL.5432", "app", "", "shop"},
+		"an abstract socket":           {"postgres://app@/shop?host=%40pg", "unix", "@pg/.s.PGSQL.5432", "app", "", "shop"},
 		"an address to spare a lookup": {"postgres://app@db1/shop?hostaddr=10.0.0.7", "tcp", "10.0.0.7:5432", "app", "", "shop"},
 	} {
 		t.Run(reason, func(t *testing.T) {
