@@ -74,6 +74,9 @@ type Harness struct {
 	// Columns names the column type of a field's Go type where Bun's own choice would lose a part
 	// of the value: DATETIME(6) for time.Time. Nil: Bun's choices do.
 	Columns map[reflect.Type]string
+	// Decimal is a column type that keeps a decimal of 16 digits and 4 behind the point, read and
+	// written as a string. Empty: DECIMAL(20,4).
+	Decimal string
 }
 
 // A Statement is one that a reader must refuse without a trace.

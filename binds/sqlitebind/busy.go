@@ -2,11 +2,14 @@ package sqlitebind
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"modernc.org/libc"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // waiters are the connections by the number that SQLite gives back to waitForLock.
@@ -24,12 +27,39 @@ type waiter struct {
 	// goroutine that uses the connection.
 	ctx   context.Context
 	since time.Time // of the wait's beginning
+	// gaveUp says that a wait of the statement at work was in vain. SQLite may report it as another
+	// error: "no such table", where it could not read whether there is one by now.
+	gaveUp bool
 }
 
 func newWaiter(timeout time.Duration) *waiter {
 	w := &waiter{id: waiterLast.Add(1), timeout: timeout, ctx: context.Background()}
 	waiters.Store(w.id, w)
 	return w
+}
+
+// during runs a call of SQLite whose waits end with ctx.
+func (w *waiter) during(ctx context.Context, call func() error) error {
+	w.ctx, w.gaveUp = ctx, false
+	err := call()
+	w.ctx = context.Background()
+	return w.explain(ctx, err)
+}
+
+// explain turns SQLite's error into what it was in truth: the end of the context, or of patience.
+func (w *waiter) explain(ctx context.Context, err error) error {
+	var e *sqlite.Error
+	if err == nil || !errors.As(err, &e) {
+		return err
+	}
+	interrupted := e.Code()&0xff == sqlite3.SQLITE_INTERRUPT
+	switch ended := ctx.Err(); {
+	case ended != nil && (interrupted || w.gaveUp):
+		return &InterruptedError{Context: ended, Err: err}
+	case w.gaveUp:
+		return &BusyError{Waited: w.timeout, Err: err}
+	}
+	return err
 }
 
 func (w *waiter) close() { waiters.Delete(w.id) }
@@ -55,7 +85,8 @@ func (w *waiter) wait(n int) bool {
 		w.since = time.Now()
 	}
 	left := w.timeout - time.Since(w.since)
-	if left <= 0 || w.ctx.Err() != nil {
+	w.gaveUp = left <= 0 || w.ctx.Err() != nil
+	if w.gaveUp {
 		return false
 	}
 	t := time.NewTimer(min(left, lockDelays[min(n, len(lockDelays)-1)]))
@@ -64,6 +95,7 @@ func (w *waiter) wait(n int) bool {
 	case <-t.C:
 		return true
 	case <-w.ctx.Done():
+		w.gaveUp = true
 		return false
 	}
 }

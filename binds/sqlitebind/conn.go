@@ -87,11 +87,8 @@ func (c *conn) step(s *statement, call func() error) error {
 	if err := c.enter(s); err != nil {
 		return err
 	}
-	c.waiter.ctx = s.ctx
-	err := call()
-	c.waiter.ctx = context.Background()
-	c.leave()
-	return explain(s.ctx, err)
+	defer c.leave()
+	return c.waiter.during(s.ctx, call)
 }
 
 // allow is asked before every statement.

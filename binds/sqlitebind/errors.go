@@ -3,6 +3,7 @@ package sqlitebind
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // MissingError reports a file or directory that is not there and may not be created.
@@ -33,6 +34,19 @@ func (e *InterruptedError) Error() string {
 }
 
 func (e *InterruptedError) Unwrap() []error { return []error{e.Context, e.Err} }
+
+// BusyError reports a lock that another transaction, of this process or another, held longer than the
+// URI's busy_timeout. Nothing was done; the whole transaction may run again.
+type BusyError struct {
+	Waited time.Duration
+	Err    error // SQLite's
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("sqlitebind: the database stayed locked for %v by another transaction (%v)", e.Waited, e.Err)
+}
+
+func (e *BusyError) Unwrap() error { return e.Err }
 
 // ErrTxLost reports a transaction that SQLite has rolled back by itself, after an interrupt or an
 // error such as a full disk, or that the program ended by a statement of its own. The statement

@@ -22,12 +22,15 @@ import (
 func (*Driver) Classify(err error) binds.Fault {
 	var connect *binds.ConnectError
 	var interrupted *InterruptedError
+	var busy *BusyError
 	var e *sqlite.Error
 	switch {
 	case errors.As(err, &connect):
 		return binds.NotSent
 	case errors.As(err, &interrupted):
 		return binds.Canceled
+	case errors.As(err, &busy):
+		return binds.Retryable
 	case errors.Is(err, ErrTxLost), errors.Is(err, errIsolation):
 		return binds.Refused
 	case errors.As(err, &e):

@@ -2,12 +2,8 @@ package sqlitebind
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // interrupter stops the call that a connection is in when the call's context ends, and no other: a
@@ -74,17 +70,4 @@ func (i *interrupter) interruptOnce(id uint64) bool {
 	}
 	i.db.interrupt()
 	return true
-}
-
-// explain turns SQLite's error for a statement that its context stopped into the context's.
-func explain(ctx context.Context, err error) error {
-	var e *sqlite.Error
-	if err == nil || ctx.Err() == nil || !errors.As(err, &e) {
-		return err
-	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY:
-		return &InterruptedError{Context: ctx.Err(), Err: err}
-	}
-	return err
 }

@@ -53,10 +53,8 @@ func (t *tx) Commit() error {
 	if c.db.autocommit() {
 		return errors.Join(ErrTxLost, t.end())
 	}
-	c.waiter.ctx = t.ctx
-	err := t.raw.Commit() // rolls back if it fails
-	c.waiter.ctx = context.Background()
-	return errors.Join(explain(t.ctx, err), t.end())
+	err := c.waiter.during(t.ctx, t.raw.Commit) // rolls back if it fails
+	return errors.Join(err, t.end())
 }
 
 // Rollback rolls back. One that SQLite has rolled back already is no error.
