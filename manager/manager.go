@@ -157,8 +157,9 @@ func (m *DBManager) Check(ctx context.Context) error {
 	return errors.Join(each(engines, func(_ int, e *binds.Engine) error { return e.Ping(ctx) })...)
 }
 
-// Close closes every bind and waits for the statements that run. It returns all errors joined;
-// calling it again waits for the first call and returns the same.
+// Close closes every bind. Idle connections end at once, those in use when their statement, rows or
+// transaction ends; what is started after it fails. It returns all errors joined; calling it again
+// waits for the first call and returns the same.
 func (m *DBManager) Close() error {
 	m.closed.Store(true)
 	return m.close()

@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"errors"
+
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
@@ -77,9 +79,22 @@ func (m *DBManager) NewValues(model any) *bun.ValuesQuery {
 	return q
 }
 
+// noTable keeps Bun's CREATE TABLE from looking for the hooks of a model that is not there: it asks
+// for them before it looks at the query's error, and panics.
+type noTable struct{}
+
+var errNoModel = errors.New("manager: CREATE TABLE needs a model, not only a bind")
+
 // NewCreateTable starts a CREATE TABLE for model, on its bind.
 func (m *DBManager) NewCreateTable(model any) *bun.CreateTableQuery {
-	return build(m, model, (*bun.DB).NewCreateTable)
+	db, isTable, err := m.home(model)
+	if err == nil && !isTable {
+		err = errNoModel
+	}
+	if err != nil {
+		return db.NewCreateTable().Err(err).Model((*noTable)(nil))
+	}
+	return db.NewCreateTable().Model(model)
 }
 
 // NewDropTable starts a DROP TABLE of model's table, on its bind.
