@@ -3,7 +3,9 @@ package bindtest
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -150,32 +152,34 @@ var promises = []struct {
 // require fails the run for every field that is missing.
 func (h *Harness) require(t *testing.T) {
 	t.Helper()
-	server := !h.Embedded
-	missing := map[string]bool{
-		"Driver":                                 h.Driver == nil,
-		"Dialect":                                h.Dialect == dialect.Invalid,
-		"Writer":                                 h.Writer == "",
-		"RefusedOnReader":                        len(h.RefusedOnReader) == 0,
-		"Undo":                                   len(h.Undo) == 0,
-		"Slow":                                   h.Slow == "",
-		"SlowRows":                               h.SlowRows == "",
-		"Native":                                 h.Native == nil,
-		"Faults":                                 len(h.Faults) == 0,
-		"Sync (there are Readers)":               len(h.Readers) > 0 && h.Sync == nil,
-		"Dead (the database is not Embedded)":    server && h.Dead == "",
-		"Secrets (the database is not Embedded)": server && len(h.Secrets) == 0,
-		"Login (the database is not Embedded)":   server && h.Login == "",
-		"Running (the database is not Embedded)": server && h.Running == nil,
-		"Connections (the database is not Embedded)": server && h.Connections == nil,
-		"ConnID (the database is not Embedded)":      server && h.ConnID == "",
-		"Kill (the database is not Embedded)":        server && h.Kill == nil,
+	require.Empty(t, h.missing(), "bindtest: the harness lacks these fields")
+}
+
+// missing names the fields that a promise needs and the harness lacks, sorted.
+func (h *Harness) missing() []string {
+	lacks := map[string]bool{
+		"Driver":          h.Driver == nil,
+		"Dialect":         h.Dialect == dialect.Invalid,
+		"Writer":          h.Writer == "",
+		"RefusedOnReader": len(h.RefusedOnReader) == 0,
+		"Undo":            len(h.Undo) == 0,
+		"Slow":            h.Slow == "",
+		"SlowRows":        h.SlowRows == "",
+		"Native":          h.Native == nil,
+		"Faults":          len(h.Faults) == 0,
+		"Sync":            len(h.Readers) > 0 && h.Sync == nil,
 	}
-	for field, isMissing := range missing {
-		if isMissing {
-			t.Errorf("bindtest: the harness lacks %s", field)
-		}
+	if !h.Embedded {
+		lacks["Dead"] = h.Dead == ""
+		lacks["Secrets"] = len(h.Secrets) == 0
+		lacks["Login"] = h.Login == ""
+		lacks["Running"] = h.Running == nil
+		lacks["Connections"] = h.Connections == nil
+		lacks["ConnID"] = h.ConnID == ""
+		lacks["Kill"] = h.Kill == nil
 	}
-	require.False(t, t.Failed(), "bindtest: the harness is incomplete")
+	maps.DeleteFunc(lacks, func(_ string, lacking bool) bool { return !lacking })
+	return slices.Sorted(maps.Keys(lacks))
 }
 
 // drain reads rows to their end and closes them.

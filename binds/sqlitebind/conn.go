@@ -150,11 +150,11 @@ func (c *conn) Ping(ctx context.Context) error {
 	return err
 }
 
-// ResetSession is called when the connection is taken from the pool again. One with a transaction
-// left open is thrown away; the belt goes back to what the role wants.
+// ResetSession is called when the connection is taken from the pool again: the belt goes back to what
+// the role wants.
 func (c *conn) ResetSession(ctx context.Context) error {
 	switch {
-	case c.bad, !c.db.autocommit():
+	case !c.IsValid():
 		return driver.ErrBadConn
 	case !c.loose:
 		return nil
@@ -166,6 +166,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// IsValid reports whether the connection may go back to the pool. An interrupted one may: SQLite
-// forgets the interrupt when the next statement starts.
-func (c *conn) IsValid() bool { return !c.bad }
+// IsValid reports whether the connection may go back to the pool. One with a transaction left open
+// may not: it would keep the file locked. An interrupted one may: SQLite forgets the interrupt when
+// the next statement starts.
+func (c *conn) IsValid() bool { return !c.bad && c.db.autocommit() }

@@ -1,7 +1,6 @@
 package sqlitebind
 
 import (
-	"database/sql/driver"
 	"reflect"
 	"unsafe"
 
@@ -22,7 +21,7 @@ type handle struct {
 // handleOf finds the handle in the field db of modernc's connection, which has been there in
 // every version. Reflection may read an unexported field, never write it; TestHandle fails when a
 // new version looks different, and so does every Connect.
-func handleOf(raw driver.Conn) (*handle, error) {
+func handleOf(raw any) (*handle, error) {
 	v := reflect.ValueOf(raw)
 	if v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
 		if f := v.Elem().FieldByName("db"); f.IsValid() && f.Kind() == reflect.Uintptr && f.Uint() != 0 {

@@ -1,0 +1,70 @@
+// Package sqlitebind opens SQLite databases, by modernc.org/sqlite, without cgo. Importing it
+// registers the scheme sqlite:
+//
+//	import _ "github.com/bindery-go/bindery/binds/sqlitebind"
+//
+// # URIs
+//
+//	sqlite:///var/lib/app/app.db     an absolute path
+//	sqlite:app.db, sqlite:./app.db   relative to the working directory at the time of opening
+//	sqlite::memory:                  a database in memory, gone with its last engine
+//
+// In a file's name write "?" as %3F, "#" as %23 and "%" as %25. A blank may stand for itself. On
+// Windows a volume follows the third slash: sqlite:///C:/data/app.db.
+//
+// # Parameters
+//
+//	busy_timeout        how long to wait for another process's lock, 5s; a plain number is milliseconds
+//	journal_mode        wal (default), delete, truncate, persist, memory, off; checked to have taken effect
+//	synchronous         off, normal (default: safe in WAL mode, a power cut may lose the last commits), full, extra
+//	foreign_keys        on (default) or off
+//	cache_size          pages, or KiB if negative; SQLite's default
+//	mmap_size           bytes of the file to map, 0 to 2147483647; SQLite's default
+//	temp_store          default, file, memory
+//	wal_autocheckpoint  pages after which the log is folded into the file, 1000; 0 means never
+//	mode                rwc (default: create what is missing), rw (the file must exist), ro (neither role writes)
+//	immutable           on: the file never changes, so no locks and no log; needs mode=ro. For read-only media
+//	create_dir          on: create a missing directory too, with mode 0750
+//
+// They are SQLite's own words, https://www.sqlite.org/pragma.html. For a memory database only
+// busy_timeout, synchronous, foreign_keys, cache_size and temp_store have a meaning. Anything else is
+// refused by name. [WithPragma], [WithFunction] and [WithCollation] add the rest in code.
+//
+// # Two engines on one file
+//
+// The writer is one connection. Its transactions begin IMMEDIATE: they wait for SQLite's lock at
+// BEGIN and cannot fail later because another came first, as a deferred transaction that reads and
+// then writes does. Within a process writers queue in the pool, which is fair and has no timeout but
+// the context's; another process's lock is waited for as long as busy_timeout says. Since there is one
+// connection, a program that holds it, with open rows or a transaction, and asks the writer again
+// without it waits for itself: finish the rows first, and use the transaction.
+//
+// A BeginTx that is ReadOnly is deferred, and refuses writes on the writer too. SQLite knows one
+// isolation level, serializable, and grants it to whoever asks for a weaker one.
+//
+// Readers are a pool. Their belt has three parts: mode=ro, which no statement undoes, query_only,
+// which is set again whenever a connection leaves the pool, and a ban on ATTACH and VACUUM INTO, which
+// would write other files. A reader that comes before the file exists has it made, by the URI's
+// rules.
+//
+// # Memory databases
+//
+// Each opened URI is a database of its own, shared by the engines made from it, and there are no two
+// roles to split: a memory database has no write-ahead log, so a transaction that writes keeps
+// everybody else waiting, and rows that are open keep a COMMIT waiting, at most for busy_timeout. Reads
+// inside open rows are fine.
+//
+// # Contexts
+//
+// When a statement's context ends, the statement is interrupted, between the rows of a query too, and
+// so is a wait for a lock. The error is an [*InterruptedError], which matches the context's, and
+// means that the statement was undone; the connection stays good. A statement that was done by then is a
+// success. An interrupted write takes its whole transaction with it: SQLite rolls it back, and what
+// follows in it is refused with [ErrTxLost] instead of being committed by itself. An interrupt hits
+// every statement that its connection is running, so also other rows that are open in the transaction.
+// In a text of several statements, those before the interrupted one stay done outside a transaction.
+//
+// # Times
+//
+// Times are written as Bun writes them, as text in UTC, and read in UTC.
+package sqlitebind

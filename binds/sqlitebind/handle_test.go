@@ -1,0 +1,55 @@
+package sqlitebind
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// If this fails, modernc.org/sqlite has changed its connections: see handleOf.
+func TestHandle(t *testing.T) {
+	raw, err := New().native.Open(":memory:")
+	require.NoError(t, err)
+	h, err := handleOf(raw)
+	require.NoError(t, err)
+	assert.True(t, h.autocommit())
+	tx, err := raw.Begin() //nolint:staticcheck // what a driver.Conn has without a context
+	require.NoError(t, err)
+	assert.False(t, h.autocommit())
+	require.NoError(t, tx.Rollback())
+	h.close()
+	require.NoError(t, raw.Close())
+}
+
+func TestHandleOfAnotherConnection(t *testing.T) {
+	for reason, conn := range map[string]any{
+		"nothing":             nil,
+		"no pointer":          struct{ db uintptr }{1},
+		"no such field":       &struct{ d uintptr }{1},
+		"a field of its kind": &struct{ db int }{1},
+		"a closed connection": &struct{ db uintptr }{0},
+	} {
+		_, err := handleOf(conn)
+		assert.ErrorIs(t, err, errNoHandle, reason)
+	}
+}
+
+func TestMentionsQueryOnly(t *testing.T) {
+	for reason, row := range map[string]struct {
+		query string
+		want  bool
+	}{
+		"plain":              {"PRAGMA query_only = 0", true},
+		"capitals":           {"pragma QUERY_ONLY(0)", true},
+		"quoted":             {`PRAGMA "query_only" = 0`, true},
+		"at the end":         {"PRAGMA query_only", true},
+		"another statement":  {"SELECT quantity FROM t", false},
+		"cut off":            {"PRAGMA query_onl", false},
+		"empty":              {"", false},
+		"after other q's":    {"SELECT 'qqqquery_only'", true},
+		"split by a comment": {"PRAGMA query/**/_only = 0", false},
+	} {
+		assert.Equal(t, row.want, mentionsQueryOnly(row.query), reason)
+	}
+}
