@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -24,6 +25,7 @@ type Cluster struct {
 	admin     secret // the administrator's password
 	replicate secret // the replication account's
 	tls       TLSFiles
+	lastID    atomic.Int64 // the highest number that a server has
 
 	closing sync.Once
 	closed  error
@@ -83,7 +85,11 @@ func NewMariaDB(ctx context.Context, replicas int, opts ...Option) (*Cluster, er
 func newCluster(ctx context.Context, sys system, replicas int, opts []Option) (*Cluster, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	c, err := prepareCluster(ctx, sys, replicas, opts)
+	o, err := readOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	c, err := prepareCluster(ctx, sys, replicas, o)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +100,9 @@ func newCluster(ctx context.Context, sys system, replicas int, opts []Option) (*
 }
 
 // prepareCluster makes everything but running servers.
-func prepareCluster(ctx context.Context, sys system, replicas int, opts []Option) (*Cluster, error) {
+func prepareCluster(ctx context.Context, sys system, replicas int, o *options) (*Cluster, error) {
 	if !supported {
 		return nil, errUnsupported
-	}
-	o, err := readOptions(opts)
-	if err != nil {
-		return nil, err
 	}
 	as, err := findAccount(sys.accounts())
 	if err != nil {
@@ -131,11 +133,11 @@ func (c *Cluster) prepareServers(replicas int) error {
 		}
 	}
 	var err error
-	if c.Primary, err = c.newServer("primary", 1, nil); err != nil {
+	if c.Primary, err = c.newServer("primary", nil); err != nil {
 		return err
 	}
 	for i := range max(replicas, 0) {
-		s, err := c.newServer(fmt.Sprintf("replica-%d", i+1), i+2, c.Primary)
+		s, err := c.newServer(fmt.Sprintf("replica-%d", i+1), c.Primary)
 		if err != nil {
 			return err
 		}

@@ -162,7 +162,8 @@ func (s *Server) Follow(ctx context.Context, primary *Server) error {
 
 // Rebuild makes the server a replica of primary, whatever it was and whether it runs: its data are
 // thrown away and copied anew, its name and port stay. It is how a former primary, or a
-// replica that has diverged, comes back after a failover. A delay of its replay ends.
+// replica that has diverged, comes back after a failover. A MariaDB server gets a new server_id. A delay of its replay
+// ends.
 func (s *Server) Rebuild(ctx context.Context, primary *Server) error {
 	return s.control(ctx, "rebuild", func(ctx context.Context) error {
 		if err := s.mayFollow(primary); err != nil {

@@ -71,7 +71,7 @@ func (m *mariadb) command(s *Server) (string, []string) {
 		"--tmpdir=" + w.path(scratchDir),
 		"--bind-address=127.0.0.1",
 		"--port=" + strconv.Itoa(s.Port()),
-		"--server-id=" + strconv.Itoa(s.id),
+		"--server-id=" + strconv.FormatInt(s.id.Load(), 10),
 		"--log-bin=binlog", "--relay-log=relay", "--report-host=" + s.name,
 	}
 	args = append(args, mariadbSettings...)

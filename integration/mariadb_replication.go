@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,29 +27,14 @@ func (m *mariadb) replayed(ctx context.Context, s *Server, position string) (boo
 func (*mariadb) status(ctx context.Context, s *Server) (map[string]string, error) {
 	status := make(map[string]string)
 	err := s.ask(ctx, "", "query", func(ctx context.Context, conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, "SHOW SLAVE STATUS")
-		if err != nil {
-			return err
+		row, err := firstRow(ctx, conn, "SHOW SLAVE STATUS")
+		for _, v := range row {
+			status[v.column] = v.text
 		}
-		defer func() { _ = rows.Close() }() // rows.Err has it
-		columns, err := rows.Columns()
-		if err != nil {
-			return err
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
 		}
-		values := make([]sql.NullString, len(columns))
-		into := make([]any, len(columns))
-		for i := range values {
-			into[i] = &values[i]
-		}
-		for rows.Next() {
-			if err := rows.Scan(into...); err != nil {
-				return err
-			}
-			for i, column := range columns {
-				status[column] = values[i].String
-			}
-		}
-		return rows.Err()
+		return err
 	})
 	return status, err
 }
@@ -62,8 +48,12 @@ func (*mariadb) follow(ctx context.Context, s, primary *Server) error {
 		"START SLAVE")
 }
 
-// rebuild starts from the seed again: every server's binary log begins there.
-func (*mariadb) rebuild(ctx context.Context, s, _ *Server) error { return s.copySeed(ctx) }
+// rebuild starts from the seed again: every server's binary log begins there. As a new server: it would
+// skip the events that it wrote itself under its old number.
+func (*mariadb) rebuild(ctx context.Context, s, _ *Server) error {
+	s.id.Store(s.cluster.lastID.Add(1))
+	return s.copySeed(ctx)
+}
 
 func (*mariadb) pause(ctx context.Context, s *Server) error {
 	return s.exec(ctx, "", "STOP SLAVE SQL_THREAD")

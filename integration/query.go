@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,11 +17,44 @@ func (s *Server) Exec(ctx context.Context, sql string) error {
 // QueryString runs a query as the administrator in the database app, on a new connection, and returns the
 // first column of the first row, "" if it is NULL. Without a row it returns [sql.ErrNoRows].
 func (s *Server) QueryString(ctx context.Context, query string) (string, error) {
-	var text sql.NullString
+	var text string
 	err := s.ask(ctx, appDatabase, "query", func(ctx context.Context, conn *sql.Conn) error {
-		return conn.QueryRowContext(ctx, query).Scan(&text)
+		first, err := firstRow(ctx, conn, query)
+		if err == nil && len(first) > 0 {
+			text = first[0].text
+		}
+		return err
 	})
-	return text.String, err
+	return text, err
+}
+
+// A value is a column of a row as text, "" if it is NULL.
+type value struct{ column, text string }
+
+// firstRow returns the first row of a query, or [sql.ErrNoRows].
+func firstRow(ctx context.Context, conn *sql.Conn, query string) ([]value, error) {
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	if !rows.Next() {
+		return nil, errors.Join(rows.Err(), sql.ErrNoRows)
+	}
+	texts, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range texts {
+		into[i] = &texts[i]
+	}
+	err = rows.Scan(into...)
+	row := make([]value, len(columns))
+	for i := range row {
+		row[i] = value{columns[i], texts[i].String}
+	}
+	return row, err
 }
 
 func (s *Server) exec(ctx context.Context, database string, statements ...string) error {

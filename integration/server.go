@@ -9,12 +9,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // A Server is one PostgreSQL or MariaDB server of a [Cluster]. It is safe for concurrent use.
 type Server struct {
 	name    string
-	id      int // from 1, unique in the cluster
+	id      atomic.Int64 // from 1, unique in the cluster: MariaDB's server_id
 	cluster *Cluster
 	dir     string // its own directory, data and log in it
 	port    port
@@ -41,7 +42,7 @@ const (
 	logFile    = "log"
 )
 
-func (c *Cluster) newServer(name string, id int, primary *Server) (*Server, error) {
+func (c *Cluster) newServer(name string, primary *Server) (*Server, error) {
 	if err := c.workspace.mkdir(name); err != nil {
 		return nil, err
 	}
@@ -49,10 +50,12 @@ func (c *Cluster) newServer(name string, id int, primary *Server) (*Server, erro
 	if err != nil {
 		return nil, fmt.Errorf("find a free port: %w", err)
 	}
-	return &Server{
-		name: name, id: id, cluster: c, dir: c.workspace.path(name), port: port,
+	s := &Server{
+		name: name, cluster: c, dir: c.workspace.path(name), port: port,
 		verbs: make(chan struct{}, 1), primary: primary,
-	}, nil
+	}
+	s.id.Store(c.lastID.Add(1))
+	return s, nil
 }
 
 // Name returns "primary" or "replica-1", "replica-2": what the server started as.

@@ -12,36 +12,35 @@
 # BINDERY_PG_BIN and BINDERY_MARIADB_BIN replace the search, as they do in package integration.
 set -euo pipefail
 
-# The same places, in the same order, as integration/binaries.go.
-postgres_places=(
+# The same places, in the same order, as integration/binaries.go. Patterns: what they match changes
+# when something is installed.
+postgres_places='
   /usr/lib/postgresql/*/bin
   /usr/pgsql-*/bin
   /usr/local/pgsql/bin
   /opt/homebrew/opt/postgresql*/bin
   /usr/local/opt/postgresql*/bin
-  /opt/local/lib/postgresql*/bin
-)
-mariadb_places=(
+  /opt/local/lib/postgresql*/bin'
+mariadb_places='
   /usr/sbin /usr/bin /usr/libexec /usr/local/sbin /usr/local/bin
   /usr/local/mariadb/bin /usr/local/mariadb/scripts
   /usr/local/mysql/bin /usr/local/mysql/scripts
   /opt/homebrew/opt/mariadb*/bin
   /usr/local/opt/mariadb*/bin
-  /opt/local/lib/mariadb*/bin
-)
+  /opt/local/lib/mariadb*/bin'
 
 say() { printf 'install-servers: %s\n' "$*"; }
 fail() { say "$@" >&2; exit 1; }
 
-# search SETTING PLACE... prints the directories to search, one a line.
+# search SETTING PLACES prints the directories to search, one a line.
 search() {
-  local setting=$1
-  shift
+  local setting=$1 places=$2
   if [ -n "${!setting:-}" ]; then
     tr : '\n' <<<"${!setting}"
   else
     tr : '\n' <<<"$PATH"
-    printf '%s\n' "$@"
+    # shellcheck disable=SC2086 # to be split and expanded
+    printf '%s\n' $places
   fi
 }
 
@@ -60,7 +59,7 @@ find_postgres() {
       echo "$dir"
       return
     fi
-  done < <(search BINDERY_PG_BIN "${postgres_places[@]}")
+  done < <(search BINDERY_PG_BIN "$postgres_places")
   return 1
 }
 
@@ -69,9 +68,9 @@ resolve() {
   readlink -f "$1" 2>/dev/null || echo "$1"
 }
 
-# find_mariadb prints the paths of mariadbd and mariadb-install-db.
+# find_mariadb prints the path of mariadbd if mariadb-install-db is there, too.
 find_mariadb() {
-  local name dir found
+  local name dir found server=
   for name in mariadbd mariadb-install-db; do
     found=
     while IFS= read -r dir; do
@@ -79,10 +78,11 @@ find_mariadb() {
         found=$dir/$name
         break
       fi
-    done < <(search BINDERY_MARIADB_BIN "${mariadb_places[@]}")
+    done < <(search BINDERY_MARIADB_BIN "$mariadb_places")
     [ -n "$found" ] || return 1
-    echo "$found"
+    server=${server:-$found}
   done
+  echo "$server"
 }
 
 # instructions prints what to type on systems where we do not install.
@@ -157,7 +157,6 @@ made_dirs=()
 # hold_back keeps the packages from making a cluster and from starting anything.
 hold_back() {
   local dir
-  # shellcheck disable=SC2064 # values of now
   trap 'give_back' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -213,7 +212,7 @@ install_with_apt() {
 
 apt_install() {
   privileged env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --quiet --no-install-recommends "$@"
+    apt-get install --yes --quiet --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 }
 
 dry_run= check=
@@ -228,7 +227,7 @@ postgres=$(find_postgres || true)
 mariadb=$(find_mariadb || true)
 if [ -n "$check" ]; then
   say "PostgreSQL: ${postgres:-not found}"
-  say "MariaDB: ${mariadb//$'\n'/, }"
+  say "MariaDB: ${mariadb:-not found}"
 fi
 if [ -n "$postgres" ] && [ -n "$mariadb" ]; then
   exit 0
