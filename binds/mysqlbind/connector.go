@@ -29,21 +29,29 @@ var _ interface {
 	binds.NativeSource
 } = (*source)(nil)
 
-// configure completes cfg. The password waits in a closure until a connection wants it, out of
-// sight of whatever walks fields.
-func (s *source) configure(cfg *mysql.Config, password string, opts ...mysql.Option) error {
-	s.readTimeout = cfg.ReadTimeout
-	cfg.DialFunc = dial
-	opts = append(opts, mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
-		cfg.Passwd = password
-		return nil
-	}))
-	if err := cfg.Apply(opts...); err != nil {
-		return err
+// newSource keeps the password in a closure until a connection wants it, out of sight of whatever
+// walks fields.
+func newSource(s *settings) (*source, error) {
+	password := s.password
+	err := s.config.Apply(
+		mysql.EnableCompression(s.compress),
+		mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
+			cfg.Passwd = password
+			return nil
+		}))
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	s.native, err = mysql.NewConnector(cfg)
-	return err
+	native, err := mysql.NewConnector(s.config)
+	if err != nil {
+		return nil, err
+	}
+	return &source{
+		native:         native,
+		setUp:          s.setUp,
+		connectTimeout: s.connectTimeout,
+		readTimeout:    s.config.ReadTimeout,
+	}, nil
 }
 
 // Connector returns where connections for role come from. Close it to end what it started: the

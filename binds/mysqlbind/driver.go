@@ -25,7 +25,13 @@ func (Driver) Name() string { return "MySQL" }
 
 // Open reads the URI, whose form and parameters the package documentation lists, and the files of
 // certificates it names. It makes no connection.
-func (Driver) Open(_ context.Context, uri string) (binds.Source, error) { return open(uri) }
+func (Driver) Open(_ context.Context, uri string) (binds.Source, error) {
+	s, err := open(uri)
+	if err != nil {
+		return nil, err // not a nil *source in an interface
+	}
+	return s, nil
+}
 
 // Dialect returns a new [Dialect].
 func (Driver) Dialect() schema.Dialect { return NewDialect() }

@@ -46,8 +46,25 @@ var refused = map[string]string{
 	"autocommit":               "it is always on: database/sql opens transactions itself",
 }
 
+// settings are what a URI says.
+type settings struct {
+	config         *mysql.Config // without its password
+	password       string
+	compress       bool
+	setUp          string // the first statement of every session
+	connectTimeout time.Duration
+}
+
 // open reads a URI into a source.
 func open(text string) (*source, error) {
+	s, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return newSource(s)
+}
+
+func parse(text string) (*settings, error) {
 	u, err := dburi.Parse(text)
 	if err != nil {
 		return nil, err
@@ -55,12 +72,12 @@ func open(text string) (*source, error) {
 	if u.Scheme != "mysql" && u.Scheme != "mariadb" {
 		return nil, errors.New(`the scheme must be "mysql" or "mariadb"`)
 	}
-	s := &source{connectTimeout: u.Params.Duration("connect_timeout", defaultConnectTimeout, time.Second)}
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.DBName = u.User, u.Path
-	cfg.Logger = &mysql.NopLogger{} // it would write to stderr
+	cfg.Logger = &mysql.NopLogger{} // the default one writes to stderr
 	cfg.Loc, cfg.ParseTime = time.UTC, true
 	cfg.ClientFoundRows = true
+	cfg.DialFunc = dial
 	if err := setAddress(cfg, u); err != nil {
 		return nil, err
 	}
@@ -70,16 +87,18 @@ func open(text string) (*source, error) {
 	cfg.MaxAllowedPacket = p.Int("max_allowed_packet", defaultMaxPacket, 0, maxMaxPacket)
 	cfg.InterpolateParams = p.Bool("interpolate_params", false)
 	setProgramName(cfg, p)
-	compress := p.Bool("compress", false)
-	s.setUp = setUpStatement(p)
 	setTLS(cfg, u)
+	s := &settings{
+		config:         cfg,
+		password:       u.Password,
+		compress:       p.Bool("compress", false),
+		setUp:          setUpStatement(p),
+		connectTimeout: p.Duration("connect_timeout", defaultConnectTimeout, time.Second),
+	}
 	for name, why := range refused {
 		p.Refuse(name, why)
 	}
-	if err := p.Done(); err != nil {
-		return nil, err
-	}
-	return s, s.configure(cfg, u.Password, mysql.EnableCompression(compress))
+	return s, p.Done()
 }
 
 // setAddress fills in where the server listens: a host and port, or a socket.
@@ -87,7 +106,7 @@ func setAddress(cfg *mysql.Config, u *dburi.URI) error {
 	socket := u.Params.String("socket", "")
 	if strings.HasPrefix(u.Host, "/") {
 		if socket != "" {
-			return errors.New("the host and the parameter \"socket\" both name a socket: keep one")
+			return errors.New(`the host and the parameter "socket" both name a socket: keep one`)
 		}
 		socket, u.Host = u.Host, ""
 	}
@@ -108,7 +127,7 @@ func setAddress(cfg *mysql.Config, u *dburi.URI) error {
 	case u.Port != 0:
 		return errors.New("the URI names a socket, which has no port: leave it out")
 	case !strings.HasPrefix(socket, "/") && !strings.HasPrefix(socket, "@"):
-		return errors.New("parameter \"socket\" must be an absolute path")
+		return errors.New(`parameter "socket" must be an absolute path`)
 	}
 	cfg.Net, cfg.Addr = "unix", socket
 	return nil

@@ -1,0 +1,246 @@
+package mysqlbind_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+const patience = 10 * time.Second
+
+// promptly runs do, which must return soon although the server would take a minute.
+func promptly(t *testing.T, do func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	since := time.Now()
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		t.Logf("returned after %v", time.Since(since))
+		return err
+	case <-time.After(patience):
+		require.Fail(t, "it did not return")
+		return nil
+	}
+}
+
+func gone(t *testing.T, mark string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return busy(t, mark) == "0" }, patience, 10*time.Millisecond, "the server works on")
+}
+
+func running(t *testing.T, mark string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return busy(t, mark) != "0" }, patience, 5*time.Millisecond, "it does not begin")
+}
+
+// Rows that are closed early are read over by the driver, which no longer looks at the context then.
+func TestContextBoundsClosingOfRows(t *testing.T) {
+	e := writer(t, "")
+	for reason, open := range map[string]func(ctx context.Context) (*sql.Rows, error){
+		"plain": func(ctx context.Context) (*sql.Rows, error) {
+			return e.DB().QueryContext(ctx, "SELECT REPEAT('x', 20000), SLEEP(0.1), 'my-early' FROM seq_1_to_600")
+		},
+		"several result sets": func(ctx context.Context) (*sql.Rows, error) {
+			return e.DB().QueryContext(ctx, "BEGIN NOT ATOMIC SELECT REPEAT('x', 20000), 'my-early'; SELECT SLEEP(60), 'my-early'; END")
+		},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(bounded(t))
+			defer cancel()
+			rows, err := open(ctx)
+			require.NoError(t, err)
+			require.True(t, rows.Next())
+			stop := time.AfterFunc(200*time.Millisecond, cancel)
+			defer stop.Stop()
+			err = promptly(t, rows.Close)
+			assert.True(t, err == nil || errors.Is(err, context.Canceled), "%v", err)
+			gone(t, "my-early")
+			require.Equal(t, "1", value(t, e, "SELECT 1"))
+		})
+	}
+}
+
+// A QueryRow closes its rows after the first one: without harm where it is the only one.
+func TestRowsClosedEarlyKeepTheConnection(t *testing.T) {
+	e := engine(t, cluster.Primary.URI(), binds.WithPool(binds.Pool{MaxOpen: 1}))
+	ctx, cancel := context.WithCancel(bounded(t))
+	defer cancel()
+	first := value(t, e, "SELECT CONNECTION_ID()")
+	for reason, query := range map[string]string{
+		"one row":         "SELECT 1",
+		"several rows":    "SELECT seq FROM seq_1_to_3000",
+		"many columns":    "SELECT 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 FROM seq_1_to_3",
+		"several results": "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END",
+		"no row":          "SELECT 1 FROM seq_1_to_3 WHERE seq = 7",
+	} {
+		rows, err := e.DB().QueryContext(ctx, query)
+		require.NoError(t, err, reason)
+		rows.Next()
+		require.NoError(t, rows.Close(), reason)
+		assert.Equal(t, first, value(t, e, "SELECT CONNECTION_ID()"), reason)
+	}
+}
+
+// Tx.Exec and Tx.Query have no context of their own: the transaction's ends them.
+func TestTransactionContextEndsItsStatements(t *testing.T) {
+	e := writer(t, "")
+	for reason, use := range map[string]func(*sql.Tx) error{
+		"Exec": func(tx *sql.Tx) error {
+			_, err := tx.Exec("SELECT SLEEP(60), 'my-tx'")
+			return err
+		},
+		"Query": func(tx *sql.Tx) error {
+			var n int
+			return tx.QueryRow("SELECT SLEEP(60), 'my-tx'").Scan(&n)
+		},
+		"a prepared statement": func(tx *sql.Tx) error {
+			stmt, err := tx.Prepare("SELECT SLEEP(60), 'my-tx'")
+			if err != nil {
+				return err
+			}
+			_, err = stmt.Exec()
+			return err
+		},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(bounded(t))
+			defer cancel()
+			tx, err := e.DB().BeginTx(ctx, nil)
+			require.NoError(t, err)
+			done := make(chan error, 1)
+			go func() { done <- use(tx) }()
+			running(t, "my-tx")
+			cancel()
+			err = promptly(t, func() error { return <-done })
+			require.ErrorIs(t, err, context.Canceled)
+			_ = tx.Rollback() // database/sql has done so
+			gone(t, "my-tx")
+		})
+	}
+}
+
+// On a frozen server COMMIT ends with its context, and its outcome is unknown.
+func TestContextBoundsCommit(t *testing.T) {
+	e := writer(t, "")
+	table(t, e, "my_commit", "id INT PRIMARY KEY")
+	ctx, cancel := context.WithCancel(bounded(t))
+	defer cancel()
+	tx, err := e.DB().BeginTx(ctx, nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(ctx, "INSERT INTO my_commit VALUES (1)")
+	require.NoError(t, err)
+	require.NoError(t, cluster.Primary.Freeze())
+	stop := time.AfterFunc(100*time.Millisecond, cancel)
+	defer stop.Stop()
+	err = promptly(t, tx.Commit)
+	require.NoError(t, cluster.Primary.Thaw())
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, binds.Unknown, e.Classify(err))
+	require.Equal(t, "1", value(t, e, "SELECT 1"))
+}
+
+// A rollback on a frozen server, after its context has ended, holds nobody up for ever.
+func TestRollbackOnFrozenServer(t *testing.T) {
+	e := engine(t, cluster.Primary.URI())
+	ctx, cancel := context.WithCancel(bounded(t))
+	defer cancel()
+	tx, err := e.DB().BeginTx(ctx, nil)
+	require.NoError(t, err)
+	require.NoError(t, cluster.Primary.Freeze())
+	cancel()
+	err = promptly(t, tx.Rollback)
+	assert.True(t, err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.DeadlineExceeded), "%v", err)
+	require.Eventually(t, func() bool { return e.DB().Stats().InUse == 0 }, patience, 10*time.Millisecond)
+	require.NoError(t, cluster.Primary.Thaw())
+	require.Equal(t, "1", value(t, e, "SELECT 1"))
+}
+
+// A frozen server lets nobody wait longer than the context, or connect_timeout, allows.
+func TestFrozenServer(t *testing.T) {
+	e := writer(t, "?connect_timeout=300ms")
+	require.NoError(t, e.Ping(bounded(t)))
+	require.NoError(t, cluster.Primary.Freeze())
+	thawed := false
+	thaw := func() {
+		if !thawed {
+			thawed = true
+			require.NoError(t, cluster.Primary.Thaw())
+		}
+	}
+	defer thaw()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err := promptly(t, func() error { _, err := e.DB().ExecContext(ctx, "SELECT 1"); return err })
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	err = promptly(t, func() error { _, err := e.DB().ExecContext(t.Context(), "SELECT 1"); return err })
+	require.ErrorContains(t, err, "no session within connect_timeout (300ms)")
+	assert.Equal(t, binds.NotSent, e.Classify(err))
+	require.NoError(t, promptly(t, e.Close), "Close waits for kills that cannot be delivered")
+	thaw()
+}
+
+// What runs into read_timeout is killed too.
+func TestReadTimeout(t *testing.T) {
+	e := writer(t, "?read_timeout=300ms")
+	err := promptly(t, func() error {
+		_, err := e.DB().ExecContext(t.Context(), "SELECT SLEEP(60), 'my-stall'")
+		return err
+	})
+	require.ErrorIs(t, err, mysql.ErrInvalidConn)
+	assert.Equal(t, binds.Unknown, e.Classify(err))
+	gone(t, "my-stall")
+}
+
+// Many contexts that end together are served by one more connection, not by many.
+func TestManyGiveUpTogether(t *testing.T) {
+	const n = 20
+	e := engine(t, cluster.Primary.URI(), binds.WithPool(binds.Pool{MaxOpen: n}))
+	before := connects(t)
+	ctx, cancel := context.WithCancel(bounded(t))
+	defer cancel()
+	done := make(chan error, n)
+	for range n {
+		go func() {
+			_, err := e.DB().ExecContext(ctx, "SELECT SLEEP(60), 'my-many'")
+			done <- err
+		}()
+	}
+	require.Eventually(t, func() bool { return busy(t, "my-many") == "20" }, patience, 10*time.Millisecond)
+	cancel()
+	for range n {
+		require.ErrorIs(t, <-done, context.Canceled)
+	}
+	gone(t, "my-many")
+	require.NoError(t, e.Close())
+	asked := connects(t) - before
+	t.Logf("%d connections for %d statements, questions of the test included", asked, n)
+	assert.Less(t, asked, 2*n+30)
+}
+
+func connects(t *testing.T) (n int) {
+	t.Helper()
+	e := engine(t, cluster.Primary.AdminURI())
+	var name string
+	require.NoError(t, e.DB().QueryRowContext(bounded(t), "SHOW GLOBAL STATUS LIKE 'Connections'").Scan(&name, &n))
+	return n
+}
+
+// A native connection kills nothing, but returns as promptly.
+func TestNativeContext(t *testing.T) {
+	e := writer(t, "")
+	native, err := e.Native()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err = promptly(t, func() error { _, err := native.ExecContext(ctx, "SELECT SLEEP(3)"); return err })
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
