@@ -67,6 +67,14 @@ func (s *scanner) wordEnd(i int) int {
 	return i
 }
 
+// asciiEnd is wordEnd, but stops before a byte beyond ASCII of MySQL's.
+func (s *scanner) asciiEnd(i int) int {
+	for i < len(s.q) && s.lang.class[s.q[i]] <= dollar {
+		i++
+	}
+	return i
+}
+
 // wordIs tells whether the unquoted word at i is want, in lower case.
 func (s *scanner) wordIs(i int, want string) bool {
 	return equalFold(s.q[i:s.wordEnd(i)], want)
@@ -74,7 +82,9 @@ func (s *scanner) wordIs(i int, want string) bool {
 
 // statement passes what heads the statement at i. It is writes unless the statement may be a read.
 func (s *scanner) statement(i int) int {
-	s.base = 0
+	if q := s.q[i:]; len(q) > 6 && q[6] <= ' ' && equalFold(q[:6], "select") {
+		return i + 6
+	}
 	if s.q[i] == '(' {
 		return s.parenthesised(i)
 	}
@@ -210,7 +220,9 @@ func (s *scanner) name(i int) int {
 	case letter, foreign:
 		end = s.wordEnd(i)
 	case digit:
-		end = s.number(i)
+		for end = i + 1; end < len(s.q) && s.lang.class[s.q[end]] == digit; end++ {
+		}
+		end = s.number(i, end)
 	case name, text:
 		end = closeQuote(s.q, i)
 	case escaped:

@@ -6,26 +6,27 @@ import "github.com/uptrace/bun/dialect"
 type class uint8
 
 const (
-	letter  class = iota // a word
-	digit                // a number; goes on in a word
-	dollar               // PostgreSQL: a parameter or a dollar quote; goes on in a word
-	foreign              // MySQL: a byte beyond ASCII, part of a name
-	blank                // nothing: white space, an operator, a comma
-	opening              // (
-	closing              // )
-	semi                 // ;
-	name                 // a quoted name that ends at the same byte
-	bracket              // SQLite: [a quoted name]
-	text                 // a string without escapes
-	escaped              // MySQL: a string, or a name, with backslash escapes
-	dash                 // - or a comment
-	slash                // / or a comment
-	hash                 // MySQL: a comment
-	at                   // MySQL: a variable
-	colon                // MySQL: an assignment
-	param                // SQLite: a parameter with a name
-	escape               // MySQL: \N
-	illegal              // no statement has it
+	letter    class = iota // a word
+	digit                  // a number; goes on in a word
+	dollar                 // PostgreSQL: a parameter or a dollar quote; goes on in a word
+	foreign                // MySQL: a byte beyond ASCII, part of a name
+	blank                  // nothing: white space, an operator, a comma
+	opening                // (
+	closing                // )
+	semi                   // ;
+	name                   // a quoted name that ends at the same byte
+	bracket                // SQLite: [a quoted name]
+	text                   // a string without escapes
+	escaped                // MySQL: a string, or a name, with backslash escapes
+	dash                   // - or a comment
+	slash                  // / or a comment
+	hash                   // MySQL: a comment
+	at                     // MySQL: a variable
+	colon                  // MySQL: an assignment
+	param                  // SQLite: a parameter with a name
+	ampersand              // PostgreSQL: U&"…"
+	escape                 // MySQL: \N
+	illegal                // no statement has it
 )
 
 // A language is what the scanner knows about a dialect. It is not changed once made.
@@ -38,6 +39,7 @@ type language struct {
 	blankAfterDash bool // MySQL: -- is a comment only before white space
 	codeInComments bool // MySQL: /*! … */
 	digitsInNames  bool // MySQL: a name may begin with digits
+	prefixes       bool // PostgreSQL: E'…'
 	textIsName     bool // SQLite: 'text' may stand for a name
 	noTable        bool // SQLite: TABLE t is no query
 

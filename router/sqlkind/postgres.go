@@ -8,6 +8,7 @@ var postgres = &language{
 	class:          postgresClasses(),
 	words:          newWords(postgresKeywords, postgresFunctions),
 	nestedComments: true,
+	prefixes:       true,
 }
 
 func postgresClasses() [256]class {
@@ -15,7 +16,7 @@ func postgresClasses() [256]class {
 	for _, b := range []byte("#:?@[]`") {
 		c[b] = blank
 	}
-	c['$'] = dollar
+	c['$'], c['&'] = dollar, ampersand
 	return c
 }
 
@@ -28,8 +29,6 @@ var postgresKeywords = map[string]action{
 	"merge":  merge,
 	"search": cycle,
 	"cycle":  cycle,
-	"e":      prefix,
-	"u":      prefix,
 }
 
 // postgresHead knows SHOW and EXPLAIN. COPY … TO, FETCH, DECLARE, EXECUTE and other verbs that may but
@@ -202,27 +201,6 @@ func (s *scanner) insertsInto(i int) bool {
 func (s *scanner) previousWord(end int) int {
 	for end > 0 && isNameByte(s.q[end-1]) {
 		end--
-	}
-	return end
-}
-
-// prefixed passes an E'…' string; U&"…" may spell any name, and a call of it any function.
-func (s *scanner) prefixed(i, end int) int {
-	q := s.q
-	if q[i]|0x20 == 'u' {
-		if s.at(end) == '&' && s.at(end+1) == '"' {
-			return writes
-		}
-		return end
-	}
-	if s.at(end) != '\'' {
-		return end
-	}
-	if end = closeEscaped(q, end); end == writes {
-		return writes
-	}
-	if next := s.skip(end); next == writes || s.at(next) == '\'' {
-		return writes // the string goes on, with its escapes
 	}
 	return end
 }

@@ -54,6 +54,57 @@ func closeEscaped(q string, i int) int {
 	}
 }
 
+// possibleName passes the quoted text from i to end, which may be the name of a function.
+func (s *scanner) possibleName(i, end int) int {
+	if end-i > 2 && s.words.quoted.admits(s.q[i+1], s.q[end-2], end-i-2) && s.quotedName(i, end) {
+		return writes
+	}
+	return end
+}
+
+// text passes a string without escapes, or PostgreSQL's E'…' with escapes.
+func (s *scanner) text(i int) int {
+	q := s.q
+	if s.lang.prefixes && i > 0 && q[i-1]|0x20 == 'e' {
+		if i == 1 || !isNameByte(q[i-2]) {
+			return s.escapeString(i)
+		}
+		if q[i-2] == '$' {
+			return writes // a name, or E after a dollar quote
+		}
+	}
+	end := closeQuote(q, i)
+	if end != writes && s.lang.textIsName {
+		return s.possibleName(i, end)
+	}
+	return end
+}
+
+// escapeString passes the string that an E came before.
+func (s *scanner) escapeString(i int) int {
+	end := closeEscaped(s.q, i)
+	if end == writes {
+		return writes
+	}
+	if next := s.skip(end); next == writes || s.at(next) == '\'' {
+		return writes // it goes on, with its escapes
+	}
+	return end
+}
+
+// encodedName passes the quoted name after the & at i. In U&"…" it may spell any name: one that is called, or whose
+// escape character follows, is a Write.
+func (s *scanner) encodedName(i int) int {
+	end := closeQuote(s.q, i+1)
+	if end == writes || i == 0 || s.q[i-1]|0x20 != 'u' || i > 1 && isNameByte(s.q[i-2]) {
+		return i + 1
+	}
+	if next := s.skip(end); next == writes || s.at(next) == '(' || s.wordIs(next, "uescape") {
+		return writes
+	}
+	return end
+}
+
 // escapedText passes a string of MySQL's, which with ANSI_QUOTES may be a name.
 func (s *scanner) escapedText(i int) int {
 	end := closeEscaped(s.q, i)
@@ -63,10 +114,7 @@ func (s *scanner) escapedText(i int) int {
 	if strings.IndexByte(s.q[i:end], '\\') >= 0 {
 		return writes // where it ends depends on ANSI_QUOTES
 	}
-	if end-i > 2 && s.words.candidate(s.q, i+1, end-1) && s.quotedName(i, end) {
-		return writes
-	}
-	return end
+	return s.possibleName(i, end)
 }
 
 func (s *scanner) bracketed(i int) int {
@@ -75,10 +123,7 @@ func (s *scanner) bracketed(i int) int {
 		return writes
 	}
 	end := i + n + 1
-	if end-i > 2 && s.words.candidate(s.q, i+1, end-1) && s.quotedName(i, end) {
-		return writes
-	}
-	return end
+	return s.possibleName(i, end)
 }
 
 // dollar passes a parameter or a dollar-quoted string of PostgreSQL's.
@@ -108,13 +153,10 @@ func (s *scanner) dollar(i int) int {
 	return end + n + end - i
 }
 
-// number passes a number, and in MySQL a name that begins with one.
-func (s *scanner) number(i int) int {
+// number passes what begins with the digits from i to end and goes on with a letter or a point: a number, or in
+// MySQL a name.
+func (s *scanner) number(i, end int) int {
 	q, classes := s.q, &s.lang.class
-	end := i + 1
-	for end < len(q) && classes[q[end]] == digit {
-		end++
-	}
 	if end == len(q) || q[end] != '.' && classes[q[end]] != letter && classes[q[end]] != foreign {
 		return end
 	}

@@ -9,8 +9,6 @@ func (s *scanner) word(i, end int) int {
 		}
 	case forLock:
 		return s.afterFor(end)
-	case prefix:
-		return s.prefixed(i, end)
 	case always:
 		if !s.qualified(i) {
 			return writes
@@ -46,15 +44,11 @@ func (s *scanner) quotedName(i, end int) bool {
 // callsWriter tells whether s.q[i:end], a known writer if a says so, is a function called that
 // writes. The name, with its quotes, begins at start.
 func (s *scanner) callsWriter(a action, i, end, start int) bool {
-	if a != calls && len(s.words.globs) == 0 {
+	if a != calls && len(s.words.globs) == 0 || s.apart(end+i-start) {
 		return false
 	}
 	dot := s.before(start) // before called moves on
-	after := end
-	if start < i {
-		after++ // the closing quote
-	}
-	if !s.called(after) {
+	if !s.called(end + i - start) {
 		return false
 	}
 	if a == calls {
@@ -90,8 +84,8 @@ func (s *scanner) schemaBefore(i int) string {
 		}
 		for i = end - 2; i >= 0 && s.q[i] != c; i-- {
 		}
-		if i > 0 && s.q[i-1] == c || i < 0 {
-			return ""
+		if i < 0 || i > 0 && (s.q[i-1] == c || s.q[i-1] == '&') {
+			return "" // a quote inside, or U&"…"
 		}
 		return s.q[i+1 : end-1]
 	}
@@ -100,11 +94,25 @@ func (s *scanner) schemaBefore(i int) string {
 
 // called tells whether a parenthesis opens after end, white space and comments left out.
 func (s *scanner) called(end int) bool {
-	if end < len(s.q) && s.q[end] == '(' {
-		return true
+	if end == len(s.q) || s.lang.class[s.q[end]] <= foreign {
+		return false
 	}
 	next := s.skip(end)
 	return next == writes || s.at(next) == '('
+}
+
+// apart tells at a glance that no parenthesis follows end.
+func (s *scanner) apart(end int) bool {
+	if end == len(s.q) {
+		return true
+	}
+	if s.q[end] == ' ' {
+		if end++; end == len(s.q) {
+			return true
+		}
+	}
+	c := s.q[end]
+	return c != '(' && c != '/' && c != '-' && c != '#' && !isBlank(c)
 }
 
 // afterFor decides about the FOR that ends at end: UPDATE, NO KEY UPDATE, SHARE and KEY SHARE lock.

@@ -1,6 +1,9 @@
 package sqlkind
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // scanner reads one query once. A position of writes ends it: the query is a Write.
 type scanner struct {
@@ -41,7 +44,7 @@ func (s *scanner) kind() Kind {
 		if i == len(s.q) {
 			break
 		}
-		s.depth, s.inWith, s.explain, s.loose, s.show = 0, false, false, false, false
+		s.depth, s.base, s.inWith, s.explain, s.loose, s.show = 0, 0, false, false, false, false
 		if i = s.statement(i); i == writes {
 			return Write
 		}
@@ -61,54 +64,103 @@ func (s *scanner) kind() Kind {
 
 // body scans to the end of the statement: to its semicolon or the end of the query.
 func (s *scanner) body(i int) int {
-	q, classes, words := s.q, &s.lang.class, s.words
-	for i < len(q) {
-		switch classes[q[i]] {
-		case blank:
-			i++
+	q := s.q
+	for {
+		if i = s.plain(i); i == len(q) || q[i] == ';' {
+			return i
+		}
+		switch c := s.lang.class[q[i]]; c {
 		case letter:
-			end := i + 1
-			for end < len(q) && classes[q[end]] <= dollar {
-				end++
-			}
-			if words.candidate(q, i, end) {
-				if end = s.word(i, end); end == writes {
-					return writes
-				}
-			}
-			i = end
-		case digit:
-			if i = s.number(i); i == writes {
-				return writes
-			}
+			end := s.asciiEnd(i)
+			i = s.word(i, end)
 		case name:
 			end := closeQuote(q, i)
 			if end == writes {
 				return writes
 			}
-			if end-i > 2 && words.candidate(q, i+1, end-1) && s.quotedName(i, end) {
-				return writes
+			i = s.possibleName(i, end)
+		case digit:
+			end := i + 1
+			for end < len(q) && s.lang.class[q[end]] == digit {
+				end++
 			}
-			i = end
-		case opening:
-			s.depth++
-			i++
+			i = s.number(i, end)
 		case closing:
 			s.depth--
-			i++
-			if s.depth <= s.base && (s.inWith || s.depth < 0) {
-				if i = s.closed(i); i == writes {
-					return writes
-				}
-			}
-		case semi:
-			return i
+			i = s.closed(i + 1)
 		default:
-			if i = s.special(i, classes[q[i]]); i == writes {
-				return writes
-			}
+			i = s.special(i, c)
+		}
+		if i == writes {
+			return writes
 		}
 	}
+}
+
+// plain passes all that is of no interest and returns where something may be. It is where the time goes: it calls
+// nothing, so that all it needs stays in registers, and looks for the end of a quoted name in eight bytes at once.
+func (s *scanner) plain(i int) int {
+	const ones, uppers = 0x0101010101010101, 0x8080808080808080
+	q, classes, words := s.q, &s.lang.class, s.words
+	depth, floor := s.depth, -1
+	if s.inWith {
+		floor = s.base
+	}
+scan:
+	for uint(i) < uint(len(q)) {
+		switch c := classes[q[i]]; {
+		case c == blank:
+			i++
+		case c == letter:
+			end := uint(i) + 1
+			for end < uint(len(q)) && classes[q[end]] <= dollar {
+				end++
+			}
+			if words.unquoted.admits(q[i], q[end-1], int(end)-i) {
+				break scan
+			}
+			i = int(end)
+		case c == name:
+			quotes := uint64(q[i]) * ones
+			for end := uint(i) + 1; ; end += 8 {
+				if end+8 > uint(len(q)) {
+					break scan
+				}
+				b := q[end : end+8]
+				// A byte of differ is 0 where there is a quote, and the lowest bit of found is in the first of them.
+				differ := quotes ^ (uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+					uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
+				found := (differ - ones) &^ differ & uppers
+				if found == 0 {
+					continue
+				}
+				end += uint(bits.TrailingZeros64(found)) / 8
+				if words.quoted.admits(q[i+1], q[end-1], int(end)-i-1) {
+					break scan
+				}
+				i = int(end) + 1
+				break
+			}
+		case c == digit:
+			end := uint(i) + 1
+			for end < uint(len(q)) && classes[q[end]] == digit {
+				end++
+			}
+			if end < uint(len(q)) && (q[end] == '.' || classes[q[end]] == letter || classes[q[end]] == foreign) {
+				break scan
+			}
+			i = int(end)
+		case c == opening:
+			depth++
+			i++
+		case c == closing && depth-1 > floor:
+			depth--
+			i++
+		default:
+			break scan
+		}
+	}
+	s.depth = depth
 	return i
 }
 
@@ -117,14 +169,7 @@ func (s *scanner) special(i int, c class) int {
 	q := s.q
 	switch c {
 	case text:
-		end := closeQuote(q, i)
-		if end == writes {
-			return writes
-		}
-		if s.lang.textIsName && end-i > 2 && s.words.candidate(q, i+1, end-1) && s.quotedName(i, end) {
-			return writes
-		}
-		return end
+		return s.text(i)
 	case escaped:
 		return s.escapedText(i)
 	case bracket:
@@ -132,6 +177,11 @@ func (s *scanner) special(i int, c class) int {
 	case dash, slash, hash:
 		if s.startsComment(i) {
 			return s.comment(i)
+		}
+		return i + 1
+	case ampersand:
+		if i+1 < len(q) && q[i+1] == '"' {
+			return s.encodedName(i)
 		}
 		return i + 1
 	case dollar:

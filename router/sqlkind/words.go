@@ -16,17 +16,25 @@ const (
 	lockIn          // MySQL: LOCK IN SHARE MODE
 	valueFor        // MySQL: NEXT VALUE FOR
 	sequence        // MySQL: s.NEXTVAL where it is a pseudo-column
-	prefix          // PostgreSQL: E'…', U&'…', U&"…"
 	cycle           // SEARCH or CYCLE after a recursive CTE
 	module          // SQLite: a table that acts when it is read
 )
 
-// words finds what is to be done about a word. A word whose length does not fit its first and last
-// byte is dismissed by [words.candidate] with two loads; only the others are looked up.
+// words finds what is to be done about a word. Most words are dismissed by a filter.
 type words struct {
-	first, last [256]uint64 // bit n: a word of n bytes may begin, end so
-	table       []word      // open addressing, a power of two in size
-	globs       []glob
+	unquoted, quoted filter
+	table            []word // open addressing, a power of two in size
+	globs            []glob
+}
+
+// filter knows which lengths words have that begin, and that end, with a byte.
+type filter struct {
+	first, last [256]uint64 // bit n: n bytes
+}
+
+// admits tells whether a word of size bytes may be one of those it was made for.
+func (f *filter) admits(first, last byte, size int) bool {
+	return uint(size) >= longest || f.first[first]&f.last[last]>>uint(size)&1 != 0
 }
 
 type word struct {
@@ -34,7 +42,7 @@ type word struct {
 	action
 }
 
-// longest is the bit for words of that length and more.
+// longest is a length that every filter admits, and so every greater one.
 const longest = 63
 
 func newWords(keywords map[string]action, groups []functions) words {
@@ -65,7 +73,11 @@ func newWords(keywords map[string]action, groups []functions) words {
 		if w.find(text) == none {
 			w.insert(text, a)
 		}
-		w.admit(text[0], text[len(text)-1], len(text))
+		w.unquoted.add(text)
+		switch a {
+		case calls, module, sequence:
+			w.quoted.add(text)
+		}
 	}
 	return w.with(globs)
 }
@@ -74,36 +86,28 @@ func newWords(keywords map[string]action, groups []functions) words {
 func (w words) with(globs []glob) words {
 	w.globs = append(w.globs[:len(w.globs):len(w.globs)], globs...)
 	for _, g := range globs {
-		w.admitGlob(g.name)
+		w.unquoted.add(g.name)
+		w.quoted.add(g.name)
 	}
 	return w
 }
 
-func (w *words) admit(first, last byte, size int) {
-	bit := uint64(1) << min(size, longest)
-	for _, c := range [...]byte{first, upper(first)} {
-		w.first[c] |= bit
-	}
-	for _, c := range [...]byte{last, upper(last)} {
-		w.last[c] |= bit
-	}
-}
-
-func (w *words) admitGlob(pattern string) {
-	atLeast, open := 0, false
+// add admits the words that a glob in lower case matches.
+func (f *filter) add(pattern string) {
+	size, open := 0, false
 	for i := range len(pattern) {
 		if pattern[i] == '*' {
 			open = true
 		} else {
-			atLeast++
+			size++
 		}
 	}
-	bits := uint64(1) << min(atLeast, longest)
+	bits := uint64(1) << min(size, longest)
 	if open {
-		bits = ^uint64(0) << min(atLeast, longest)
+		bits = ^uint64(0) << min(size, longest)
 	}
-	allow(&w.first, pattern[0], bits)
-	allow(&w.last, pattern[len(pattern)-1], bits)
+	allow(&f.first, pattern[0], bits)
+	allow(&f.last, pattern[len(pattern)-1], bits)
 }
 
 // allow sets bits for c, in both cases, or for every byte if c is a wildcard.
@@ -123,11 +127,6 @@ func upper(c byte) byte {
 		return c - 'a' + 'A'
 	}
 	return c
-}
-
-// candidate tells whether q[i:end] may be a word that find knows or a glob matches.
-func (w *words) candidate(q string, i, end int) bool {
-	return w.first[q[i]]&w.last[q[end-1]]>>(min(uint(end-i), longest))&1 != 0
 }
 
 // find returns what is to be done about text, in any case. A glob is not looked at.

@@ -1,0 +1,154 @@
+package manager_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/router"
+)
+
+// Accounts marks the models of the accounts database.
+type Accounts struct{}
+
+func (Accounts) BindKey() binds.Key { return "accounts" }
+
+type User struct {
+	bun.BaseModel `bun:"table:users"`
+	Accounts
+
+	ID   int64 `bun:",pk,autoincrement"`
+	Name string
+}
+
+// exampleManager opens two binds of SQLite files in a folder of their own.
+func exampleManager(opts ...manager.Option) (m *manager.DBManager, done func()) {
+	dir, err := os.MkdirTemp("", "bindery-*")
+	if err != nil {
+		panic(err)
+	}
+	m, err = manager.New(context.Background(), &manager.Config{Binds: []manager.BindConfig{
+		{Key: "accounts", Writer: binds.NewURI("sqlite://" + filepath.ToSlash(dir) + "/accounts.db")},
+		{Key: "audit", Writer: binds.NewURI("sqlite://" + filepath.ToSlash(dir) + "/audit.db")},
+	}}, opts...)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := m.NewCreateTable((*User)(nil)).Exec(context.Background()); err != nil {
+		panic(err)
+	}
+	return m, func() {
+		_ = m.Close()
+		_ = os.RemoveAll(dir)
+	}
+}
+
+func Example() {
+	ctx := context.Background()
+	m, done := exampleManager()
+	defer done()
+
+	if _, err := m.NewInsert(&User{Name: "Alice"}).Exec(ctx); err != nil {
+		panic(err)
+	}
+	var users []User
+	ctx, route := router.Explain(ctx)
+	if err := m.NewSelect(&users).Where("name = ?", "Alice").Scan(ctx); err != nil {
+		panic(err)
+	}
+	fmt.Println(users[0].Name, "from", route.Engine())
+	// Output: Alice from accounts/reader-1
+}
+
+func ExampleLoadConfig() {
+	dir, err := os.MkdirTemp("", "bindery-*")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "config.toml")
+	text := `
+[binds.accounts]
+writer = "mysql://app:s3cret@db1/accounts"
+polcy  = "random"
+pool   = { max_lifetime = "30" }
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		panic(err)
+	}
+	_, err = manager.LoadConfig(file)
+	fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
+	// Output:
+	// config.toml:3: binds.accounts.writer: no driver for scheme "mysql" (forgotten import of mysqlbind?)
+	// config.toml:4: binds.accounts.polcy: unknown key (did you mean "policy"?)
+	// config.toml:5: binds.accounts.pool.max_lifetime: must be a duration such as "30s" or "5m", or "off"
+}
+
+func ExampleDBManager_Bind() {
+	m, done := exampleManager()
+	defer done()
+	accounts, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	err = accounts.DB().RunInTx(context.Background(), nil, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&User{Name: "Bob"}).Exec(ctx)
+		return err
+	})
+	fmt.Println(accounts.Key(), err)
+	_, err = m.Bind(binds.Key("acounts"))
+	fmt.Println(err)
+	// Output:
+	// accounts <nil>
+	// binds: unknown bind "acounts" (have "accounts", "audit")
+}
+
+func ExampleBind_Reader() {
+	m, done := exampleManager()
+	defer done()
+	accounts, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	_, err = accounts.Reader().NewInsert().Model(&User{Name: "Bob"}).Exec(context.Background())
+	fmt.Println(err)
+	// Output: router: a statement that is not a plain read was given to the Reader() of bind "accounts": use its DB() or Writer()
+}
+
+func ExampleDBManager_NewRaw() {
+	m, done := exampleManager()
+	defer done()
+	ctx, route := router.Explain(context.Background())
+	var n int
+	if err := m.NewRaw(Accounts{}, "SELECT count(*) FROM users").Scan(ctx, &n); err != nil {
+		panic(err)
+	}
+	fmt.Println(n, route)
+	if _, err := m.NewRaw(Accounts{}, "UPDATE users SET name = ?", "Bob").Exec(ctx); err != nil {
+		panic(err)
+	}
+	fmt.Println(route)
+	// Output:
+	// 0 accounts/reader-1 (read, plain_read)
+	// accounts/writer (write, write_text)
+}
+
+func ExampleDBManager_Check() {
+	m, done := exampleManager()
+	defer done()
+	fmt.Println(m.Check(context.Background()))
+	// Output: <nil>
+}
+
+func ExampleWithPolicy() {
+	m, done := exampleManager(manager.WithPolicy(Accounts{}, new(router.RoundRobin)))
+	defer done()
+	fmt.Println(m.Binds())
+	// Output: [accounts audit]
+}
