@@ -1,0 +1,177 @@
+package pgbind
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// answered is an error as a server sends it: pgdriver gives no other way to make one.
+func answered(t *testing.T, severity, code, message, routine string) pgdriver.Error {
+	t.Helper()
+	client, server := net.Pipe()
+	fields := "V" + severity + "\x00S" + severity + "\x00C" + code + "\x00M" + message + "\x00R" + routine + "\x00\x00"
+	go func() {
+		_, _ = server.Read(make([]byte, 1024)) // the start-up message
+		n := len(fields) + 4
+		_, _ = server.Write(append([]byte{'E', 0, 0, byte(n >> 8), byte(n)}, fields...))
+	}()
+	_, err := pgdriver.NewConnector(pgdriver.WithConfig(&pgdriver.Config{
+		User: "u", BufferSize: 4096,
+		Dialer: func(context.Context, string, string) (net.Conn, error) { return client, nil },
+	})).Connect(t.Context())
+	var e pgdriver.Error
+	require.ErrorAs(t, err, &e)
+	require.NoError(t, errors.Join(client.Close(), server.Close()))
+	return e
+}
+
+func TestClassify(t *testing.T) {
+	e := func(severity, code string) error { return answered(t, severity, code, "m", "r") }
+	conflict := func(severity, message, routine string) error {
+		return answered(t, severity, "40001", message, routine)
+	}
+	connect := func(err error) error { return &binds.ConnectError{Engine: "main", Err: err} }
+	for reason, row := range map[string]struct {
+		err  error
+		want binds.Fault
+	}{
+		"a unique violation":                        {e("ERROR", "23505"), binds.Refused},
+		"bad syntax":                                {e("ERROR", "42601"), binds.Refused},
+		"a failed transaction":                      {e("ERROR", "25P02"), binds.Refused},
+		"a lock_timeout":                            {e("ERROR", "55P03"), binds.Refused},
+		"not on a standby":                          {e("ERROR", "0A000"), binds.Refused},
+		"no object identifiers on a standby":        {e("ERROR", "XX000"), binds.Refused},
+		"a write on a read-only session":            {e("ERROR", "25006"), binds.ReadOnly},
+		"a serialization failure":                   {e("ERROR", "40001"), binds.Retryable},
+		"a deadlock":                                {e("ERROR", "40P01"), binds.Retryable},
+		"a recovery conflict":                       {conflict("ERROR", "canceling statement due to conflict with recovery", "x"), binds.RecoveryConflict},
+		"a recovery conflict, in German":            {conflict("ERROR", "storniere Anfrage wegen Konflikt", "ProcessInterrupts"), binds.RecoveryConflict},
+		"a recovery conflict of PostgreSQL 17":      {conflict("ERROR", "x", "ProcessRecoveryConflictInterrupt"), binds.RecoveryConflict},
+		"a recovery conflict that ends the session": {conflict("FATAL", "terminating connection due to conflict with recovery", "ProcessInterrupts"), binds.RecoveryConflict},
+		"canceled":                                  {e("ERROR", "57014"), binds.Canceled},
+		"canceled by its context":                   {&CanceledError{context.Canceled, e("ERROR", "57014")}, binds.Canceled},
+		"canceled without an answer":                {&CanceledError{Err: context.DeadlineExceeded}, binds.Unknown},
+		"ended by an administrator":                 {e("FATAL", "57P01"), binds.Unknown},
+		"a crash elsewhere":                         {e("FATAL", "57P02"), binds.Unknown},
+		"an idle_session_timeout":                   {e("FATAL", "57P05"), binds.Unknown},
+		"a panic":                                   {e("PANIC", "XX000"), binds.Unknown},
+		"a commit of unknown outcome":               {e("ERROR", "08007"), binds.Unknown},
+		"a completion unknown":                      {e("ERROR", "40003"), binds.Unknown},
+		"starting up":                               {e("FATAL", "57P03"), binds.Busy},
+		"starting up, when connecting":              {connect(e("FATAL", "57P03")), binds.Busy},
+		"too many connections, when connecting":     {connect(e("FATAL", "53300")), binds.Busy},
+		"a wrong password":                          {connect(e("FATAL", "28P01")), binds.NotSent},
+		"ended while connecting":                    {connect(e("FATAL", "57P01")), binds.NotSent},
+		"no TLS":                                    {connect(ErrNoTLS), binds.NotSent},
+		"a bad connection":                          {driver.ErrBadConn, binds.NotSent},
+		"refused by the network":                    {&net.OpError{Op: "dial", Err: errors.New("refused")}, binds.NotSent},
+		"the end of the stream":                     {io.EOF, binds.Unknown},
+		"the end of the stream under rows":          {io.ErrUnexpectedEOF, binds.Unknown},
+		"a read that timed out":                     {&net.OpError{Op: "read", Err: context.DeadlineExceeded}, binds.Unknown},
+		"an answer nobody understands":              {&lostError{errors.New("unexpected message 'H'")}, binds.Unknown},
+		"a commit that rolled back":                 {ErrRolledBack, binds.Refused},
+		"serializable on a standby":                 {ErrSerializableOnStandby, binds.Refused},
+		"rows open":                                 {ErrRowsOpen, binds.Refused},
+		"no rows":                                   {sql.ErrNoRows, binds.Unclassified},
+		"an error of the caller's":                  {errors.New("x"), binds.Unclassified},
+		"none":                                      {nil, binds.Unclassified},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			assert.Equal(t, row.want.String(), Driver{}.Classify(row.err).String())
+			if row.err != nil {
+				assert.Equal(t, row.want.String(), Driver{}.Classify(fmt.Errorf("shop: %w", row.err)).String())
+			}
+		})
+	}
+}
+
+// A standby that gives up a statement because replay needs its rows.
+func TestClassify_recoveryConflict(t *testing.T) {
+	w := open(t, cluster.Primary.URI())
+	r := open(t, cluster.Replicas[0].URI(), binds.As(binds.Reader))
+	exec(t, w, "CREATE TABLE conflict (n int)", "INSERT INTO conflict SELECT generate_series(1, 1000)")
+	defer exec(t, w, "DROP TABLE conflict")
+	require.NoError(t, cluster.WaitReplayed(t.Context()))
+
+	conflict := func(then func(*sql.Tx) error) error {
+		tx, err := r.DB().BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		var n int
+		require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM conflict").Scan(&n))
+		exec(t, w, "UPDATE conflict SET n = n + 1", "VACUUM conflict")
+		return then(tx)
+	}
+	t.Run("ends the statement", func(t *testing.T) {
+		err := conflict(func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), "SELECT pg_sleep(60)")
+			return err
+		})
+		require.Error(t, err)
+		assert.Equal(t, binds.RecoveryConflict, r.Classify(err), "%v", err)
+	})
+	t.Run("ends the idle session", func(t *testing.T) {
+		err := conflict(func(tx *sql.Tx) error {
+			require.NoError(t, cluster.WaitReplayed(t.Context())) // past the conflict
+			_, err := tx.ExecContext(t.Context(), "SELECT 1")
+			return err
+		})
+		require.Error(t, err)
+		assert.Equal(t, binds.RecoveryConflict, r.Classify(err), "%v", err)
+	})
+	assert.Equal(t, "1", value(t, r, "SELECT 1"))
+}
+
+// A server with no room for one more session.
+func TestClassify_busy(t *testing.T) {
+	_, err := admin.ExecContext(t.Context(), "ALTER ROLE app CONNECTION LIMIT 1")
+	require.NoError(t, err)
+	defer func() {
+		_, err := admin.ExecContext(context.Background(), "ALTER ROLE app CONNECTION LIMIT -1")
+		require.NoError(t, err)
+	}()
+	e := open(t, cluster.Primary.URI())
+	c, err := e.DB().Conn(t.Context())
+	require.NoError(t, err)
+	_, err = e.DB().ExecContext(t.Context(), "SELECT 1")
+	assert.Equal(t, binds.Busy, e.Classify(err), "%v", err)
+	require.NoError(t, c.Close())
+}
+
+// What was not sent may be sent again: database/sql does, once it hears ErrBadConn. What was sent
+// may not.
+func TestNotSentTwice(t *testing.T) {
+	e := open(t, cluster.Primary.URI(), one)
+	exec(t, e, "CREATE TABLE twice (n int)")
+	defer exec(t, e, "DROP TABLE twice")
+	pid := value(t, e, "SELECT pg_backend_pid()")
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.DB().ExecContext(t.Context(), "INSERT INTO twice SELECT 1 FROM pg_sleep(60)")
+		done <- err
+	}()
+	eventually(t, "1", active)
+	_, err := admin.ExecContext(t.Context(), "SELECT pg_terminate_backend($1, 10000)", pid)
+	require.NoError(t, err)
+	select {
+	case err = <-done:
+	case <-time.After(soon):
+		require.Fail(t, "hangs: sent twice?")
+	}
+	require.Error(t, err)
+	assert.Equal(t, binds.Unknown, e.Classify(err), "%v", err)
+	assert.Equal(t, "0", value(t, e, "SELECT count(*) FROM twice"))
+}
