@@ -23,7 +23,7 @@ type stop struct {
 var stops = []stop{
 	{"cancel", context.Canceled, context.WithCancel},
 	{"deadline", context.DeadlineExceeded, func(c context.Context) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(c, 300*time.Millisecond)
+		return context.WithTimeout(c, 200*time.Millisecond)
 	}},
 }
 
@@ -108,10 +108,11 @@ func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(contex
 	t.Helper()
 	c, cancel := stop.make(ctx(t))
 	defer cancel()
+	idle := e.DB().Stats()
 	done := make(chan error, 1)
 	go func() { done <- do(c) }()
 	if stop.want == context.Canceled {
-		s.awaitRunning(t)
+		s.awaitRunning(t, e, idle)
 		cancel()
 	}
 	<-c.Done()
@@ -128,15 +129,17 @@ func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(contex
 	works(t, e)
 }
 
-// awaitRunning waits until the server is at work. In this process nobody can tell, so a moment
-// must do.
-func (s *suite) awaitRunning(t *testing.T) {
+// awaitRunning waits until the server is at work. In this process nobody can ask, so it waits until
+// the pool is: one more connection than before is in use, or one more caller waits for one.
+func (s *suite) awaitRunning(t *testing.T, e *binds.Engine, idle sql.DBStats) {
 	t.Helper()
-	if s.Running == nil {
-		<-time.After(100 * time.Millisecond)
-		return
-	}
-	s.eventually(t, func() bool { return s.running(t) > 0 }, "the statement does not begin")
+	s.eventually(t, func() bool {
+		if s.Running != nil {
+			return s.running(t) > 0
+		}
+		now := e.DB().Stats()
+		return now.InUse > idle.InUse || now.WaitCount > idle.WaitCount
+	}, "the statement does not begin")
 }
 
 func (s *suite) stoppedRows(t *testing.T, e *binds.Engine, stop stop) {
@@ -179,10 +182,11 @@ func (s *suite) stoppedWait(t *testing.T, e *binds.Engine, stop stop) {
 	require.NoError(t, err)
 	c, cancel := stop.make(ctx(t))
 	defer cancel()
+	idle := e.DB().Stats()
 	done := make(chan error, 1)
 	go func() { done <- second(e.DB().ExecContext(c, "UPDATE bindtest_locked SET n = 3 WHERE id = 1")) }()
 	if stop.want == context.Canceled {
-		s.awaitRunning(t)
+		s.awaitRunning(t, e, idle)
 		cancel()
 	}
 	<-c.Done()

@@ -2,8 +2,10 @@ package bindtest
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -36,6 +38,7 @@ func (s *suite) secretValues(t *testing.T) {
 		e := s.open(t, "bindtest/secret", uri)
 		src, err := s.Driver.Open(ctx(t), uri)
 		require.NoError(t, err)
+		writes, reads := connectorOf(t, src, binds.Writer), connectorOf(t, src, binds.Reader)
 		for what, v := range map[string]any{
 			"the engine":              e,
 			"a struct with an engine": struct{ E *binds.Engine }{e},
@@ -45,8 +48,8 @@ func (s *suite) secretValues(t *testing.T) {
 			"the driver":              s.Driver,
 			"the source":              src,
 			"a struct with a source":  struct{ s binds.Source }{src},
-			"the writer's connector":  src.Connector(binds.Writer),
-			"the reader's connector":  src.Connector(binds.Reader),
+			"the writer's connector":  writes,
+			"the reader's connector":  reads,
 		} {
 			for _, verb := range verbs {
 				s.assertHides(t, fmt.Sprintf(verb, v), what+" in "+verb)
@@ -58,6 +61,15 @@ func (s *suite) secretValues(t *testing.T) {
 			}
 		}
 	}
+}
+
+// connectorOf asks for a connector and closes it as an engine would.
+func connectorOf(t *testing.T, src binds.Source, role binds.Role) driver.Connector {
+	c := src.Connector(role)
+	if closer, ok := c.(io.Closer); ok {
+		t.Cleanup(func() { assert.NoError(t, closer.Close()) })
+	}
+	return c
 }
 
 // secretMalformed opens URIs with the mistakes that people make. They may be refused or not.

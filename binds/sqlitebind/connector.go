@@ -100,6 +100,9 @@ func (s *source) connect(ctx context.Context, role binds.Role) (*conn, error) {
 		_ = c.Close() // the error counts
 		return nil, s.openError(err)
 	}
+	if role == binds.Writer {
+		s.made.Store(true)
+	}
 	return c, nil
 }
 

@@ -37,9 +37,8 @@ func (s *source) ready(ctx context.Context, role binds.Role) error {
 	}
 	c, err := s.connect(ctx, binds.Writer)
 	if err != nil {
-		return fmt.Errorf("%w (a reader needs the file in WAL mode; of a file that must stay as it is say mode=ro)", err)
+		return err
 	}
-	s.made.Store(true)
 	return c.Close()
 }
 
@@ -87,8 +86,8 @@ func (s *source) openError(err error) error {
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-			cure = " (file and directory must be writable, also to read in WAL mode; " +
-				"of a file that never changes say mode=ro&immutable=1)"
+			cure = " (file and directory must be writable, in WAL mode even to read; " +
+				"a file that never changes opens with mode=ro&immutable=1)"
 		case sqlite3.SQLITE_NOTADB:
 			cure = " (another kind of file, or an encrypted one)"
 		}

@@ -134,7 +134,7 @@ func TestCreateDir(t *testing.T) {
 	assert.FileExists(t, dir+"/a/b/app.db")
 }
 
-// A file that nobody may write serves both roles, with its directory read-only or not.
+// A file opened mode=ro serves both roles and is written by neither.
 func TestReadOnlyFile(t *testing.T) {
 	path := t.TempDir() + "/app.db"
 	w := open(t, "sqlite://"+path)

@@ -1,6 +1,7 @@
 package sqlitebind
 
 import (
+	"database/sql/driver"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,7 +15,7 @@ func TestHandle(t *testing.T) {
 	h, err := handleOf(raw)
 	require.NoError(t, err)
 	assert.True(t, h.autocommit())
-	tx, err := raw.Begin() //nolint:staticcheck // what a driver.Conn has without a context
+	tx, err := raw.(rawConn).BeginTx(t.Context(), driver.TxOptions{})
 	require.NoError(t, err)
 	assert.False(t, h.autocommit())
 	require.NoError(t, tx.Rollback())

@@ -32,7 +32,7 @@ var fileOnly = []string{"mode", "immutable", "create_dir", "journal_mode", "mmap
 func parse(uri string) (*settings, error) {
 	_, rest, ok := strings.Cut(uri, ":")
 	if !ok {
-		return nil, errors.New("malformed URI: it does not begin with sqlite:")
+		return nil, errors.New("malformed URI: it does not begin with the scheme sqlite")
 	}
 	if strings.Contains(rest, "#") {
 		return nil, errors.New(`malformed URI: write "#" in a file's name as %23`)
@@ -58,15 +58,15 @@ func pathOf(name string) (string, error) {
 	case name == ":memory:":
 		return "", nil
 	case name == "", name == "//", name == "///":
-		return "", errors.New("the URI names no file: write sqlite:///absolute/path, sqlite:relative/path or sqlite::memory:")
+		return "", errors.New("the URI names no file: write sqlite::memory:, sqlite:///absolute/path or sqlite:relative/path")
 	case strings.HasSuffix(name, ":memory:"):
-		return "", errors.New("write sqlite::memory: for a memory database")
+		return "", errors.New("a memory database is written sqlite::memory: and nothing else")
 	case strings.HasPrefix(name, "////"):
 		return "", errors.New("four slashes: an absolute path is written sqlite:///absolute/path")
 	case strings.HasPrefix(name, "//") && !strings.HasPrefix(name, "///"):
 		return "", errors.New("the URI names a host, and SQLite has none: write sqlite:///absolute/path or sqlite:relative/path")
 	case strings.HasPrefix(name, "file:"):
-		return "", errors.New("the URI holds another: leave out file:")
+		return "", errors.New("the URI holds another: leave out file: and its slashes")
 	}
 	path, err := url.PathUnescape(strings.TrimPrefix(name, "//"))
 	switch {
