@@ -8,16 +8,16 @@ import (
 
 var (
 	// ErrClosed is returned by the methods of a closed cluster and its servers.
-	ErrClosed = errors.New("integration: the cluster is closed")
+	ErrClosed = errors.New("the cluster is closed")
 
 	// ErrNotRunning is returned by what needs a running server when it is not.
-	ErrNotRunning = errors.New("integration: the server is not running")
+	ErrNotRunning = errors.New("the server is not running")
 
 	// ErrRunning is returned by [Server.Start] when the server runs already.
-	ErrRunning = errors.New("integration: the server is running")
+	ErrRunning = errors.New("the server is running")
 
 	// ErrNotReplica is returned by what only a replica can do.
-	ErrNotReplica = errors.New("integration: the server is not a replica")
+	ErrNotReplica = errors.New("the server is not a replica")
 
 	errUnsupported = errors.New("integration: servers can be started on Linux and macOS only")
 	errPortTaken   = errors.New("the port was taken by another program")

@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"crypto/x509"
 	"database/sql"
 	"fmt"
@@ -59,7 +60,7 @@ func TestMariaDB_startsWithoutHistory(t *testing.T) {
 }
 
 func TestMariaDB_settings(t *testing.T) {
-	c := integration.StartMariaDB(t, 1, integration.WithSetting("max_connections", "77"), integration.WithSetting("init-connect", "SET @x = 'y z'"))
+	c := mariadbWithOptions.get(t)
 	for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 		got, err := s.QueryString(t.Context(), "SELECT CONCAT_WS(' ', @@max_connections, @@init_connect)")
 		require.NoError(t, err)
@@ -77,9 +78,13 @@ func TestMariaDB_restartForgetsPause(t *testing.T) {
 }
 
 func TestMariaDB_tls(t *testing.T) {
-	c := integration.StartMariaDB(t, 1, integration.WithTLS())
+	c := mariadbWithOptions.get(t)
 	assert.NoError(t, openMariaDB(t, c.Primary.URI()).PingContext(t.Context()), "TLS is no must")
 	require.NoError(t, c.Primary.Exec(t.Context(), "ALTER USER app@'%' REQUIRE X509"))
+	t.Cleanup(func() {
+		require.NoError(t, c.Primary.Exec(context.Background(), "ALTER USER app@'%' REQUIRE NONE"))
+		require.NoError(t, c.WaitReplayed(context.Background()))
+	})
 	require.NoError(t, c.WaitReplayed(t.Context()))
 	assert.ErrorContains(t, openMariaDB(t, c.Primary.URI()).PingContext(t.Context()), "1045")
 	for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {

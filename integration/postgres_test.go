@@ -54,9 +54,7 @@ func TestPostgres_queryString(t *testing.T) {
 }
 
 func TestPostgres_settings(t *testing.T) {
-	c := integration.StartPostgres(t, 1,
-		integration.WithSetting("work_mem", "7MB"), integration.WithSetting("fsync", "on"),
-		integration.WithSetting("cluster_name", `it's \ here`), integration.WithSetting("app.name", "x"))
+	c := postgresWithOptions.get(t)
 	for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 		for name, want := range map[string]string{"work_mem": "7MB", "fsync": "on", "cluster_name": `it's \ here`, "app.name": "x"} {
 			got, err := s.QueryString(t.Context(), "SHOW "+name)
@@ -80,7 +78,7 @@ func TestPostgres_restartForgetsPauseKeepsDelay(t *testing.T) {
 }
 
 func TestPostgres_tls(t *testing.T) {
-	c := integration.StartPostgres(t, 1, integration.WithTLS())
+	c := postgresWithOptions.get(t)
 	assert.NoError(t, openPostgres(t, c.Primary.URI()).PingContext(t.Context()), "TLS is no must")
 	for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 		for _, host := range []string{"127.0.0.1", "localhost"} {

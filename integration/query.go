@@ -82,11 +82,20 @@ func (s *Server) ask(ctx context.Context, database, op string, do func(context.C
 		err = do(ctx, conn)
 		_ = conn.Close() // as above
 	}
-	if err != nil && ctx.Err() != nil {
+	if cause := ended(ctx); err != nil && cause != nil {
 		// The driver tells of a broken connection; why it broke is what the caller must know.
-		err = fmt.Errorf("%w (%w)", ctx.Err(), err)
+		err = fmt.Errorf("%w (%w)", cause, err)
 	}
 	return s.failed(op, err)
+}
+
+// ended is ctx.Err for an error that came from a socket: its deadline, set to that of ctx, passes a
+// moment before ctx notices.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // ping reports whether the server answers within a moment.

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		os.Exit(startAndHang())
 	}
 	code := m.Run()
-	err := errors.Join(postgresCluster.close(), mariadbCluster.close())
+	err := errors.Join(postgresCluster.close(), mariadbCluster.close(), postgresWithOptions.close(), mariadbWithOptions.close())
 	if err == nil {
 		err = goleak.Find()
 	}
@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 // found it: all servers running, replaying and in their first roles.
 type sharedCluster struct {
 	start func(context.Context, int, ...integration.Option) (*integration.Cluster, error)
+	opts  []integration.Option
 
 	once    sync.Once
 	cluster *integration.Cluster
@@ -48,11 +49,24 @@ type sharedCluster struct {
 var (
 	postgresCluster = sharedCluster{start: integration.NewPostgres}
 	mariadbCluster  = sharedCluster{start: integration.NewMariaDB}
+
+	// The same with every option.
+	postgresWithOptions = sharedCluster{start: integration.NewPostgres, opts: []integration.Option{
+		integration.WithTLS(), integration.WithPassword(oddPassword),
+		integration.WithSetting("work_mem", "7MB"), integration.WithSetting("fsync", "on"),
+		integration.WithSetting("cluster_name", `it's \ here`), integration.WithSetting("app.name", "x"),
+	}}
+	mariadbWithOptions = sharedCluster{start: integration.NewMariaDB, opts: []integration.Option{
+		integration.WithTLS(), integration.WithPassword(oddPassword),
+		integration.WithSetting("max_connections", "77"), integration.WithSetting("init-connect", "SET @x = 'y z'"),
+	}}
 )
+
+const oddPassword = `h0stile'p@ss"\d b%41`
 
 func (s *sharedCluster) get(t *testing.T) *integration.Cluster {
 	t.Helper()
-	s.once.Do(func() { s.cluster, s.err = s.start(context.Background(), 2) })
+	s.once.Do(func() { s.cluster, s.err = s.start(context.Background(), 2, s.opts...) })
 	require.NoError(t, s.err)
 	return s.cluster
 }
@@ -62,6 +76,7 @@ func (s *sharedCluster) close() error { return s.cluster.Close() }
 // A system is a kind of server under test.
 type system struct {
 	shared *sharedCluster
+	odd    *sharedCluster // with every option
 	start  func(testing.TB, int, ...integration.Option) *integration.Cluster
 	open   func(t *testing.T, uri string) *sql.DB
 	// what the server says when it refuses
@@ -70,11 +85,11 @@ type system struct {
 
 var systems = map[string]system{
 	"PostgreSQL": {
-		shared: &postgresCluster, start: integration.StartPostgres, open: openPostgres,
+		shared: &postgresCluster, odd: &postgresWithOptions, start: integration.StartPostgres, open: openPostgres,
 		readOnly: "25006", badPassword: "28P01", noRight: "42501",
 	},
 	"MariaDB": {
-		shared: &mariadbCluster, start: integration.StartMariaDB, open: openMariaDB,
+		shared: &mariadbCluster, odd: &mariadbWithOptions, start: integration.StartMariaDB, open: openMariaDB,
 		readOnly: "1290", badPassword: "1045", noRight: "1227",
 	},
 }

@@ -17,9 +17,7 @@ import (
 
 func TestPasswords_areNeverPrinted(t *testing.T) {
 	onEach(t, func(t *testing.T, sys system) {
-		const password = "h0stile'p@ss"
-		option := integration.WithPassword(password)
-		c := sys.start(t, 1, option)
+		c, password, option := sys.odd.get(t), oddPassword, integration.WithPassword(oddPassword)
 		admin, err := url.Parse(c.Primary.AdminURI())
 		require.NoError(t, err)
 		adminPassword, _ := admin.User.Password()
@@ -48,7 +46,7 @@ func TestPasswords_areNeverPrinted(t *testing.T) {
 			}
 			return err
 		}))
-		assert.Equal(t, 2, logs, "one for each server, and nothing else")
+		assert.Equal(t, 3, logs, "one for each server, and nothing else")
 	})
 }
 
