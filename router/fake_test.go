@@ -25,6 +25,7 @@ type fakeDriver struct {
 	mu   sync.Mutex // guards the rest
 	sent []sent
 	down map[string]bool
+	hang map[string]bool  // connecting waits for the caller to give up
 	errs map[string]error // what a server answers to every statement
 }
 
@@ -46,6 +47,15 @@ func (d *fakeDriver) setDown(server string, down bool) {
 		d.down = map[string]bool{}
 	}
 	d.down[server] = down
+}
+
+func (d *fakeDriver) setHanging(server string, hang bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hang == nil {
+		d.hang = map[string]bool{}
+	}
+	d.hang[server] = hang
 }
 
 func (d *fakeDriver) setError(server string, err error) {
@@ -80,9 +90,15 @@ type fakeConnector struct{ *fakeSource }
 
 var errRefused = errors.New("connection refused")
 
-func (c *fakeConnector) Connect(context.Context) (driver.Conn, error) {
+func (c *fakeConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	c.driver.mu.Lock()
 	defer c.driver.mu.Unlock()
+	if c.driver.hang[c.server] {
+		c.driver.mu.Unlock()
+		<-ctx.Done()
+		c.driver.mu.Lock()
+		return nil, ctx.Err()
+	}
 	if c.driver.down[c.server] {
 		return nil, errRefused
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,4 +117,29 @@ func TestConnectReader(t *testing.T) {
 	cancel()
 	_, err = b.ConnectReader(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A caller who gave up while the reader was being dialled says nothing about the reader.
+func TestGivingUpIsNotTheReadersFault(t *testing.T) {
+	var log bytes.Buffer
+	b := newBench(t, "shop", 2, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	b.driver.setHanging("reader-1", true)
+	b.driver.setHanging("reader-2", true)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	require.ErrorIs(t, selectItem(ctx, b.db), context.Canceled)
+	assert.Empty(t, log.String())
+	for _, r := range b.Readers() {
+		assert.Less(t, r.Latency(), failureLatency, "it is not marked down")
+	}
+}
+
+// A reader that refuses connections answers fast: it must not look like the least loaded one.
+func TestAFailedReaderLooksLoaded(t *testing.T) {
+	b := newBench(t, "shop", 2, func(c *Config) { c.Policy = new(RoundRobin) })
+	b.driver.setDown("reader-1", true)
+	require.NoError(t, selectItem(t.Context(), b.db))
+	require.NoError(t, selectItem(t.Context(), b.db))
+	assert.Equal(t, failureLatency, b.Readers()[0].Latency())
+	assert.Less(t, b.Readers()[1].Latency(), failureLatency)
 }
