@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -33,4 +34,20 @@ func TestKillerClosesTwice(t *testing.T) {
 	k.add(session{id: 1}) // too late: nothing is started
 	assert.Nil(t, k.worker)
 	assert.Empty(t, k.queue)
+}
+
+// Errors of connecting that have a cure name it. These need a server that is not at hand.
+func TestExplain(t *testing.T) {
+	s := &source{}
+	ctx := t.Context()
+	for cure, err := range map[string]error{
+		"give ssl-mode=VERIFY_IDENTITY":  &mysql.MySQLError{Number: 3159, Message: "insecure transport"},
+		"give enable-cleartext-plugin=1": mysql.ErrCleartextPassword,
+	} {
+		explained := s.explain(ctx, ctx, err)
+		assert.ErrorContains(t, explained, cure)
+		assert.ErrorIs(t, explained, err)
+	}
+	other := &mysql.MySQLError{Number: 1045}
+	assert.Equal(t, other, s.explain(ctx, ctx, other))
 }

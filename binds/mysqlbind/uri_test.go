@@ -141,29 +141,19 @@ func TestParseRefuses(t *testing.T) {
 	})
 }
 
+// No password, whatever text it breaks, is in an error.
 func FuzzParse(f *testing.F) {
-	for _, uri := range []string{"mysql://app:pw@db1/shop", "mysql://a:b@[::1]:1/x?ssl-mode=REQUIRED", "mysql://%2Fs/x", "mysql://a:b@c@d/e"} {
-		f.Add(uri)
+	for _, s := range []string{"", "@", ":", "/", "?", "#", "%", "%zz", "&x=", "@h:p", "[", " ", "\x00", "tcp(", ",", "?socket="} {
+		f.Add(s, "@127.0.0.1/shop?ssl-mode=REQUIRED")
+		f.Add(s, s)
 	}
-	f.Fuzz(func(t *testing.T, password string) {
-		if len(password) < 6 {
-			return
-		}
-		_, err := parse("mysql://app:" + password + "@db1/shop?no_such_parameter=1")
-		if err != nil && strings.Contains(err.Error(), password) && !strings.Contains(emptyPasswordError, password) {
-			t.Errorf("%q stands in %v", password, err)
+	f.Fuzz(func(t *testing.T, password, after string) {
+		const mark = "Zq7Xw9"
+		for _, before := range []string{"mysql://app:", "mysql://app@db1/shop?password=", "mysql://app@db1/shop?pasword="} {
+			_, err := parse(before + mark + password + mark + after)
+			if err != nil && strings.Contains(err.Error(), mark) {
+				t.Fatal("an error shows a password")
+			}
 		}
 	})
 }
-
-// emptyPasswordError holds what every error says, so that a password that is one of its words is no leak.
-var emptyPasswordError = func() string {
-	var all []string
-	for _, uri := range []string{"mysql://app:@db1/shop?no_such_parameter=1", "mysql://a:%@b", "mysql://a:@@b", "mysql://a:#@b",
-		"mysql://a:/@b", "mysql://a:?@b", "mysql:// ", "mysql://a,b", "mysql://[@b", "mysql://a:b:c", "mysql://a:x", "mysql://a?b"} {
-		if _, err := parse(uri); err != nil {
-			all = append(all, err.Error())
-		}
-	}
-	return strings.Join(all, " ")
-}()
