@@ -80,9 +80,12 @@ func (s *scanner) wordIs(i int, want string) bool {
 	return equalFold(s.q[i:s.wordEnd(i)], want)
 }
 
+// selectWord is "select" as eight reads it.
+const selectWord = 's' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 'c'<<32 | 't'<<40
+
 // statement passes what heads the statement at i. It is writes unless the statement may be a read.
 func (s *scanner) statement(i int) int {
-	if q := s.q[i:]; len(q) > 6 && q[6] <= ' ' && equalFold(q[:6], "select") {
+	if q := s.q[i:]; len(q) >= 8 && q[6] == ' ' && (eight(q)|0x20*ones)&(1<<48-1) == selectWord {
 		return i + 6
 	}
 	if s.q[i] == '(' {

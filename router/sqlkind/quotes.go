@@ -54,14 +54,6 @@ func closeEscaped(q string, i int) int {
 	}
 }
 
-// possibleName passes the quoted text from i to end, which may be the name of a function.
-func (s *scanner) possibleName(i, end int) int {
-	if end-i > 2 && s.words.quoted.admits(s.q[i+1], s.q[end-2], end-i-2) && s.quotedName(i, end) {
-		return writes
-	}
-	return end
-}
-
 // text passes a string without escapes, or PostgreSQL's E'…' with escapes.
 func (s *scanner) text(i int) int {
 	q := s.q
@@ -74,8 +66,8 @@ func (s *scanner) text(i int) int {
 		}
 	}
 	end := closeQuote(q, i)
-	if end != writes && s.lang.textIsName {
-		return s.possibleName(i, end)
+	if s.lang.textIsName {
+		return s.quotedName(i, end)
 	}
 	return end
 }
@@ -114,7 +106,7 @@ func (s *scanner) escapedText(i int) int {
 	if strings.IndexByte(s.q[i:end], '\\') >= 0 {
 		return writes // where it ends depends on ANSI_QUOTES
 	}
-	return s.possibleName(i, end)
+	return s.quotedName(i, end)
 }
 
 func (s *scanner) bracketed(i int) int {
@@ -122,8 +114,7 @@ func (s *scanner) bracketed(i int) int {
 	if n < 0 {
 		return writes
 	}
-	end := i + n + 1
-	return s.possibleName(i, end)
+	return s.quotedName(i, i+n+1)
 }
 
 // dollar passes a parameter or a dollar-quoted string of PostgreSQL's.

@@ -4,9 +4,6 @@ package sqlkind
 func (s *scanner) word(i, end int) int {
 	switch a := s.words.find(s.q[i:end]); a {
 	case none, calls:
-		if s.callsWriter(a, i, end, i) {
-			return writes
-		}
 	case forLock:
 		return s.afterFor(end)
 	case always:
@@ -26,40 +23,56 @@ func (s *scanner) word(i, end int) int {
 	return end
 }
 
-// quotedName tells whether the quoted name from i to end is that of a function that writes.
-func (s *scanner) quotedName(i, end int) bool {
-	a := s.words.find(s.q[i+1 : end-1])
-	switch a {
-	case module:
-		return true
-	case sequence:
-		return s.before(i) > 0 && s.q[s.before(i)-1] == '.'
-	case calls:
-	default:
-		a = none
+// quotedName passes the quoted name from i to end, which few words are writes in.
+func (s *scanner) quotedName(i, end int) int {
+	if end == writes {
+		return writes
 	}
-	return s.callsWriter(a, i+1, end-1, i)
+	s.mark = i
+	if s.words.odd>>((end-1-i)&63)&1 != 0 {
+		switch s.words.find(s.q[i+1 : end-1]) {
+		case module:
+			return writes
+		case sequence:
+			if b := s.before(i); b > 0 && s.q[b-1] == '.' {
+				return writes
+			}
+		}
+	}
+	return end
 }
 
-// callsWriter tells whether s.q[i:end], a known writer if a says so, is a function called that
-// writes. The name, with its quotes, begins at start.
-func (s *scanner) callsWriter(a action, i, end, start int) bool {
-	if a != calls && len(s.words.globs) == 0 || s.apart(end+i-start) {
+// callsWriter tells whether the parenthesis at i follows the name of a function that writes.
+func (s *scanner) callsWriter(i int) bool {
+	start, end := s.mark, s.before(i)
+	if end <= start {
 		return false
 	}
-	dot := s.before(start) // before called moves on
-	if !s.called(end + i - start) {
+	switch c := s.q[end-1]; {
+	case isNameByte(c):
+	case c == '"', c == '`', c == ']', c == '\'' && s.lang.textIsName:
+		start++
+		end--
+	default:
 		return false
 	}
-	if a == calls {
+	if end <= start {
+		return false
+	}
+	text := s.q[start:end]
+	switch s.words.find(text) {
+	case calls, sequence, module:
 		return true
 	}
+	if len(s.words.globs) == 0 {
+		return false
+	}
 	schema := ""
-	if dot > 0 && s.q[dot-1] == '.' {
-		schema = s.schemaBefore(dot - 1)
+	if s.mark > 0 && s.q[s.mark-1] == '.' {
+		schema = s.schemaBefore(s.mark - 1)
 	}
 	for _, g := range s.words.globs {
-		if g.matches(schema, s.q[i:end]) {
+		if g.matches(schema, text) {
 			return true
 		}
 	}
@@ -99,20 +112,6 @@ func (s *scanner) called(end int) bool {
 	}
 	next := s.skip(end)
 	return next == writes || s.at(next) == '('
-}
-
-// apart tells at a glance that no parenthesis follows end.
-func (s *scanner) apart(end int) bool {
-	if end == len(s.q) {
-		return true
-	}
-	if s.q[end] == ' ' {
-		if end++; end == len(s.q) {
-			return true
-		}
-	}
-	c := s.q[end]
-	return c != '(' && c != '/' && c != '-' && c != '#' && !isBlank(c)
 }
 
 // afterFor decides about the FOR that ends at end: UPDATE, NO KEY UPDATE, SHARE and KEY SHARE lock.

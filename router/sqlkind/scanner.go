@@ -13,6 +13,7 @@ type scanner struct {
 
 	depth   int // open parentheses
 	base    int // depth of the statement's own WITH
+	mark    int // where the last word or quoted name began
 	quieted int // the last run of comments, from here
 	loud    int // to here
 
@@ -65,26 +66,29 @@ func (s *scanner) kind() Kind {
 // body scans to the end of the statement: to its semicolon or the end of the query.
 func (s *scanner) body(i int) int {
 	q := s.q
+	s.mark = i
 	for {
 		if i = s.plain(i); i == len(q) || q[i] == ';' {
 			return i
 		}
 		switch c := s.lang.class[q[i]]; c {
 		case letter:
-			end := s.asciiEnd(i)
-			i = s.word(i, end)
+			s.mark = i
+			i = s.word(i, s.asciiEnd(i))
 		case name:
-			end := closeQuote(q, i)
-			if end == writes {
-				return writes
-			}
-			i = s.possibleName(i, end)
+			i = s.quotedName(i, closeQuote(q, i))
 		case digit:
 			end := i + 1
 			for end < len(q) && s.lang.class[q[end]] == digit {
 				end++
 			}
 			i = s.number(i, end)
+		case opening:
+			s.depth++
+			if s.callsWriter(i) {
+				return writes
+			}
+			i++
 		case closing:
 			s.depth--
 			i = s.closed(i + 1)
@@ -98,11 +102,10 @@ func (s *scanner) body(i int) int {
 }
 
 // plain passes all that is of no interest and returns where something may be. It is where the time goes: it calls
-// nothing, so that all it needs stays in registers, and looks for the end of a quoted name in eight bytes at once.
+// nothing, so that all it needs stays in registers.
 func (s *scanner) plain(i int) int {
-	const ones, uppers = 0x0101010101010101, 0x8080808080808080
 	q, classes, words := s.q, &s.lang.class, s.words
-	depth, floor := s.depth, -1
+	mark, depth, floor := s.mark, s.depth, -1
 	if s.inWith {
 		floor = s.base
 	}
@@ -111,36 +114,33 @@ scan:
 		switch c := classes[q[i]]; {
 		case c == blank:
 			i++
-		case c == letter:
-			end := uint(i) + 1
-			for end < uint(len(q)) && classes[q[end]] <= dollar {
-				end++
-			}
-			if words.unquoted.admits(q[i], q[end-1], int(end)-i) {
-				break scan
-			}
-			i = int(end)
 		case c == name:
-			quotes := uint64(q[i]) * ones
-			for end := uint(i) + 1; ; end += 8 {
+			end := uint(i) + 1
+			for quotes := uint64(q[i]) * ones; ; end += 8 {
 				if end+8 > uint(len(q)) {
 					break scan
 				}
-				b := q[end : end+8]
-				// A byte of differ is 0 where there is a quote, and the lowest bit of found is in the first of them.
-				differ := quotes ^ (uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-					uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
-				found := (differ - ones) &^ differ & uppers
-				if found == 0 {
-					continue
+				if found := zeros(eight(q[end:end+8]) ^ quotes); found != 0 {
+					end += uint(bits.TrailingZeros64(found)) / 8
+					break
 				}
-				end += uint(bits.TrailingZeros64(found)) / 8
-				if words.quoted.admits(q[i+1], q[end-1], int(end)-i-1) {
-					break scan
-				}
-				i = int(end) + 1
-				break
 			}
+			if words.odd>>((end-uint(i))&63)&1 != 0 {
+				break scan
+			}
+			mark, i = i, int(end)+1
+		case c == letter:
+			end := uint(i) + 1
+			if end+8 <= uint(len(q)) {
+				end += uint(bits.TrailingZeros64(others(eight(q[end:end+8])))) / 8
+			}
+			for end < uint(len(q)) && classes[q[end]] <= dollar {
+				end++
+			}
+			if words.keywords.admits(q[i], q[end-1], int(end)-i) {
+				break scan
+			}
+			mark, i = i, int(end)
 		case c == digit:
 			end := uint(i) + 1
 			for end < uint(len(q)) && classes[q[end]] == digit {
@@ -151,6 +151,21 @@ scan:
 			}
 			i = int(end)
 		case c == opening:
+			before := uint(i) - 1
+			if before < uint(len(q)) && q[before] == ' ' {
+				before--
+			}
+			if before >= uint(len(q)) {
+				break scan
+			}
+			switch b := q[before]; {
+			case classes[b] <= dollar:
+				if uint(mark) >= uint(len(q)) || words.functions.admits(q[mark], b, int(before)+1-mark) {
+					break scan
+				}
+			case b != '(' && b != ',' && b != '=':
+				break scan
+			}
 			depth++
 			i++
 		case c == closing && depth-1 > floor:
@@ -160,8 +175,30 @@ scan:
 			break scan
 		}
 	}
-	s.depth = depth
+	s.mark, s.depth = mark, depth
 	return i
+}
+
+const (
+	ones   = 0x0101010101010101
+	uppers = 0x8080808080808080
+)
+
+// eight are the first eight bytes of q, which has them: one load.
+func eight(q string) uint64 {
+	return uint64(q[0]) | uint64(q[1])<<8 | uint64(q[2])<<16 | uint64(q[3])<<24 |
+		uint64(q[4])<<32 | uint64(q[5])<<40 | uint64(q[6])<<48 | uint64(q[7])<<56
+}
+
+// zeros has the upper bit of the first byte that is 0 in b, and perhaps of later ones.
+func zeros(b uint64) uint64 {
+	return (b - ones) &^ b & uppers
+}
+
+// others has the upper bits of the bytes that are no ASCII letters.
+func others(b uint64) uint64 {
+	b7 := (b | 0x20*ones) &^ uppers
+	return (^(b7 + (0x80-'a')*ones) | (b7 + (0x7f-'z')*ones) | b) & uppers
 }
 
 // special passes what begins at i and is none of the common classes.

@@ -22,9 +22,11 @@ const (
 
 // words finds what is to be done about a word. Most words are dismissed by a filter.
 type words struct {
-	unquoted, quoted filter
-	table            []word // open addressing, a power of two in size
-	globs            []glob
+	keywords  filter // what counts wherever it stands
+	functions filter // what counts before a parenthesis
+	odd       uint64 // bit n: a quoted name of n-1 bytes may count without one
+	table     []word // open addressing, a power of two in size
+	globs     []glob
 }
 
 // filter knows which lengths words have that begin, and that end, with a byte.
@@ -73,10 +75,15 @@ func newWords(keywords map[string]action, groups []functions) words {
 		if w.find(text) == none {
 			w.insert(text, a)
 		}
-		w.unquoted.add(text)
 		switch a {
-		case calls, module, sequence:
-			w.quoted.add(text)
+		case calls:
+			w.functions.add(text)
+		case module, sequence:
+			w.functions.add(text)
+			w.odd |= 1 << (len(text) + 1)
+			fallthrough
+		default:
+			w.keywords.add(text)
 		}
 	}
 	return w.with(globs)
@@ -86,8 +93,7 @@ func newWords(keywords map[string]action, groups []functions) words {
 func (w words) with(globs []glob) words {
 	w.globs = append(w.globs[:len(w.globs):len(w.globs)], globs...)
 	for _, g := range globs {
-		w.unquoted.add(g.name)
-		w.quoted.add(g.name)
+		w.functions.add(g.name)
 	}
 	return w
 }
