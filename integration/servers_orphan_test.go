@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -50,13 +51,24 @@ func startAndHang() int {
 	if err := json.NewEncoder(os.Stdout).Encode(clusters); err != nil {
 		return 1
 	}
-	select {} // until it is killed
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test itself is
+	return 0
 }
 
 func TestServers_doNotOutliveTheirProcess(t *testing.T) {
+	// A directory of its own, or another test program's start might end what is to end by itself.
+	base, err := os.MkdirTemp("/tmp", "orphans-")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.Remove(base)) })
+	require.NoError(t, os.Chmod(base, 0o755))
+	t.Setenv("TMPDIR", base)
+	mine := integration.StartPostgres(t, 0)
 	helper := exec.Command(os.Args[0])
 	helper.Env = append(os.Environ(), helperVariable+"=1")
 	helper.Stderr = os.Stderr
+	stdin, err := helper.StdinPipe()
+	require.NoError(t, err)
+	defer func() { _ = stdin.Close() }() // nobody reads it any more
 	stdout, err := helper.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, helper.Start())
@@ -78,7 +90,6 @@ func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 		}
 	}
 	// The directories, and what was frozen, go with the next start; what is in use stays.
-	mine := postgresCluster.get(t)
 	integration.StartPostgres(t, 0)
 	for _, c := range clusters {
 		assert.NoDirExists(t, c.Directory)
