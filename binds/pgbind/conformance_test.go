@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,9 @@ func TestConformance(t *testing.T) {
 			return nil
 		},
 		Faults: faults,
+		Columns: map[reflect.Type]string{
+			reflect.TypeFor[sql.NullInt32](): "INTEGER", // Bun takes it for a struct to be kept as JSON
+		},
 	})
 }
 

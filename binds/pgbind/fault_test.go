@@ -112,7 +112,7 @@ func TestClassify_recoveryConflict(t *testing.T) {
 		defer func() { _ = tx.Rollback() }()
 		var n int
 		require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM conflict").Scan(&n))
-		exec(t, w, "UPDATE conflict SET n = n + 1", "VACUUM conflict")
+		exec(t, w, "UPDATE conflict SET n = n + 1", "VACUUM conflict", "INSERT INTO conflict VALUES (0)") // the last is flushed at once
 		return then(tx)
 	}
 	t.Run("ends the statement", func(t *testing.T) {
@@ -125,7 +125,10 @@ func TestClassify_recoveryConflict(t *testing.T) {
 	})
 	t.Run("ends the idle session", func(t *testing.T) {
 		err := conflict(func(tx *sql.Tx) error {
-			require.NoError(t, cluster.WaitReplayed(t.Context())) // past the conflict
+			require.Eventually(t, func() bool {
+				n, err := cluster.Replicas[0].QueryString(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")
+				return assert.NoError(t, err) && n == "0"
+			}, soon, soon/100, "the standby ends the session")
 			_, err := tx.ExecContext(t.Context(), "SELECT 1")
 			return err
 		})

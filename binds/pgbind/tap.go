@@ -123,7 +123,7 @@ func (t *tap) end() {
 	case msgParameter:
 		t.parameter(body)
 	case msgBackendKey:
-		if len(body) >= 8 && t.owed > 0 {
+		if t.dead = t.dead || t.owed == 0 || len(body) < 8; !t.dead {
 			t.pid, t.key = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])
 		}
 	case msgNotification:
