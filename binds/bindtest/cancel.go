@@ -85,27 +85,29 @@ var slowUses = []struct {
 // A context that ends stops the statement: the caller has its error promptly, the server stops
 // working, and the pool serves whatever comes next.
 func (s *suite) cancellation(t *testing.T) {
-	w := s.writer(t)
-	r := s.readers(t, w)[0]
-	for _, e := range []*binds.Engine{w, r.Engine} {
-		for _, use := range slowUses {
-			for _, stop := range stops {
-				t.Run(e.Name()+" "+use.name+" "+stop.name, func(t *testing.T) {
-					s.stopped(t, stop, e, func(c context.Context) error { return use.do(s, c, e) })
-				})
-			}
+	for _, use := range slowUses {
+		for _, stop := range stops {
+			t.Run("writer "+use.name+" "+stop.name, func(t *testing.T) {
+				e := s.writer(t)
+				s.stopped(t, stop, e, func(c context.Context) error { return use.do(s, c, e) })
+			})
+			t.Run("reader "+use.name+" "+stop.name, func(t *testing.T) {
+				e := s.readers(t, s.writer(t))[0].Engine
+				s.stopped(t, stop, e, func(c context.Context) error { return use.do(s, c, e) })
+			})
 		}
 	}
 	for _, stop := range stops {
-		t.Run("after the first row "+stop.name, func(t *testing.T) { s.stoppedRows(t, w, stop) })
-		t.Run("waiting for a lock "+stop.name, func(t *testing.T) { s.stoppedWait(t, w, stop) })
+		t.Run("after the first row "+stop.name, func(t *testing.T) { s.stoppedRows(t, s.writer(t), stop) })
+		t.Run("waiting for a lock "+stop.name, func(t *testing.T) { s.stoppedWait(t, s.writer(t), stop) })
 	}
-	t.Run("before the statement", func(t *testing.T) { s.stoppedBefore(t, w) })
+	t.Run("before the statement", func(t *testing.T) { s.stoppedBefore(t, s.writer(t)) })
 }
 
 // stopped runs do until stop ends its context, and checks what becomes of it.
 func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(context.Context) error) {
 	t.Helper()
+	require.NoError(t, e.Ping(ctx(t)), "the context must not end while the engine connects")
 	c, cancel := stop.make(ctx(t))
 	defer cancel()
 	idle := e.DB().Stats()
