@@ -166,9 +166,13 @@ func create(t *testing.T, sys system, primary *integration.Server) string {
 	return name
 }
 
-func insert(t *testing.T, s *integration.Server, table string, id int) {
+// insert adds a row as the ordinary user.
+func insert(t *testing.T, sys system, s *integration.Server, table string, id int) {
 	t.Helper()
-	require.NoError(t, s.Exec(t.Context(), fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, id)))
+	db := sys.open(t, s.URI())
+	defer func() { _ = db.Close() }() // a test may insert often
+	_, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, id))
+	require.NoError(t, err, s.Name())
 }
 
 // ids returns the rows of a table as a server shows them, as "1,2".

@@ -108,7 +108,7 @@ func TestPauseReplay_hidesWritesUntilResumed(t *testing.T) {
 		name := table(t, sys, c)
 		paused, other := c.Replicas[0], c.Replicas[1]
 		require.NoError(t, paused.PauseReplay(t.Context()))
-		insert(t, c.Primary, name, 1)
+		insert(t, sys, c.Primary, name, 1)
 
 		err := c.WaitReplayed(soon(t, time.Second))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -131,14 +131,14 @@ func TestDelayReplay_holdsWritesBack(t *testing.T) {
 
 		require.NoError(t, late.DelayReplay(t.Context(), time.Second))
 		written := time.Now()
-		insert(t, c.Primary, name, 1)
+		insert(t, sys, c.Primary, name, 1)
 		require.NoError(t, c.WaitReplayed(t.Context()))
 		assert.Equal(t, "1", ids(t, sys, late, name))
 		// MariaDB counts whole seconds of the clock.
 		assert.Greater(t, time.Since(written), 500*time.Millisecond)
 
 		require.NoError(t, late.DelayReplay(t.Context(), time.Hour))
-		insert(t, c.Primary, name, 2)
+		insert(t, sys, c.Primary, name, 2)
 		require.ErrorIs(t, c.WaitReplayed(soon(t, time.Second)), context.DeadlineExceeded)
 		assert.Equal(t, "1,2", ids(t, sys, other, name))
 		assert.Equal(t, "1", ids(t, sys, late, name))
@@ -159,7 +159,7 @@ func TestDelayReplay_keepsAPause(t *testing.T) {
 		require.NoError(t, replica.PauseReplay(t.Context()))
 		require.NoError(t, replica.DelayReplay(t.Context(), time.Hour))
 		require.NoError(t, replica.DelayReplay(t.Context(), 0))
-		insert(t, c.Primary, name, 1)
+		insert(t, sys, c.Primary, name, 1)
 		require.ErrorIs(t, c.WaitReplayed(soon(t, 500*time.Millisecond)), context.DeadlineExceeded)
 		assert.Empty(t, ids(t, sys, replica, name))
 		require.NoError(t, replica.ResumeReplay(t.Context()))
@@ -189,7 +189,7 @@ func TestStopKillAndRestart_keepPortAndData(t *testing.T) {
 		for reason, end := range ends {
 			t.Run(reason, func(t *testing.T) {
 				name := table(t, sys, c)
-				insert(t, c.Primary, name, 1)
+				insert(t, sys, c.Primary, name, 1)
 				require.NoError(t, c.WaitReplayed(t.Context()))
 				for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 					addr := s.Addr()
@@ -209,7 +209,7 @@ func TestStopKillAndRestart_keepPortAndData(t *testing.T) {
 					assert.Equal(t, "1", ids(t, sys, s, name))
 					assert.ErrorIs(t, s.Start(t.Context()), integration.ErrRunning)
 				}
-				insert(t, c.Primary, name, 2)
+				insert(t, sys, c.Primary, name, 2)
 				require.NoError(t, c.WaitReplayed(t.Context()))
 				assert.Equal(t, "1,2", ids(t, sys, c.Replicas[0], name))
 				assert.Equal(t, "1,2", ids(t, sys, c.Replicas[1], name))
@@ -277,14 +277,14 @@ func TestFailover(t *testing.T) {
 		c := sys.start(t, 2)
 		old, promoted, other := c.Primary, c.Replicas[0], c.Replicas[1]
 		name := create(t, sys, old)
-		insert(t, old, name, 1)
+		insert(t, sys, old, name, 1)
 		require.NoError(t, c.WaitReplayed(t.Context()))
 		require.NoError(t, old.Kill(t.Context()))
 
 		require.NoError(t, promoted.Promote(t.Context()))
 		assert.ErrorIs(t, promoted.Promote(t.Context()), integration.ErrNotReplica)
 		assert.ErrorIs(t, promoted.PauseReplay(t.Context()), integration.ErrNotReplica)
-		insert(t, promoted, name, 2)
+		insert(t, sys, promoted, name, 2) // the ordinary user may now
 		assert.ErrorIs(t, c.WaitReplayed(t.Context()), integration.ErrNotRunning, "replica-2 still follows the dead one")
 
 		require.NoError(t, other.Follow(t.Context(), promoted))
@@ -292,7 +292,7 @@ func TestFailover(t *testing.T) {
 		assert.Equal(t, "1,2", ids(t, sys, other, name))
 
 		require.NoError(t, promoted.Restart(t.Context()))
-		insert(t, promoted, name, 3) // still a primary
+		insert(t, sys, promoted, name, 3) // still a primary
 		require.NoError(t, c.WaitReplayed(t.Context()))
 
 		require.NoError(t, old.Rebuild(t.Context(), promoted))
@@ -312,13 +312,13 @@ func TestWaitReplayed_knowsDivergence(t *testing.T) {
 		require.NoError(t, c.WaitReplayed(t.Context()))
 		require.NoError(t, behind.Stop(t.Context()))
 		for id := range 50 {
-			insert(t, c.Primary, name, id)
+			insert(t, sys, c.Primary, name, id)
 		}
 		require.NoError(t, c.WaitReplayed(t.Context()), "a stopped replica is not waited for")
 		require.NoError(t, c.Primary.Kill(t.Context()))
 		require.NoError(t, behind.Start(t.Context()))
 		require.NoError(t, behind.Promote(t.Context()))
-		insert(t, behind, name, 100)
+		insert(t, sys, behind, name, 100)
 
 		require.NoError(t, ahead.Follow(t.Context(), behind))
 		require.ErrorIs(t, c.WaitReplayed(soon(t, time.Second)), context.DeadlineExceeded)
