@@ -36,7 +36,6 @@ func run(m *testing.M) (code int) {
 	cluster, err = integration.NewPostgres(context.Background(), 1,
 		integration.WithTLS(),
 		integration.WithPassword(secret),
-		integration.WithSetting("max_standby_streaming_delay", "200ms"),
 		integration.WithSetting("max_prepared_transactions", "5"),
 	)
 	if err != nil {
