@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -58,7 +59,8 @@ func newConn(made driver.Conn, role binds.Role, busyTimeout time.Duration) (*con
 
 // strip returns the connection as modernc.org/sqlite made it, with SQLite's own wait for locks.
 func (c *conn) strip(ctx context.Context) (driver.Conn, error) {
-	_, err := c.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", c.waiter.timeout.Milliseconds()), nil)
+	ms := min(c.waiter.timeout.Milliseconds(), math.MaxInt32)
+	_, err := c.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", ms), nil)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

@@ -110,8 +110,8 @@ func (s *source) connect(ctx context.Context, role binds.Role) (*conn, error) {
 // read in UTC.
 func (s *source) dsn(role binds.Role) string {
 	params := url.Values{"_time_format": {"sqlite"}, "_timezone": {"UTC"}, "_error_rc": {"1"}}
-	if role == binds.Writer {
-		params.Set("_txlock", "immediate")
+	if role == binds.Writer && s.mode != "ro" {
+		params.Set("_txlock", "immediate") // refused where nothing can be written
 	}
 	if s.memory() {
 		params.Set("vfs", "memdb")
