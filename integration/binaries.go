@@ -35,6 +35,9 @@ var (
 
 // findPostgres returns the first directory that holds both postgres and initdb.
 func findPostgres() (string, error) {
+	if !supported {
+		return "", errUnsupported
+	}
 	programs := []string{"postgres", "initdb"}
 	places := searchPath(postgresSetting, postgresPlaces)
 	for _, dir := range places {
@@ -58,6 +61,9 @@ func findPostgres() (string, error) {
 // findMariaDB returns the server and the program that makes its system tables: they are often in
 // different directories.
 func findMariaDB() (server, installer string, err error) {
+	if !supported {
+		return "", "", errUnsupported
+	}
 	programs := []string{"mariadbd", "mariadb-install-db"}
 	places := searchPath(mariadbSetting, mariadbPlaces)
 	server, installer = firstExecutable(places, programs[0]), firstExecutable(places, programs[1])

@@ -101,9 +101,6 @@ func newCluster(ctx context.Context, sys system, replicas int, opts []Option) (*
 
 // prepareCluster makes everything but running servers.
 func prepareCluster(ctx context.Context, sys system, replicas int, o *options) (*Cluster, error) {
-	if !supported {
-		return nil, errUnsupported
-	}
 	as, err := findAccount(sys.accounts())
 	if err != nil {
 		return nil, err
