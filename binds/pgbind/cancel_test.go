@@ -21,9 +21,9 @@ const active = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND 
 // soon fails a test whose statement outlives its context by far. Statements here last a minute.
 const soon = 5 * time.Second
 
-// within runs do, ends its context once the server is at work, and returns do's error and how long
-// it took from there.
-func within(t *testing.T, do func(context.Context) error) (error, time.Duration) {
+// within runs do, ends its context once the server is at work, and returns how long do took from
+// there, and its error.
+func within(t *testing.T, do func(context.Context) error) (time.Duration, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -34,10 +34,10 @@ func within(t *testing.T, do func(context.Context) error) (error, time.Duration)
 	since := time.Now()
 	select {
 	case err := <-done:
-		return err, time.Since(since)
+		return time.Since(since), err
 	case <-time.After(soon):
 		require.Fail(t, "the statement outlived its context")
-		return nil, 0
+		return 0, nil
 	}
 }
 
@@ -59,7 +59,7 @@ func TestCancel(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			e := open(t, uri, one)
 			require.Eventually(t, func() bool {
-				err, took := within(t, sleeps(e))
+				took, err := within(t, sleeps(e))
 				t.Logf("returned after %v", took)
 				require.ErrorIs(t, err, context.Canceled)
 				var canceled *CanceledError

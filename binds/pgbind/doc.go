@@ -1,2 +1,105 @@
-// Package pgbind opens PostgreSQL databases.
+// Package pgbind opens PostgreSQL databases by Bun's pgdriver.
+//
+// Importing it registers the schemes postgres:// and postgresql://:
+//
+//	import _ "github.com/bindery-go/bindery/binds/pgbind"
+//
+//	postgres://app:p%40ss@db1:5432/shop?sslmode=verify-full&sslrootcert=/etc/ssl/db.pem
+//	postgres://app@/shop?host=/var/run/postgresql
+//
+// What a URI does not say has the default below, and never comes from the environment: PGHOST,
+// PGPASSWORD and their like, ~/.pgpass, ~/.postgresql and service files are not looked at.
+//
+// # Where and who
+//
+//   - host: a name, an address, or the directory of a Unix socket ("/…", or "@…" in Linux's abstract
+//     namespace); default localhost. One server a URI: the others are readers.
+//   - hostaddr: the address to dial, so that host is not looked up, only verified.
+//   - port: default 5432. It is part of the socket's name, too.
+//   - user: required. password: none. dbname: default the user's name. All three may stand in their
+//     place before the "?" or as a parameter, not both. "+" is a plus and not a blank.
+//
+// # TLS
+//
+// The default of sslmode is require for every TCP host, localhost included, and disable for a Unix
+// socket, where PostgreSQL has no TLS. libpq's own default, prefer, falls back to plain text when
+// anybody on the way says so; prefer and allow are refused.
+//
+//   - sslmode=disable: plain text.
+//   - sslmode=require: encrypted; the server's certificate is not verified, unless sslrootcert is
+//     set: then it is verify-ca, as in libpq.
+//   - sslmode=verify-ca: the certificate comes from sslrootcert, whatever name it bears.
+//   - sslmode=verify-full: it also bears the name or address in host. This is the one to use.
+//   - sslrootcert: a PEM file of authorities, or "system" for the machine's, which makes verify-full the
+//     default and allows nothing less. Without it verify-full trusts the machine's.
+//   - sslcert, sslkey: PEM files of the client's certificate and its key, without a passphrase.
+//   - ssl_min_protocol_version, ssl_max_protocol_version: TLSv1.2 (the lower default), TLSv1.3 (the upper).
+//
+// The files are read once, when the bind is opened.
+//
+// # Time
+//
+// Durations are written as 500ms, 10s or 5m; a bare number has the unit in parentheses; 0 turns a
+// limit off.
+//
+//   - connect_timeout (s): for all of connecting: dialling, TLS and log-in; default 10s.
+//   - dial_timeout (s): for making the TCP connection alone; default off.
+//   - read_timeout, write_timeout (s): for one read or write of the socket, after which the statement's
+//     outcome is unknown and its connection closed; default off: contexts bound statements.
+//   - keepalives (default on), keepalives_idle (s, 15s), keepalives_interval (s, 5s),
+//     keepalives_count (3): TCP's probes of a silent peer.
+//   - tcp_user_timeout (ms, default 30s): how long sent data may stay unacknowledged. Linux only.
+//
+// # Settings of the session
+//
+// They travel in the start-up message, so that RESET ALL and DISCARD ALL go back to them. The server
+// judges the values.
+//
+//   - application_name, or fallback_application_name where that is not set.
+//   - search_path, timezone, role, default_transaction_isolation, synchronous_commit.
+//   - statement_timeout, lock_timeout, idle_in_transaction_session_timeout, idle_session_timeout
+//     (PostgreSQL 14), transaction_timeout (PostgreSQL 17), all (ms).
+//   - options: anything else, as in -c%20work_mem=64MB.
+//   - client_encoding: UTF8, the only one.
+//
+// Any other parameter is an error that names the nearest right one or, for one that libpq knows, says
+// why it is not supported.
+//
+// # Readers
+//
+// The sessions of a [binds.Reader] have default_transaction_read_only on from the start-up message
+// on, and their transactions begin READ ONLY. What takes the belt off (SET, SET SESSION
+// CHARACTERISTICS, set_config) is noticed when the connection is next taken from the pool: the belt is
+// put back. PostgreSQL reports such changes from version 14 on; an older server is told each time, at the
+// price of a round trip. The belt stops accidents. It stops no one who says BEGIN READ WRITE on a
+// pinned connection: a standby does, and a login without the right to write.
+//
+// A pooler between refuses what it does not know: PgBouncer needs
+// ignore_startup_parameters = default_transaction_read_only, and session pooling; the belt is then put
+// on by a statement. Any other setting and options need the same.
+//
+// # Contexts
+//
+// A context that ends, ends its statement. The server is sent a cancel request over a connection of
+// its own, to the same address and with the same TLS, and the caller has an error that matches the context's
+// within about 50 milliseconds. If the server's answer came in that time, the error is a [*CanceledError]
+// that holds it: the statement was undone. If the statement was done by then, there is no error. The
+// connection is closed either way, so that a late request hits nothing else.
+//
+// COMMIT waits as long as the context of BeginTx; a server that does not answer has an unknown outcome,
+// and is not asked to cancel. ROLLBACK waits five seconds, then closes the connection, which rolls
+// back too.
+//
+// # Connections
+//
+// One that died while idle, was left inside a transaction, or whose session quotes strings otherwise, is
+// replaced when it is taken from the pool: without a round trip, by one system call (elsewhere
+// than on Unix only by its next statement). A statement on a transaction or pinned connection whose rows
+// are still being read is [ErrRowsOpen], where pgdriver would mix the answers up. The COMMIT of a failed
+// transaction is [ErrRolledBack], where pgdriver reports success. Snapshot isolation is REPEATABLE
+// READ, which is that in PostgreSQL.
+//
+// COPY, LISTEN and pgdriver.NewListener need pgdriver's own connections: [binds.Engine.Native] has them,
+// with the same TLS, belt and checks. There a cancelled context does not end a wait and a deadline
+// does, without a word to the server.
 package pgbind
