@@ -85,6 +85,9 @@
 // A connection that ran something else that may change its session, such as SET, CALL or LOCK TABLES,
 // serves its user and is then closed.
 //
+// Locks (GET_LOCK, LOCK IN SHARE MODE, LOCK TABLES READ) and SELECT INTO OUTFILE are obeyed, on that
+// server alone: they write no row.
+//
 // This stops accidents, not intent: a stored procedure may begin a writing transaction. An account
 // without write privileges is the proof.
 //

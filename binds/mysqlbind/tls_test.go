@@ -134,8 +134,7 @@ func TestTLSDemanded(t *testing.T) {
 // A server without TLS, or somebody in between who says so, does not get the password.
 func TestTLSMissing(t *testing.T) {
 	plain := integration.StartMariaDB(t, 0)
-	uri := strings.Replace(plain.Primary.URI(), "?", "&", 1) + "?ssl-mode=REQUIRED"
-	err := engine(t, uri).Ping(bounded(t))
+	err := engine(t, plain.Primary.URI()+"?ssl-mode=REQUIRED").Ping(bounded(t))
 	require.ErrorIs(t, err, mysql.ErrNoTLS)
 	require.ErrorContains(t, err, "the server offers no TLS, which ssl-mode asks for")
 }

@@ -2,7 +2,9 @@ package mysqlbind
 
 import (
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,8 +97,8 @@ func parse(text string) (*settings, error) {
 		setUp:          setUpStatement(p),
 		connectTimeout: p.Duration("connect_timeout", defaultConnectTimeout, time.Second),
 	}
-	for name, why := range refused {
-		p.Refuse(name, why)
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		p.Refuse(name, refused[name])
 	}
 	return s, p.Done()
 }
