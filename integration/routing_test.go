@@ -98,7 +98,7 @@ func testWrites(t *testing.T, b *bench) {
 	many := []*item{{Name: "two"}, {Name: "three"}}
 	_, err = b.NewInsert(&many).Exec(ctx)
 	require.NoError(t, err)
-	assert.EqualValues(t, 2, b.rowsOf(ctx, t, "name IN (?)", bun.In([]string{"two", "three"})))
+	assert.EqualValues(t, 2, b.rowsOf(ctx, t, "name IN (?)", bun.List([]string{"two", "three"})))
 	_, err = b.NewDelete((*item)(nil)).Where("name <> ?", "one").Exec(ctx)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, b.rowsOf(ctx, t, "1 = 1"))

@@ -161,7 +161,7 @@ func TestWrongModels(t *testing.T) {
 			require.ErrorAs(t, run(new(stray)), &unknown)
 			assert.Equal(t, []binds.Key{"accounts", "audit"}, unknown.Known)
 			var ambiguous *binds.AmbiguousBindError
-			require.ErrorAs(t, run(new(torn)), &ambiguous)
+			require.ErrorAs(t, run(&torn{accounts{}, audit{}, 1}), &ambiguous)
 			require.ErrorIs(t, run(nil), binds.ErrNilModel)
 		})
 	}
@@ -172,7 +172,7 @@ func TestWrongModels(t *testing.T) {
 	_, err = m.Bind(binds.Key("acounts"))
 	require.ErrorAs(t, err, &unknown)
 	assert.EqualError(t, err, `binds: unknown bind "acounts" (have "accounts", "audit")`)
-	_, err = m.NewValues(new(torn)).AppendQuery(mustBind(t, m).DB().QueryGen(), nil)
+	_, err = m.NewValues(&torn{accounts{}, audit{}, 1}).AppendQuery(mustBind(t, m).DB().QueryGen(), nil)
 	var ambiguous *binds.AmbiguousBindError
 	require.ErrorAs(t, err, &ambiguous)
 }
