@@ -145,10 +145,11 @@ func (s *scanner) mainVerb(i int) int {
 
 // with passes the head of a WITH list up to the verb of the first CTE.
 func (s *scanner) with(i int) int {
-	if i = s.skip(i); i == writes {
+	if i = s.skip(i); i == writes || s.lists == maxLists {
 		return writes
 	}
-	s.inWith, s.base = true, s.depth
+	s.bases[s.lists] = s.depth
+	s.lists++
 	if s.wordIs(i, "recursive") {
 		next := s.skip(s.wordEnd(i))
 		if next == writes {
@@ -187,30 +188,7 @@ func (s *scanner) cte(i int) int {
 	if i = s.skip(i + 1); i == writes {
 		return writes
 	}
-	return s.cteVerb(i)
-}
-
-// cteVerb passes the verb of a CTE. A WITH of its own is left to body.
-func (s *scanner) cteVerb(i int) int {
-	for s.at(i) == '(' {
-		s.depth++
-		if i = s.skip(i + 1); i == writes {
-			return writes
-		}
-	}
-	switch s.keyword(i) {
-	case kwSelect, kwValues, kwWith:
-		return s.wordEnd(i)
-	case kwTable:
-		if !s.lang.noTable {
-			return s.wordEnd(i)
-		}
-	case kwInsert, kwUpdate, kwDelete, kwMerge:
-		if s.explain {
-			return s.wordEnd(i)
-		}
-	}
-	return writes
+	return s.mainVerb(i)
 }
 
 // name passes a name, quoted or not, and the white space about it.

@@ -29,6 +29,7 @@ func mysqlClasses() [256]class {
 
 var mysqlKeywords = map[string]action{
 	"for":                 forLock,
+	"with":                list,
 	"into":                into,
 	"insert":              insert,
 	"replace":             insert,
@@ -89,7 +90,8 @@ func mysqlShow(s *scanner, i int) int {
 	return end
 }
 
-// mysqlExplain passes the options before the verb. Without a verb it is DESCRIBE t, if a table may follow.
+// mysqlExplain passes the options before the verb. Without a verb it is DESCRIBE t, if table says that one may follow;
+// after ANALYZE it may not, since that is maintenance.
 // A statement that writes is refused by a reader even when it is only explained.
 func mysqlExplain(s *scanner, i int, table bool) int {
 	for {
@@ -122,8 +124,8 @@ func mysqlExplained(s *scanner, i int, table bool) int {
 	if s.at(i) == '(' {
 		return s.mainVerb(i)
 	}
-	switch s.keyword(i) {
-	case kwSelect, kwValues, kwWith, kwTable:
+	switch k := s.keyword(i); {
+	case k == kwSelect, k == kwValues, k == kwWith, k == kwTable && table:
 		return s.mainVerb(i)
 	}
 	if !table || s.wordIs(i, "for") {
@@ -193,7 +195,7 @@ func (s *scanner) variable(i int) int {
 		start = end + 1
 		end = s.wordEnd(start)
 	}
-	if end == start {
+	if end == start || isBlank(s.at(end)) && s.skip(end) != writes && s.at(s.skip(end)) == '.' {
 		return writes
 	}
 	for _, v := range sessionVariables {

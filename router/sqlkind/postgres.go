@@ -22,13 +22,12 @@ func postgresClasses() [256]class {
 
 var postgresKeywords = map[string]action{
 	"for":    forLock,
+	"with":   list,
 	"into":   into,
 	"insert": insert,
 	"update": update,
 	"delete": remove,
 	"merge":  merge,
-	"search": cycle,
-	"cycle":  cycle,
 }
 
 // postgresHead knows SHOW and EXPLAIN. COPY … TO, FETCH, DECLARE, EXECUTE and other verbs that may but

@@ -54,6 +54,15 @@ func closeEscaped(q string, i int) int {
 	}
 }
 
+// closeDoubled is closeQuote where a doubled quote goes on.
+func closeDoubled(q string, i int) int {
+	end := closeQuote(q, i)
+	for end != writes && end < len(q) && q[end] == q[i] {
+		end = closeQuote(q, end)
+	}
+	return end
+}
+
 // text passes a string without escapes, or PostgreSQL's E'…' with escapes.
 func (s *scanner) text(i int) int {
 	q := s.q
@@ -103,7 +112,7 @@ func (s *scanner) escapedText(i int) int {
 	if end == writes || s.q[i] == '\'' {
 		return end
 	}
-	if strings.IndexByte(s.q[i:end], '\\') >= 0 {
+	if strings.IndexByte(s.q[i:end], '\\') >= 0 && closeDoubled(s.q, i) != end {
 		return writes // where it ends depends on ANSI_QUOTES
 	}
 	return s.quotedName(i, end)
@@ -151,7 +160,8 @@ func (s *scanner) number(i, end int) int {
 	if end == len(q) || q[end] != '.' && classes[q[end]] != letter && classes[q[end]] != foreign {
 		return end
 	}
-	if q[end] == '.' || i > 0 && q[i-1] == '.' {
+	afterName := s.lang.digitsInNames && i > 1 && classes[q[i-2]] == letter
+	if q[end] == '.' || i > 0 && q[i-1] == '.' && !afterName {
 		return s.fraction(end)
 	}
 	switch {

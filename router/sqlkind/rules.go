@@ -6,17 +6,16 @@ func (s *scanner) word(i, end int) int {
 	case none, calls:
 	case forLock:
 		return s.afterFor(end)
+	case list:
+		if b := s.before(i); b > 0 && s.q[b-1] == '(' {
+			return s.with(end)
+		}
 	case always:
 		if !s.qualified(i) {
 			return writes
 		}
 	case module:
 		return writes
-	case cycle:
-		// only after a CTE in a list that is not the statement's own; closed sees to that one
-		if s.afterParenthesis(i) {
-			s.loose = true
-		}
 	default:
 		return s.rule(a, i, end)
 	}
@@ -42,6 +41,9 @@ func (s *scanner) quotedName(i, end int) int {
 	return end
 }
 
+// maxName is more bytes than the name of a function has: 63 in PostgreSQL, 64 characters in MySQL, 255 in SQLite.
+const maxName = 256
+
 // callsWriter tells whether the parenthesis at i follows the name of a function that writes.
 func (s *scanner) callsWriter(i int) bool {
 	start, end := s.mark, s.before(i)
@@ -50,11 +52,20 @@ func (s *scanner) callsWriter(i int) bool {
 	}
 	switch c := s.q[end-1]; {
 	case isNameByte(c):
+		start = max(start, end-maxName)
+		for at := end - 1; at >= start; at-- {
+			if !isNameByte(s.q[at]) {
+				return false // a number, some way from the last name
+			}
+		}
 	case c == '"', c == '`', c == ']', c == '\'' && s.lang.textIsName:
 		start++
 		end--
 	default:
 		return false
+	}
+	if end-start >= maxName {
+		return true // cut short by the server it may be any
 	}
 	if end <= start {
 		return false

@@ -12,24 +12,25 @@ type scanner struct {
 	words *words
 
 	depth   int // open parentheses
-	base    int // depth of the statement's own WITH
 	mark    int // where the last word or quoted name began
 	quieted int // the last run of comments, from here
 	loud    int // to here
 
-	inWith  bool // in the statement's own list of CTEs
+	lists int           // the WITH lists we are in
+	bases [maxLists]int // depth, for each of them
+
 	explain bool // the statement is not executed
 	loose   bool // a statement's main verb may stand after any name
 	show    bool // MySQL: SHOW, in which user@host is no variable
 }
 
+// maxLists is how many WITH lists may be nested in each other. With more a statement is a Write.
+const maxLists = 16
+
 // writes is where a scan ends that found a reason for the writer.
 const writes = -1
 
 func (s *scanner) kind() Kind {
-	if strings.IndexByte(s.q, 0) >= 0 {
-		return Write
-	}
 	statements := 0
 	for i := 0; ; i++ {
 		for {
@@ -45,11 +46,11 @@ func (s *scanner) kind() Kind {
 		if i == len(s.q) {
 			break
 		}
-		s.depth, s.base, s.inWith, s.explain, s.loose, s.show = 0, 0, false, false, false, false
+		s.depth, s.lists, s.explain, s.loose, s.show = 0, 0, false, false, false
 		if i = s.statement(i); i == writes {
 			return Write
 		}
-		if i = s.body(i); i == writes || s.depth != 0 || s.inWith {
+		if i = s.body(i); i == writes || s.depth != 0 || s.lists != 0 {
 			return Write
 		}
 		statements++
@@ -57,7 +58,7 @@ func (s *scanner) kind() Kind {
 			break
 		}
 	}
-	if statements == 0 {
+	if statements == 0 || strings.IndexByte(s.q, 0) >= 0 {
 		return Write
 	}
 	return Read
@@ -105,10 +106,7 @@ func (s *scanner) body(i int) int {
 // nothing, so that all it needs stays in registers.
 func (s *scanner) plain(i int) int {
 	q, classes, words := s.q, &s.lang.class, s.words
-	mark, depth, floor := s.mark, s.depth, -1
-	if s.inWith {
-		floor = s.base
-	}
+	mark, depth, floor := s.mark, s.depth, s.floor()
 scan:
 	for uint(i) < uint(len(q)) {
 		switch c := classes[q[i]]; {
@@ -240,13 +238,20 @@ func (s *scanner) special(i int, c class) int {
 	return writes // colon, illegal
 }
 
-// closed looks at what follows the parenthesis that ends before i: in the statement's own WITH list,
-// another CTE or the main verb.
+// floor is the depth at which a parenthesis that closes is of interest.
+func (s *scanner) floor() int {
+	if s.lists == 0 {
+		return -1
+	}
+	return s.bases[s.lists-1]
+}
+
+// closed looks at what follows the parenthesis that ends before i: in a WITH list, another CTE or the main verb.
 func (s *scanner) closed(i int) int {
 	if s.depth < 0 {
 		return writes
 	}
-	if s.depth != s.base {
+	if s.lists == 0 || s.depth != s.floor() {
 		return i
 	}
 	next := s.skip(i)
@@ -256,11 +261,11 @@ func (s *scanner) closed(i int) int {
 	if s.q[next] == ',' {
 		return s.cte(next + 1)
 	}
+	s.lists--
 	switch s.keyword(next) {
 	case kwSearch, kwCycle:
-		s.inWith, s.loose = false, true
+		s.loose = true
 		return next
 	}
-	s.inWith = false
 	return s.mainVerb(next)
 }

@@ -21,6 +21,7 @@ func sqliteClasses() [256]class {
 
 var sqliteKeywords = map[string]action{
 	"for":             forLock,
+	"with":            list,
 	"insert":          insert,
 	"update":          update,
 	"delete":          remove,

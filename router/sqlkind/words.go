@@ -8,6 +8,7 @@ const (
 	calls           // a function: a write when called
 	always          // a write wherever it stands, but for a name after a dot
 	forLock         // FOR: a lock, if UPDATE or the like follows
+	list            // WITH
 	into            // SELECT … INTO
 	insert          // INSERT
 	update          // UPDATE
@@ -16,7 +17,6 @@ const (
 	lockIn          // MySQL: LOCK IN SHARE MODE
 	valueFor        // MySQL: NEXT VALUE FOR
 	sequence        // MySQL: s.NEXTVAL where it is a pseudo-column
-	cycle           // SEARCH or CYCLE after a recursive CTE
 	module          // SQLite: a table that acts when it is read
 )
 
