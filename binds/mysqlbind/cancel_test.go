@@ -16,6 +16,12 @@ import (
 
 const patience = 10 * time.Second
 
+// endless is a statement during which the server does not look at its socket, as it does in SLEEP:
+// only KILL ends it.
+func endless(mark string) string {
+	return "SELECT COUNT(*), '" + mark + "' FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
+}
+
 // promptly runs do, which must return soon although the server would take a minute.
 func promptly(t *testing.T, do func() error) error {
 	t.Helper()
@@ -95,15 +101,15 @@ func TestTransactionContextEndsItsStatements(t *testing.T) {
 	e := writer(t, "")
 	for reason, use := range map[string]func(*sql.Tx) error{
 		"Exec": func(tx *sql.Tx) error {
-			_, err := tx.Exec("SELECT SLEEP(60), 'my-tx'")
+			_, err := tx.Exec(endless("my-tx"))
 			return err
 		},
 		"Query": func(tx *sql.Tx) error {
 			var n int
-			return tx.QueryRow("SELECT SLEEP(60), 'my-tx'").Scan(&n)
+			return tx.QueryRow(endless("my-tx")).Scan(&n)
 		},
 		"a prepared statement": func(tx *sql.Tx) error {
-			stmt, err := tx.Prepare("SELECT SLEEP(60), 'my-tx'")
+			stmt, err := tx.Prepare(endless("my-tx"))
 			if err != nil {
 				return err
 			}
@@ -192,7 +198,7 @@ func TestFrozenServer(t *testing.T) {
 func TestReadTimeout(t *testing.T) {
 	e := writer(t, "?read_timeout=300ms")
 	err := promptly(t, func() error {
-		_, err := e.DB().ExecContext(t.Context(), "SELECT SLEEP(60), 'my-stall'")
+		_, err := e.DB().ExecContext(t.Context(), endless("my-stall"))
 		return err
 	})
 	require.ErrorIs(t, err, mysql.ErrInvalidConn)
@@ -254,7 +260,7 @@ func cancelled(t *testing.T, e *binds.Engine, mark string) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := e.DB().ExecContext(ctx, "SELECT SLEEP(60), '"+mark+"'")
+		_, err := e.DB().ExecContext(ctx, endless(mark))
 		done <- err
 	}()
 	running(t, mark)

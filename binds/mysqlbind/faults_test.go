@@ -96,7 +96,7 @@ func killed(ctx context.Context, e *binds.Engine, how string) error {
 	}
 	done := make(chan error)
 	go func() {
-		_, err := c.ExecContext(ctx, "SELECT COUNT(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b")
+		_, err := c.ExecContext(ctx, endless("my-killed"))
 		done <- err
 	}()
 	for running := ""; running != "Query"; {

@@ -1,7 +1,11 @@
 package mysqlbind
 
 import (
+	"context"
+	"database/sql/driver"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -50,4 +54,50 @@ func TestExplain(t *testing.T) {
 	}
 	other := &mysql.MySQLError{Number: 1045}
 	assert.Equal(t, other, s.explain(ctx, ctx, other))
+}
+
+// silent is a server that does not answer.
+type silent struct{ asked atomic.Int32 }
+
+func (s *silent) Connect(ctx context.Context) (driver.Conn, error) {
+	s.asked.Add(1)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (s *silent) Driver() driver.Driver { return nil }
+
+// However many statements are given up while a server does not answer, one goroutine asks it, and
+// for killTimeout only.
+func TestKillerAsksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := new(silent)
+		k := newKiller(&source{native: server})
+		for id := range uint64(20) {
+			k.add(session{id: id})
+			synctest.Wait()
+		}
+		assert.EqualValues(t, 1, server.asked.Load())
+		time.Sleep(killTimeout) // the first is given up, the rest is asked for together
+		synctest.Wait()
+		assert.EqualValues(t, 2, server.asked.Load())
+		time.Sleep(killTimeout)
+		synctest.Wait()
+		assert.EqualValues(t, 2, server.asked.Load())
+		assert.Nil(t, k.worker, "a goroutine is left without work")
+		k.close()
+	})
+}
+
+// Closing waits for the goroutine, but not for a server that does not answer.
+func TestKillerCloseIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKiller(&source{native: new(silent)})
+		k.add(session{id: 1})
+		synctest.Wait()
+		k.add(session{id: 2})
+		since := time.Now()
+		k.close()
+		assert.Equal(t, closeGrace, time.Since(since))
+	})
 }
