@@ -174,6 +174,26 @@ func TestClassify_busy(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+// A statement of which nothing could be sent says so, and takes its connection out of the pool.
+func TestNotSent(t *testing.T) {
+	e := open(t, cluster.Primary.URI())
+	for what, do := range map[string]func(*conn) error{
+		"Exec":    func(c *conn) error { _, err := c.ExecContext(t.Context(), "SELECT 1", nil); return err },
+		"Query":   func(c *conn) error { _, err := c.QueryContext(t.Context(), "SELECT 1", nil); return err },
+		"Begin":   func(c *conn) error { _, err := c.BeginTx(t.Context(), noOptions); return err },
+		"Ping":    func(c *conn) error { return c.Ping(t.Context()) },
+		"Prepare": func(c *conn) error { _, err := c.PrepareContext(t.Context(), "SELECT 1"); return err },
+	} {
+		dc, err := e.Connector().Connect(t.Context())
+		require.NoError(t, err)
+		c := dc.(*conn)
+		require.NoError(t, c.wire.socket.Conn.Close())
+		require.ErrorIs(t, do(c), driver.ErrBadConn, what)
+		assert.False(t, c.IsValid(), what)
+		_ = c.Close() // closed already
+	}
+}
+
 // What was not sent may be sent again: database/sql does, once it hears ErrBadConn. What was sent
 // may not.
 func TestNotSentTwice(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -75,7 +76,7 @@ func TestLook(t *testing.T) {
 				return
 			}
 			got := make([]byte, len(row.sent))
-			_, err = io.ReadFull(w, got)
+			_, err = io.ReadFull(iotest.OneByteReader(w), got)
 			require.NoError(t, err)
 			assert.Equal(t, string(row.sent), string(got))
 			assert.True(t, w.idle(), "the tap saw something twice")
