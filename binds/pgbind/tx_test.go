@@ -49,6 +49,20 @@ func TestBeginTx_levels(t *testing.T) {
 	}
 }
 
+// The second belt holds where the first was taken off.
+func TestBeginTx_readerWithoutBelt(t *testing.T) {
+	c, err := open(t, cluster.Primary.URI(), binds.As(binds.Reader)).DB().Conn(t.Context())
+	require.NoError(t, err)
+	_, err = c.ExecContext(t.Context(), "SET default_transaction_read_only = off")
+	require.NoError(t, err)
+	tx, err := c.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "CREATE TABLE stray (n int)")
+	assert.Equal(t, binds.ReadOnly, Driver{}.Classify(err), "%v", err)
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, c.Close())
+}
+
 // A standby runs no serializable transaction: said before anything is sent, and the connection is
 // none the worse for it.
 func TestBeginTx_standby(t *testing.T) {
