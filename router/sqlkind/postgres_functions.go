@@ -80,8 +80,9 @@ var postgresFunctions = []functions{
 		names: []string{
 			"pg_create_physical_replication_slot", "pg_create_logical_replication_slot",
 			"pg_copy_physical_replication_slot", "pg_copy_logical_replication_slot", "pg_drop_replication_slot",
-			"pg_replication_slot_advance", "pg_logical_slot_*", "pg_replication_origin_*",
-			"pg_logical_emit_message", "pg_sync_replication_slots",
+			"pg_replication_slot_advance", "pg_logical_slot_*", "pg_logical_emit_message", "pg_sync_replication_slots",
+			"pg_replication_origin_create", "pg_replication_origin_drop", "pg_replication_origin_advance",
+			"pg_replication_origin_progress", "pg_replication_origin_session_*", "pg_replication_origin_xact_*",
 		},
 	},
 	{
