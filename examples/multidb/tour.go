@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -132,20 +131,22 @@ func raw(ctx context.Context, m *manager.DBManager) error {
 	return err
 }
 
-// untilReplicated repeats a read that may have met a replica before the row did, for ten seconds.
+// untilReplicated repeats a read that may have met a replica before the row, or its table, came
+// there, for ten seconds.
 func untilReplicated(ctx context.Context, read func() (found bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
-		if found, err := read(); found || err != nil && !errors.Is(err, sql.ErrNoRows) {
-			tick.Stop()
-			return err
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found, err := read()
+		if found && err == nil {
+			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			tick.Stop()
-			return errors.New("the row did not reach the reader within ten seconds")
+			return errors.Join(errors.New("the row did not reach the reader within ten seconds"), err)
 		}
 	}
 }
