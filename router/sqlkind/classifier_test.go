@@ -45,6 +45,7 @@ func TestWriterFunctions(t *testing.T) {
 		"in a schema apart, so it is not read":    {[]string{"billing.charge_*"}, "SELECT audit . charge_card(1)", write},
 		"in a schema with a quote in its name":    {[]string{"billing.charge_*"}, `SELECT "a""b".charge_card(1)`, write},
 		"in a database's schema":                  {[]string{"billing.charge_*"}, "SELECT shop.billing.charge_card(1)", write},
+		"in a schema that is encoded":             {[]string{"billing.charge_*"}, `SELECT U&"\0062illing".charge_card(1)`, write},
 		"in a glob of schemas":                    {[]string{"bill*.charge_*"}, "SELECT billing.charge_card(1)", write},
 		"a dot at the end of a comment":           {[]string{"billing.charge_*"}, "SELECT 1, -- audit.\n charge_card -- x\n (1)", write},
 		"a column of that name":                   {[]string{"charge_*"}, "SELECT charge_card, t.charge_total FROM t", read},

@@ -149,8 +149,8 @@ func (s *scanner) qualified(i int) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c >= 0x80 || c == '"' || c == '`' || c == ')' || c == ']'
 }
 
-// afterParenthesis tells whether the word at i follows a parenthesis, or may do so.
+// afterParenthesis tells whether the word at i follows a parenthesis, or nothing.
 func (s *scanner) afterParenthesis(i int) bool {
 	i = s.before(i)
-	return i == 0 || s.q[i-1] == '(' || s.q[i-1] == ')' || s.q[i-1] == '/'
+	return i == 0 || s.q[i-1] == '(' || s.q[i-1] == ')'
 }
