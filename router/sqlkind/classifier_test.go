@@ -47,6 +47,8 @@ func TestWriterFunctions(t *testing.T) {
 		"in a database's schema":                  {[]string{"billing.charge_*"}, "SELECT shop.billing.charge_card(1)", write},
 		"in a schema that is encoded":             {[]string{"billing.charge_*"}, `SELECT U&"\0062illing".charge_card(1)`, write},
 		"in a glob of schemas":                    {[]string{"bill*.charge_*"}, "SELECT billing.charge_card(1)", write},
+		"in a schema too long to be read":         {[]string{"billing.charge_*"}, `SELECT "` + long + `".charge_card(1)`, write},
+		"after an element of an array":            {[]string{"billing.charge_*"}, "SELECT a[1].charge_card(1)", write},
 		"a dot at the end of a comment":           {[]string{"billing.charge_*"}, "SELECT 1, -- audit.\n charge_card -- x\n (1)", write},
 		"a column of that name":                   {[]string{"charge_*"}, "SELECT charge_card, t.charge_total FROM t", read},
 		"a string of that name":                   {[]string{"charge_*"}, "SELECT 'charge_card(1)'", read},
@@ -71,6 +73,19 @@ func TestWriterFunctionsOfOtherDialects(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, write, my.Of("SELECT `billing`.`charge_card`(1)"))
 	assert.Equal(t, read, my.Of("SELECT `audit`.`charge_card`(1)"))
+
+	assert.Equal(t, write, my.Of("SELECT chargé_card(1)"), "MySQL may ignore the accent")
+	assert.Equal(t, write, my.Of("SELECT `chargé_card` (1)"))
+	assert.Equal(t, read, my.Of("SELECT é FROM é WHERE a IN (1)"))
+
+	digits, err := sqlkind.New(dialect.MySQL, "1_charge*")
+	require.NoError(t, err)
+	assert.Equal(t, write, digits.Of("SELECT 1_charge_card(1)"))
+
+	bracketed, err := sqlkind.New(dialect.SQLite, "billing.charge_*")
+	require.NoError(t, err)
+	assert.Equal(t, write, bracketed.Of("SELECT [billing].charge_card(1)"))
+	assert.Equal(t, read, bracketed.Of("SELECT [audit].charge_card(1)"))
 
 	lite, err := sqlkind.New(dialect.SQLite, "charge_*")
 	require.NoError(t, err)

@@ -48,8 +48,9 @@
 //   - In a plain EXPLAIN, locking clauses and the functions of the list: a planner may run functions.
 //   - MySQL's comments with code, unless they hold only select options such as /*!40001 SQL_NO_CACHE */: some versions
 //     run what others skip.
+//   - MySQL, where writer functions are named: calls of a function with a name beyond ASCII.
 //   - A number with a word glued to it (1for): versions lex it differently.
-//   - More than 16 WITH lists nested in each other; U&"…" that is called or has an UESCAPE.
+//   - A call by a name of 256 bytes or more; more than 16 WITH lists nested in each other; U&"…" that is called or has an UESCAPE.
 //   - INTO as an alias, unless AS precedes it on the same line.
 //
 // # What the text does not show

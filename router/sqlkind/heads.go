@@ -80,13 +80,23 @@ func (s *scanner) wordIs(i int, want string) bool {
 	return equalFold(s.q[i:s.wordEnd(i)], want)
 }
 
-// selectWord is "select" as eight reads it.
-const selectWord = 's' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 'c'<<32 | 't'<<40
+// The commonest verbs as eight reads them.
+const (
+	selectWord = 's' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 'c'<<32 | 't'<<40
+	insertWord = 'i' | 'n'<<8 | 's'<<16 | 'e'<<24 | 'r'<<32 | 't'<<40
+	updateWord = 'u' | 'p'<<8 | 'd'<<16 | 'a'<<24 | 't'<<32 | 'e'<<40
+	deleteWord = 'd' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 't'<<32 | 'e'<<40
+)
 
 // statement passes what heads the statement at i. It is writes unless the statement may be a read.
 func (s *scanner) statement(i int) int {
-	if q := s.q[i:]; len(q) >= 8 && q[6] == ' ' && (eight(q)|0x20*ones)&(1<<48-1) == selectWord {
-		return i + 6
+	if q := s.q[i:]; len(q) >= 8 && q[6] == ' ' {
+		switch (eight(q) | 0x20*ones) & (1<<48 - 1) {
+		case selectWord:
+			return i + 6
+		case insertWord, updateWord, deleteWord:
+			return writes
+		}
 	}
 	if s.q[i] == '(' {
 		return s.parenthesised(i)
@@ -148,7 +158,7 @@ func (s *scanner) with(i int) int {
 	if i = s.skip(i); i == writes || s.lists == maxLists {
 		return writes
 	}
-	s.bases[s.lists] = s.depth
+	s.bases[s.lists] = int32(s.depth) // a text has no more parentheses than that
 	s.lists++
 	if s.wordIs(i, "recursive") {
 		next := s.skip(s.wordEnd(i))

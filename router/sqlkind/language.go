@@ -42,7 +42,7 @@ type language struct {
 	prefixes       bool // PostgreSQL: E'…'
 	textIsName     bool // SQLite: 'text' may stand for a name
 	noTable        bool // SQLite: TABLE t is no query
-
+	accents        bool // MySQL: names of stored functions are compared without their accents
 }
 
 // ordinary is the classes that the dialects have in common.

@@ -11,6 +11,7 @@ var mysql = &language{
 	blankAfterDash: true,
 	codeInComments: true,
 	digitsInNames:  true,
+	accents:        true,
 }
 
 func mysqlClasses() [256]class {
@@ -184,8 +185,8 @@ func mysqlRule(s *scanner, a action, i, end int) int {
 // variable passes a system variable. One of the user's is a session's state.
 func (s *scanner) variable(i int) int {
 	if s.at(i+1) != '@' {
-		if s.show {
-			return i + 1
+		if s.show && i > 0 && (isNameByte(s.q[i-1]) || s.lang.class[s.q[i-1]] == escaped || s.q[i-1] == '`') {
+			return i + 1 // user@host
 		}
 		return writes
 	}

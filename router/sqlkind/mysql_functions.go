@@ -1,7 +1,7 @@
 package sqlkind
 
 // mysqlFunctions are MySQL's and MariaDB's own functions that a reader must not run. LOCK IN SHARE MODE, NEXT
-// VALUE FOR and INTO are syntax: they are in mysql.go. Sections are those of MySQL's manual for 8.4, or the
+// VALUE FOR and INTO are syntax: they are in mysql.go. There is no glob among them, so that one is the user's. Sections are those of MySQL's manual for 8.4, or the
 // titles of MariaDB's pages.
 var mysqlFunctions = []functions{
 	{
@@ -36,7 +36,15 @@ var mysqlFunctions = []functions{
 	{
 		reason: "group replication and its failover are changed",
 		manual: "MySQL 14.18.1 Group Replication Functions, 14.18.3 Asynchronous Replication Channel Failover Functions",
-		names:  []string{"group_replication_*", "asynchronous_connection_failover_*"},
+		names: []string{
+			"group_replication_set_as_primary", "group_replication_switch_to_single_primary_mode",
+			"group_replication_switch_to_multi_primary_mode", "group_replication_set_write_concurrency",
+			"group_replication_set_communication_protocol", "group_replication_disable_member_action",
+			"group_replication_enable_member_action", "group_replication_reset_member_actions",
+			"asynchronous_connection_failover_add_managed", "asynchronous_connection_failover_add_source",
+			"asynchronous_connection_failover_delete_managed", "asynchronous_connection_failover_delete_source",
+			"asynchronous_connection_failover_reset",
+		},
 	},
 	{
 		reason: "files of that server, which its replicas do not share",

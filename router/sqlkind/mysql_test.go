@@ -71,7 +71,7 @@ func TestMySQLSessionState(t *testing.T) {
 		"get_lock in quotes":                     {"SELECT `get_lock`('a', 1)", write},
 		"get_lock in ANSI quotes":                {`SELECT "get_lock"('a', 1)`, write},
 		"get_lock with a comment":                {"SELECT get_lock /* , */ # (\n ('a', 1)", write},
-		"get_lock with an accent":                {"SELECT gét_lock('a', 1)", write},
+		"a function with an accent":              {"SELECT größe(a), `länge`(b) FROM t", read},
 		"a table with an accent":                 {"SELECT é.a FROM é WHERE é.b IN (1)", read},
 		"release_lock":                           {"SELECT release_lock('a')", write},
 		"is_free_lock":                           {"SELECT IS_FREE_LOCK('a'), IS_USED_LOCK('a')", write},
@@ -101,6 +101,8 @@ func TestMySQLSessionState(t *testing.T) {
 		"a long string before a parenthesis":     {"SELECT 'a" + long + "' IN (1)", read},
 		"a colon":                                {"SELECT :a", write},
 		"show grants of a user":                  {"SHOW GRANTS FOR a@localhost", read},
+		"show grants of a quoted user":           {"SHOW GRANTS FOR 'a'@'%'", read},
+		"show of a variable's value":             {"SHOW STATUS WHERE variable_name = @a", write},
 		"a variable after show":                  {"SHOW VARIABLES; SELECT @a", write},
 		"show of a variable assigned is nothing": {"SHOW VARIABLES WHERE @a := 1", write},
 	}.run(t, dialect.MySQL)

@@ -216,14 +216,14 @@ func (s *scanner) exponent(i int) int {
 	return i
 }
 
-// foreignName passes the rest of a name of MySQL's from its first byte beyond ASCII. The server compares
-// names of functions without their accents, so a call of one may be a call of any.
+// foreignName passes the rest of a name of MySQL's from its first byte beyond ASCII. Servers compare the names of stored
+// functions without their accents: a call of one with an accent may be a call of any of the user's.
 func (s *scanner) foreignName(i int) int {
 	q, classes := s.q, &s.lang.class
 	for i < len(q) && classes[q[i]] <= foreign {
 		i++
 	}
-	if s.called(i) {
+	if len(s.words.globs) > 0 && s.called(i) {
 		return writes
 	}
 	return i

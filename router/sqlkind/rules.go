@@ -75,9 +75,11 @@ func (s *scanner) callsWriter(i int) bool {
 	case calls, sequence, module:
 		return true
 	}
-	if len(s.words.globs) == 0 {
-		return false
-	}
+	return len(s.words.globs) > 0 && (s.lang.accents && !ascii(text) || s.matchesGlob(text))
+}
+
+// matchesGlob tells whether the name at the mark, which is text, is one of the user's functions that write.
+func (s *scanner) matchesGlob(text string) bool {
 	schema := ""
 	if s.mark > 0 && s.q[s.mark-1] == '.' {
 		schema = s.schemaBefore(s.mark - 1)
@@ -88,6 +90,15 @@ func (s *scanner) callsWriter(i int) bool {
 		}
 	}
 	return false
+}
+
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // schemaBefore returns the name that ends at i, right before a dot, or "" if that cannot be told.
@@ -102,16 +113,19 @@ func (s *scanner) schemaBefore(i int) string {
 			i--
 		}
 		return s.q[i:end]
-	case c == '"' || c == '`' || c == ']':
+	case s.lang.class[c] == name || s.lang.class[c] == escaped || c == ']' && s.lang.class['['] == bracket:
 		if c == ']' {
 			c = '['
 		}
-		for i = end - 2; i >= 0 && s.q[i] != c; i-- {
+		for i = end - 2; i >= max(0, end-maxName); i-- {
+			if s.q[i] != c {
+				continue
+			}
+			if i > 0 && (s.q[i-1] == c || s.q[i-1] == '&') {
+				return "" // a quote inside, or U&"…"
+			}
+			return s.q[i+1 : end-1]
 		}
-		if i < 0 || i > 0 && (s.q[i-1] == c || s.q[i-1] == '&') {
-			return "" // a quote inside, or U&"…"
-		}
-		return s.q[i+1 : end-1]
 	}
 	return ""
 }

@@ -16,8 +16,8 @@ type scanner struct {
 	quieted int // the last run of comments, from here
 	loud    int // to here
 
-	lists int           // the WITH lists we are in
-	bases [maxLists]int // depth, for each of them
+	lists int             // the WITH lists we are in
+	bases [maxLists]int32 // depth, for each of them
 
 	explain bool // the statement is not executed
 	loose   bool // a statement's main verb may stand after any name
@@ -79,6 +79,7 @@ func (s *scanner) body(i int) int {
 		case name:
 			i = s.quotedName(i, closeQuote(q, i))
 		case digit:
+			s.mark = i // MySQL's names may begin so
 			end := i + 1
 			for end < len(q) && s.lang.class[q[end]] == digit {
 				end++
@@ -243,7 +244,7 @@ func (s *scanner) floor() int {
 	if s.lists == 0 {
 		return -1
 	}
-	return s.bases[s.lists-1]
+	return int(s.bases[s.lists-1])
 }
 
 // closed looks at what follows the parenthesis that ends before i: in a WITH list, another CTE or the main verb.
