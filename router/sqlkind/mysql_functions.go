@@ -1,8 +1,8 @@
 package sqlkind
 
 // mysqlFunctions are MySQL's and MariaDB's own functions that a reader must not run. LOCK IN SHARE MODE, NEXT
-// VALUE FOR and INTO are syntax: they are in mysql.go. There is no glob among them, so that one is the user's. Sections are those of MySQL's manual for 8.4, or the
-// titles of MariaDB's pages.
+// VALUE FOR and INTO are syntax: they are in mysql.go. No name is a glob, so that the only globs are the user's.
+// Sections are those of MySQL's manual for 8.4, or the titles of MariaDB's pages.
 var mysqlFunctions = []functions{
 	{
 		reason: "a lock that outlives the statement, on that server alone: its replica grants the same one",
