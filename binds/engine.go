@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // An Engine is one opened server in one role: a pool of connections with a name. It is safe for
@@ -19,11 +20,13 @@ type Engine struct {
 	pool   Pool
 	db     *sql.DB
 
-	connector driver.Connector // what db connects by
+	connector *connector // what db connects by
 
 	mu     sync.Mutex // guards native, closed
 	native *sql.DB
 	closed bool
+
+	probe prober
 
 	closing  sync.Once
 	closeErr error // of closing
@@ -39,7 +42,7 @@ func As(role Role) OpenOption { return func(e *Engine) { e.role = role } }
 func WithPool(p Pool) OpenOption { return func(e *Engine) { e.pool = p } }
 
 func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
-	e := &Engine{name: name, driver: d, source: func() Source { return src }}
+	e := &Engine{name: name, driver: d, source: func() Source { return src }, probe: prober{turn: make(chan struct{}, 1)}}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -98,6 +101,41 @@ func (e *Engine) Native() (*sql.DB, error) {
 // engines. Connections made from it are the caller's to close, before the engine.
 func (e *Engine) Connector() driver.Connector { return e.connector }
 
+// OnConnect makes every new connection of the engine, but for those of [Engine.Native] and
+// [Engine.Probe], go through fn, which may wrap it or refuse it: then it must close it. The router
+// uses it to see writes and to prove a reader's connections. It must be called before the engine is
+// used; a second call replaces the first.
+func (e *Engine) OnConnect(fn func(context.Context, driver.Conn) (driver.Conn, error)) {
+	e.connector.onConnect = fn
+}
+
+// LimitConnect bounds the making of each new connection by d: a server that accepts connections and
+// never answers must not hold up those who could be served elsewhere. It must be called before the
+// engine is used.
+func (e *Engine) LimitConnect(d time.Duration) { e.connector.limit = d }
+
+// Probe asks the server who and how far it is, on a connection of its own that is kept between
+// calls. It is [ErrNoPosition] where the driver is no [Positioner]. Calls take turns.
+func (e *Engine) Probe(ctx context.Context) (Probe, error) {
+	p, ok := e.driver.(Positioner)
+	if !ok {
+		return Probe{}, ErrNoPosition
+	}
+	return e.probe.ask(ctx, e.connector, p)
+}
+
+// ProbeAnew makes the next [Engine.Probe] ask on a new connection, because the engine's address is
+// known to lead to another server by now.
+func (e *Engine) ProbeAnew() { e.probe.moved.Store(true) }
+
+// Storage names the data that the engine shares with others, "" if it shares none, see [SharedStorage].
+func (e *Engine) Storage() string {
+	if s, ok := e.source().(SharedStorage); ok {
+		return s.Storage()
+	}
+	return ""
+}
+
 // SplitsRoles reports whether the engine's URI is worth a second engine, see [RoleSplitter].
 func (e *Engine) SplitsRoles() bool {
 	s, ok := e.source().(RoleSplitter)
@@ -118,9 +156,14 @@ func (e *Engine) Classify(err error) Fault {
 	return ClassifyCommon(err)
 }
 
-// Ping connects, if need be, and asks the server for a sign of life.
+// Ping asks the server for a sign of life: a writer on a connection of its pool, a reader on one that
+// is made for the purpose, and proves nothing about the connections of its pool.
 func (e *Engine) Ping(ctx context.Context) error {
-	err := e.db.PingContext(ctx)
+	ping := e.db.PingContext
+	if e.role == Reader {
+		ping = e.connector.ping
+	}
+	err := ping(ctx)
 	var connect *ConnectError
 	if err == nil || errors.As(err, &connect) {
 		return err
@@ -141,12 +184,14 @@ func (e *Engine) close() error {
 	native := e.native
 	e.closed = true
 	e.mu.Unlock()
+	e.probe.close()
 	var errs []error
 	for _, db := range []*sql.DB{e.db, native} {
 		if db == nil {
 			continue
 		}
-		if err := db.Close(); err != nil {
+		// That a connection was broken already is no news of closing it.
+		if err := db.Close(); err != nil && !errors.Is(err, driver.ErrBadConn) {
 			errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))
 		}
 	}
@@ -166,10 +211,40 @@ func (e *Engine) MarshalText() ([]byte, error) { return []byte(e.name), nil }
 // password one pointer further away from whoever prints a sql.DB.
 type connector struct {
 	driver.Connector
-	engine string
+	engine    string
+	limit     time.Duration                                           // of connecting; 0: the driver's own
+	onConnect func(context.Context, driver.Conn) (driver.Conn, error) // nil: nothing more to do
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.limit)
+		defer cancel()
+	}
+	conn, err := c.plain(ctx)
+	if err == nil && c.onConnect != nil {
+		if conn, err = c.onConnect(ctx, conn); err != nil {
+			err = &ConnectError{Engine: c.engine, Err: err}
+		}
+	}
+	return conn, err
+}
+
+// ping makes a connection, asks for a sign of life if the driver knows how to, and closes it.
+func (c *connector) ping(ctx context.Context) error {
+	conn, err := c.plain(ctx)
+	if err != nil {
+		return err
+	}
+	if p, ok := conn.(driver.Pinger); ok {
+		err = p.Ping(ctx)
+	}
+	return errors.Join(err, conn.Close())
+}
+
+// plain makes a connection as the driver gives it.
+func (c *connector) plain(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, &ConnectError{Engine: c.engine, Err: err}

@@ -1,0 +1,111 @@
+package binds
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// A Positioner is a [Driver] whose servers can say who they are and how far they have come in the
+// primary's write log. Without one a bind's readers serve only reads that need no freshness.
+type Positioner interface {
+	// Probe asks a server, in one round trip, for its identity, role and position.
+	Probe(ctx context.Context, ask Ask) (Probe, error)
+	// ParsePosition reads what Position.String wrote, in this process or another. It must refuse
+	// everything else: the text may come from a stranger.
+	ParsePosition(text string) (Position, error)
+}
+
+// Ask runs a query that returns one row and gives its columns as text, NULL as "".
+type Ask func(ctx context.Context, query string) ([]string, error)
+
+// A Probe is what a server says of itself.
+type Probe struct {
+	// Server identifies the server since its present start: it changes with a restart and differs
+	// between servers.
+	Server string
+	// History identifies what positions can be compared with: the cluster and its timeline. Two
+	// servers with different histories have nothing to say about each other.
+	History string
+	// Primary says that the server accepts writes.
+	Primary bool
+	// Position is how far the server has written, on a primary, or replayed, on a replica.
+	Position Position
+	// Doubt says why this server's position proves nothing, and which grant or setting would
+	// change that. Nil if it proves freshness.
+	Doubt error
+	// Advice says which grant or setting would let the server prove more, or sooner, than it does
+	// without; "" if none would.
+	Advice string
+}
+
+// A Position is a place in a primary's write log. Positions are values, safe for concurrent use.
+type Position interface {
+	// Covers reports whether a server at this position shows everything that a primary at w had
+	// written. The primary was asked before the server.
+	Covers(w Position) bool
+	// Exceeds reports whether a server at this position holds what a primary at w does not have
+	// though the primary was asked after the server: their histories have parted.
+	Exceeds(w Position) bool
+	// String returns a short form made of letters, digits and ".-_:,/".
+	String() string
+}
+
+// An Interrupter is a connection whose running statement another goroutine can end at once, as if
+// the connection had broken. The connection cannot be used again.
+type Interrupter interface{ Interrupt() }
+
+// A SharedStorage is a [Source] whose engines all see one copy of the data, so that a reader shows
+// every write at once: a SQLite file.
+type SharedStorage interface {
+	// Storage names the data, in this process: sources with one name see the same data. "" says that
+	// the source shares nothing.
+	Storage() string
+}
+
+// errNoRow reports a probe that was answered without a row.
+var errNoRow = errors.New("the answer has no row")
+
+// AskConn returns an [Ask] on a connection of a driver, which nobody else may use meanwhile.
+func AskConn(conn driver.Conn) Ask {
+	return func(ctx context.Context, query string) (_ []string, err error) {
+		q, ok := conn.(driver.QueryerContext)
+		if !ok {
+			return nil, errors.New("binds: the driver's connections cannot run a query without preparing it")
+		}
+		rows, err := q.QueryContext(ctx, query, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		values := make([]driver.Value, len(rows.Columns()))
+		if err := rows.Next(values); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errNoRow
+			}
+			return nil, err
+		}
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = text(v)
+		}
+		return texts, nil
+	}
+}
+
+func text(v driver.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(v)
+	case string:
+		return v
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,69 @@
+package binds
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// ErrNoPosition reports a probe of an engine whose driver is no [Positioner].
+var ErrNoPosition = errors.New("binds: the driver knows no positions")
+
+// prober keeps one connection for probes, so that a pool that is used up does not make its server
+// look down. A connection that failed is dropped, and the next probe makes a new one.
+type prober struct {
+	turn   chan struct{} // held during a probe; guards the rest
+	conn   driver.Conn
+	born   time.Time // of conn
+	closed bool
+
+	moved atomic.Bool // the address leads elsewhere: conn is to be replaced
+}
+
+// probeLife is the age at which the connection is replaced, so that probes follow an address that
+// moved while the server before is still up.
+const probeLife = time.Minute
+
+func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (Probe, error) {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done(): // while another probe waits for a server that hangs
+		return Probe{}, ctx.Err()
+	}
+	if p.closed {
+		return Probe{}, driver.ErrBadConn
+	}
+	if p.moved.Swap(false) || time.Since(p.born) > probeLife {
+		p.drop()
+	}
+	if p.conn == nil {
+		conn, err := c.plain(ctx)
+		if err != nil {
+			return Probe{}, err
+		}
+		p.conn, p.born = conn, time.Now()
+	}
+	probe, err := by.Probe(ctx, AskConn(p.conn))
+	if err != nil {
+		p.drop()
+	}
+	return probe, err
+}
+
+// drop closes the connection, which has failed already: its own error says nothing more.
+func (p *prober) drop() {
+	if p.conn != nil {
+		_ = p.conn.Close()
+		p.conn = nil
+	}
+}
+
+func (p *prober) close() {
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	p.drop()
+	p.closed = true
+}
