@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -39,6 +40,8 @@ type conn struct {
 	txCtx  context.Context // of the open transaction, see within
 	spoilt bool            // must not go back into the pool
 	killed bool
+
+	interrupted atomic.Bool
 }
 
 var _ nativeConn = (*conn)(nil)
@@ -116,17 +119,21 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error { return c.native.Che
 // ResetSession is called when the connection is taken from the pool. It finds out whether the
 // server has closed its end in the meantime.
 func (c *conn) ResetSession(ctx context.Context) error {
-	if c.spoilt {
+	if c.spoilt || c.interrupted.Load() {
 		return driver.ErrBadConn
 	}
 	return c.native.ResetSession(ctx)
 }
 
 // IsValid reports whether the connection may go back into the pool.
-func (c *conn) IsValid() bool { return !c.spoilt && c.native.IsValid() }
+func (c *conn) IsValid() bool { return !c.spoilt && !c.interrupted.Load() && c.native.IsValid() }
 
-// Close closes the connection.
-func (c *conn) Close() error { return c.native.Close() }
+// Close closes the connection. Its only error would be that a server which is gone, or a connection
+// that was interrupted, takes no goodbye: that is no news, and the socket is closed all the same.
+func (c *conn) Close() error {
+	_ = c.native.Close() // see above
+	return nil
+}
 
 // within returns the context that bounds a statement: a statement of a transaction that has no
 // bound of its own, as Tx.Exec has none, ends with the transaction's.

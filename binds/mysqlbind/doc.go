@@ -91,6 +91,27 @@
 // This stops accidents, not intent: a stored procedure may begin a writing transaction. An account
 // without write privileges is the proof.
 //
+// # Positions
+//
+// [Driver.Probe] needs no privilege. A server is a primary if read_only is off. On MariaDB a
+// primary's position is gtid_binlog_pos, which log_bin and gtid_strict_mode must be on for, and a replica's
+// is gtid_slave_pos alone, for it may have written to its own binary log. Positions are compared by domain: equal
+// numbers must come from one server, and a higher one from the server that wrote the lower, or from
+// the primary. What nothing shows:
+//
+//   - Writes with sql_log_bin=0, and what replication filters leave out, never reach a replica.
+//   - MariaDB names no cluster. A replica of another one looks like its own where server_id and
+//     domain are the same, until its numbers are higher. Give each server of a house its own server_id,
+//     and a server that is built anew a new one: of a number that is used twice, nobody can tell
+//     the old writes from the new.
+//   - A replica that accepts writes says it is a primary, and covers no other's position: set read_only.
+//
+// The server is known by its host name, port and server_id, the second of its start, and a number that it
+// drew then (the tail of UUID()).
+//
+// On MySQL, untried, it is gtid_executed on both, with gtid_mode=ON; the sets are compared here, tags
+// included, and server_uuid is part of the server. A transaction of a replica's own does no harm.
+//
 // # TLS
 //
 // The values of ssl-mode are those of the mysql client, as cloud providers write them into URIs:
@@ -106,5 +127,5 @@
 //
 // No MySQL server was at hand. From its manual are: the errors that [Driver.Classify] knows of MySQL
 // alone (3024, 3032, 3101, 3159, 3169, 4031), that KILL and READ ONLY sessions work as on MariaDB,
-// and the features of [Dialect] for MySQL 8. Nor were TiDB, Aurora, Galera, ProxySQL and MaxScale.
+// the features of [Dialect] for MySQL 8, and all of a probe's answer. Nor were TiDB, Aurora, Galera, ProxySQL and MaxScale.
 package mysqlbind

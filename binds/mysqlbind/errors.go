@@ -1,6 +1,9 @@
 package mysqlbind
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // ReaderError reports a statement that was not sent because the server would obey it on a reader,
 // although it takes the session's READ ONLY off or gets past it. [Driver.Classify] calls it
@@ -12,3 +15,24 @@ type ReaderError struct {
 func (e *ReaderError) Error() string {
 	return fmt.Sprintf("mysqlbind: a reader does not run %s: run it on the writer", e.Statement)
 }
+
+// Doubts about a server's position.
+var (
+	errNoBinaryLog = errors.New("mysqlbind: the server has no binary log (log_bin), so its writes have no position: start it with log_bin")
+	errNotStrict   = errors.New("mysqlbind: gtid_strict_mode is off, so a position may go back and proves nothing: SET GLOBAL gtid_strict_mode = 1, and in the server's configuration")
+	errNoGTIDs     = errors.New("mysqlbind: gtid_mode is not ON, so positions prove nothing: set gtid_mode = ON and enforce_gtid_consistency = ON on all servers")
+	errProduct     = errors.New("mysqlbind: the server is neither MariaDB 10.6 nor MySQL 8 or newer, or a proxy drops comments that are code")
+)
+
+// PositionError reports a server that refuses to tell how far it is, or does not know: no freshness
+// can be proved of it, or by it.
+type PositionError struct {
+	Err error // the reason, or the server's answer
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("mysqlbind: the server does not tell its position: %v", e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *PositionError) Unwrap() error { return e.Err }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"net"
 
 	"github.com/uptrace/bun/driver/pgdriver"
 
@@ -54,10 +55,14 @@ func (c *conn) begin(ctx context.Context) error {
 func (c *conn) finish(ctx context.Context, err error) error {
 	c.wire.socket.finish()
 	if err == nil {
-		if c.wire.socket.isDoomed() && c.wire.status != statusIdle {
-			return &CanceledError{Err: ctx.Err()} // carried out, but its transaction dies with the connection
+		if !c.wire.socket.isDoomed() || c.wire.status == statusIdle {
+			return nil
 		}
-		return nil
+		// Carried out, but its transaction dies with the connection.
+		if ctx.Err() == nil {
+			return &lostError{net.ErrClosed}
+		}
+		return &CanceledError{Err: ctx.Err()}
 	}
 	return c.explain(ctx, err)
 }

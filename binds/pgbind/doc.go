@@ -90,6 +90,27 @@
 // and is not asked to cancel. ROLLBACK waits five seconds, then closes the connection, which rolls
 // back too.
 //
+// # Positions
+//
+// [Driver.Probe] needs no grant. A primary's position is pg_current_wal_flush_lsn, which every commit is
+// below that was acknowledged with synchronous_commit on; a standby's is pg_last_wal_replay_lsn. Where
+// synchronous_commit is off for the login, by the URI, the role, the database or the server, it is what has
+// been inserted into the log: standbys reach that up to 0.2 seconds later, and up to 15 seconds later while a
+// transaction is open that has written a little. A session that turns synchronous_commit off by itself
+// is not seen: a standby may be thought to show its commits for 0.6 seconds (three times
+// wal_writer_delay) before it does.
+//
+// The history is the cluster's system_identifier and the timeline. A standby's timeline is certain for a login
+// with pg_monitor or pg_read_all_stats. For others it is what the standby last wrote down: after a
+// failover the standby proves nothing until its next restartpoint, which may take minutes. And if the
+// old primary of a failover still accepts writes, and is the writer, a standby that follows the
+// new one is known for it only from then on, or once it has replayed more than the old one wrote.
+// Grant pg_monitor where failovers happen.
+//
+// The server is known by its port, its start, and the time when its statistics began: after one of its
+// processes crashed, a standby shows an older state though its postmaster was not restarted. Before
+// PostgreSQL 15 this is not seen. pg_stat_reset_shared('archiver') looks the same, and is harmless.
+//
 // # Connections
 //
 // One that died while idle, was left inside a transaction, or whose session quotes strings otherwise, is

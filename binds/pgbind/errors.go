@@ -53,3 +53,24 @@ func (e *lostError) Unwrap() error { return e.err }
 
 // errClosing reports a server that says goodbye, or an answer out of turn, on an idle connection.
 var errClosing = errors.New("pgbind: the server ended the idle connection")
+
+var (
+	// errLSN reports a text that is no log sequence number.
+	errLSN = errors.New(`pgbind: a position has the form "0/5000028", in upper-case hexadecimal digits`)
+	// errProbe reports a server that answers otherwise than PostgreSQL.
+	errProbe = errors.New("the answer is not PostgreSQL's")
+)
+
+// A PositionError reports a server that refuses to tell how far it is: no freshness can be proved
+// of it, or by it. Some services withhold the functions, to others they mean nothing.
+type PositionError struct {
+	Err error // the server's answer
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("pgbind: the server does not tell its position: GRANT EXECUTE to the login on pg_control_system(), "+
+		"pg_control_checkpoint() and pg_control_recovery(), if these are what it refuses: %v", e.Err)
+}
+
+// Unwrap returns the server's answer.
+func (e *PositionError) Unwrap() error { return e.Err }

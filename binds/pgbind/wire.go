@@ -115,7 +115,10 @@ func (w *wire) look() error {
 // Close says goodbye to the server where that cannot take long.
 func (w *wire) Close() error {
 	if w.owed != 0 || w.dead || w.socket.isDoomed() {
-		return w.socket.Conn.Close()
+		if err := w.socket.Conn.Close(); !errors.Is(err, net.ErrClosed) { // interrupted
+			return err
+		}
+		return nil
 	}
 	_ = w.socket.Conn.SetDeadline(time.Now().Add(wait))
 	_, _ = w.stream.Write([]byte{msgTerminate, 0, 0, 0, 4}) // a courtesy

@@ -19,10 +19,11 @@ type source struct {
 }
 
 var (
-	_ binds.Source       = (*source)(nil)
-	_ binds.NativeSource = (*source)(nil)
-	_ binds.PoolBounder  = (*source)(nil)
-	_ binds.RoleSplitter = (*source)(nil)
+	_ binds.Source        = (*source)(nil)
+	_ binds.NativeSource  = (*source)(nil)
+	_ binds.PoolBounder   = (*source)(nil)
+	_ binds.RoleSplitter  = (*source)(nil)
+	_ binds.SharedStorage = (*source)(nil)
 )
 
 // memories numbers the memory databases of the process.
@@ -49,6 +50,16 @@ func (s *source) NativeConnector(role binds.Role) driver.Connector {
 // SplitsRoles says that a file is worth readers of its own. A memory database has no write-ahead log
 // to read beside a writer.
 func (s *source) SplitsRoles() bool { return !s.memory() }
+
+// Storage is the file: its engines see the same data, a read that begins after a write was
+// acknowledged shows it. A memory database is its source's own, and an immutable file is read as it
+// was.
+func (s *source) Storage() string {
+	if s.immutable {
+		return ""
+	}
+	return s.path
+}
 
 // BoundPool gives a file one writing connection, which waits in the pool's fair queue instead of
 // polling for SQLite's lock. Connections to a file of one's own need not age: there is no DNS name

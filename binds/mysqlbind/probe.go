@@ -1,0 +1,118 @@
+package mysqlbind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+var _ binds.Positioner = Driver{}
+
+// probeQuery asks both products by one text: MariaDB runs what is in /*M! */ and takes /*!80000 */
+// for a comment, MySQL 8 the other way round. It needs no privilege.
+//
+// The start of a server is told by the second of its start, for UNIX_TIMESTAMP() and the uptime are
+// read from one clock at one moment, and by the tail of UUID(): a number drawn at random at the
+// start, or when the server's clock is set back, and the machine's address.
+const probeQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.server_id, SUBSTR(UUID(), 20)," +
+	" @@global.read_only, @@global.log_bin" +
+	" /*M! , 'MariaDB', @@global.gtid_strict_mode, @@global.gtid_binlog_pos, @@global.gtid_slave_pos," +
+	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'UPTIME') */" +
+	" /*!80000 , 'MySQL', @@global.gtid_mode, @@global.gtid_executed, @@global.server_uuid," +
+	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM performance_schema.session_status WHERE VARIABLE_NAME = 'UPTIME') */"
+
+// plainQuery asks for what all servers tell that call themselves MySQL.
+const plainQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.read_only"
+
+// An answer is the row of probeQuery.
+type answer struct {
+	version, address, serverID, tail, readOnly, logBin string
+	product, mode, first, second, start                string
+}
+
+// Probe asks a server for its identity, role and position, by one statement. The package's
+// documentation says what a position is.
+//
+// A server that refuses to tell is asked again for its role alone, and has the refusal as its Doubt.
+func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
+	row, err := ask(ctx, probeQuery)
+	var p binds.Probe
+	switch {
+	case err == nil && len(row) == 11:
+		p, err = readProbe(&answer{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10]})
+	case err == nil:
+		p, err = plainProbe(ctx, ask, errProduct)
+	case Driver{}.Classify(err) == binds.Refused:
+		p, err = plainProbe(ctx, ask, err)
+	}
+	if err != nil {
+		return binds.Probe{}, fmt.Errorf("mysqlbind: probe: %w", err)
+	}
+	return p, nil
+}
+
+func readProbe(a *answer) (binds.Probe, error) {
+	p := binds.Probe{
+		Server:  strings.Join([]string{a.address, a.serverID, a.start, a.tail}, "/"),
+		Primary: isOff(a.readOnly),
+	}
+	var err error
+	if a.product == "MariaDB" {
+		p.History = "mariadb"
+		p.Position, p.Doubt, err = a.mariaDB(p.Primary)
+	} else {
+		p.History, p.Server = "mysql", p.Server+"/"+a.second
+		p.Position, p.Doubt, err = a.mySQL(p.Primary)
+	}
+	if p.Doubt != nil {
+		p.Position = nil
+	}
+	return p, err
+}
+
+// mariaDB reads what MariaDB says. Of a replica only gtid_slave_pos counts: writes of its own move the
+// others.
+func (a *answer) mariaDB(primary bool) (pos *mariaPosition, doubt, err error) {
+	if !primary {
+		pos, err = parseMariaDB("0", a.second)
+		return pos, nil, err
+	}
+	switch {
+	case isOff(a.logBin):
+		doubt = errNoBinaryLog
+	case isOff(a.mode):
+		doubt = errNotStrict
+	}
+	pos, err = parseMariaDB(a.serverID, a.first)
+	return pos, doubt, err
+}
+
+func (a *answer) mySQL(primary bool) (set gtidSet, doubt, err error) {
+	switch {
+	case !strings.EqualFold(a.mode, "ON"):
+		doubt = errNoGTIDs
+	case primary && isOff(a.logBin):
+		doubt = errNoBinaryLog
+	}
+	set, err = parseSet(a.first)
+	return set, doubt, err
+}
+
+// isOff reads a switch. Newer MariaDB has further ways for read_only to be on than 1.
+func isOff(value string) bool {
+	return value == "0" || value == "" || strings.EqualFold(value, "OFF")
+}
+
+func plainProbe(ctx context.Context, ask binds.Ask, reason error) (binds.Probe, error) {
+	row, err := ask(ctx, plainQuery)
+	if err != nil {
+		return binds.Probe{}, errors.Join(err, reason)
+	}
+	if len(row) != 3 {
+		return binds.Probe{}, errProduct
+	}
+	return binds.Probe{Server: row[1], Primary: isOff(row[2]), Doubt: &PositionError{Err: reason}}, nil
+}

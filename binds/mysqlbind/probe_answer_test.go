@@ -1,0 +1,95 @@
+package mysqlbind
+
+import (
+	"context"
+	"database/sql/driver"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// answers returns an Ask that gives the answers in turn.
+func answers(t *testing.T, in ...any) binds.Ask {
+	t.Cleanup(func() { assert.Empty(t, in, "answers that nobody asked for") })
+	return func(context.Context, string) ([]string, error) {
+		require.NotEmpty(t, in, "asked once more")
+		next := in[0]
+		in = in[1:]
+		if err, ok := next.(error); ok {
+			return nil, err
+		}
+		return next.([]string), nil
+	}
+}
+
+func mariaRow(readOnly, logBin, strict, binlog, replayed string) []string {
+	return []string{"10.11.19-MariaDB-log", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "MariaDB", strict, binlog, replayed, "1795255299"}
+}
+
+func mysqlRow(readOnly, logBin, mode, set string) []string {
+	return []string{"8.4.0", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "MySQL", mode, set, uuid1, "1795255299"}
+}
+
+func TestProbeAnswers(t *testing.T) {
+	for reason, tt := range map[string]struct {
+		row      []string
+		primary  bool
+		position string // "": none
+		doubt    error
+	}{
+		"a primary":                             {mariaRow("0", "1", "1", "0-1-22", ""), true, "mariadb/1/0-1-22", nil},
+		"a promoted primary":                    {mariaRow("0", "1", "1", "0-2-23", "0-1-22"), true, "mariadb/1/0-2-23", nil},
+		"a primary that has written nothing":    {mariaRow("0", "1", "1", "", ""), true, "mariadb/1", nil},
+		"read_only as a word: off":              {mariaRow("OFF", "1", "1", "0-1-22", ""), true, "mariadb/1/0-1-22", nil},
+		"a replica with a write of its own":     {mariaRow("1", "1", "1", "0-3-31", "0-1-16"), false, "mariadb/0/0-1-16", nil},
+		"read_only as a word: no lock":          {mariaRow("NO_LOCK", "1", "1", "0-1-16", "0-1-16"), false, "mariadb/0/0-1-16", nil},
+		"a replica needs no log nor strictness": {mariaRow("1", "0", "0", "", "0-1-16"), false, "mariadb/0/0-1-16", nil},
+		"a replica that has replayed nothing":   {mariaRow("1", "1", "1", "", ""), false, "mariadb/0", nil},
+		"no binary log":                         {mariaRow("0", "0", "1", "", ""), true, "", errNoBinaryLog},
+		"not strict":                            {mariaRow("0", "1", "0", "0-1-22", ""), true, "", errNotStrict},
+		"MySQL: a primary":                      {mysqlRow("0", "1", "ON", uuid1+":1-5"), true, "mysql/" + uuid1 + ":1-5", nil},
+		"MySQL: a replica":                      {mysqlRow("1", "0", "ON", uuid1+":1-5"), false, "mysql/" + uuid1 + ":1-5", nil},
+		"MySQL: no GTIDs":                       {mysqlRow("0", "1", "OFF", ""), true, "", errNoGTIDs},
+		"MySQL: not only GTIDs":                 {mysqlRow("0", "1", "ON_PERMISSIVE", uuid1+":1-5"), true, "", errNoGTIDs},
+		"MySQL: a replica without GTIDs":        {mysqlRow("1", "1", "OFF", ""), false, "", errNoGTIDs},
+		"MySQL: a primary without a binary log": {mysqlRow("0", "0", "ON", ""), true, "", errNoBinaryLog},
+	} {
+		p, err := Driver{}.Probe(t.Context(), answers(t, tt.row))
+		require.NoError(t, err, reason)
+		assert.Equal(t, tt.primary, p.Primary, reason)
+		assert.ErrorIs(t, p.Doubt, tt.doubt, reason)
+		if tt.position == "" {
+			assert.Nil(t, p.Position, reason)
+		} else if assert.NotNil(t, p.Position, reason) {
+			assert.Equal(t, tt.position, p.Position.String(), reason)
+		}
+	}
+}
+
+func TestProbeThatFails(t *testing.T) {
+	plain := []string{"5.7.44", "db1:3306", "0"}
+	refusal := &mysql.MySQLError{Number: 1193, Message: "Unknown system variable"}
+	p, err := Driver{}.Probe(t.Context(), answers(t, refusal, plain))
+	require.NoError(t, err, "a server that refuses is not down")
+	assert.True(t, p.Primary)
+	assert.ErrorIs(t, p.Doubt, refusal)
+
+	p, err = Driver{}.Probe(t.Context(), answers(t, plain[:1], plain))
+	require.NoError(t, err)
+	assert.ErrorIs(t, p.Doubt, errProduct, "neither comment was code")
+
+	_, err = Driver{}.Probe(t.Context(), answers(t, driver.ErrBadConn))
+	assert.ErrorIs(t, err, driver.ErrBadConn, "a connection that broke is not asked again")
+	_, err = Driver{}.Probe(t.Context(), answers(t, refusal, driver.ErrBadConn))
+	assert.ErrorIs(t, err, driver.ErrBadConn)
+	_, err = Driver{}.Probe(t.Context(), answers(t, refusal, plain[:1]))
+	assert.ErrorIs(t, err, errProduct)
+	for _, row := range [][]string{mariaRow("0", "1", "1", "x", ""), mariaRow("1", "1", "1", "", "0-1"), mysqlRow("0", "1", "ON", "x")} {
+		_, err = Driver{}.Probe(t.Context(), answers(t, row))
+		assert.ErrorContains(t, err, "mysqlbind: probe: ")
+	}
+}
