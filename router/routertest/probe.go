@@ -1,0 +1,88 @@
+package routertest
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// probeQuery is answered by the connection itself, in either role.
+const probeQuery = "routertest probe"
+
+var probeColumns = []string{"server", "history", "primary", "position", "doubt"}
+
+var _ binds.Positioner = (*Cluster)(nil)
+
+// Probe asks a server who and how far it is. Doubt comes back as a new error with the text of the one
+// that [Server.SetDoubt] was given.
+func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
+	row, err := ask(ctx, probeQuery)
+	if err != nil {
+		return binds.Probe{}, err
+	}
+	if len(row) != len(probeColumns) {
+		return binds.Probe{}, fmt.Errorf("routertest: probe: %d columns instead of %d", len(row), len(probeColumns))
+	}
+	primary, err := strconv.ParseBool(row[2])
+	if err != nil {
+		return binds.Probe{}, fmt.Errorf("routertest: probe: %w", err)
+	}
+	position, err := c.ParsePosition(row[3])
+	if err != nil {
+		return binds.Probe{}, err
+	}
+	probe := binds.Probe{Server: row[0], History: row[1], Primary: primary, Position: position}
+	if row[4] != "" {
+		probe.Doubt = errors.New(row[4])
+	}
+	return probe, nil
+}
+
+// SetDoubt makes the server's probes say that its position proves nothing, and why; nil takes it back.
+func (s *Server) SetDoubt(err error) {
+	defer s.lock()()
+	s.doubt = err
+}
+
+// Probes returns how many probes the server has answered.
+func (s *Server) Probes() int {
+	defer s.lock()()
+	return s.probes
+}
+
+// Position returns how many entries the server's log has now. It does not count as a probe.
+func (s *Server) Position() Position {
+	defer s.lock()()
+	s.catchUpLocked()
+	return s.positionLocked()
+}
+
+// History returns what the server's probes give as their history: the cluster and its timeline.
+func (s *Server) History() string {
+	defer s.lock()()
+	return s.history
+}
+
+func (s *Server) positionLocked() Position { return Position(len(s.log)) }
+
+// probe answers a probe on the server.
+func (c *conn) probe(ctx context.Context) (*answer, error) {
+	s := c.server
+	if err := c.arrive(ctx); err != nil {
+		return nil, err
+	}
+	defer s.cluster.mu.Unlock()
+	s.catchUpLocked()
+	s.probes++
+	doubt := ""
+	if s.doubt != nil {
+		doubt = s.doubt.Error()
+	}
+	return &answer{columns: probeColumns, rows: [][]driver.Value{{
+		s.identityLocked(), s.history, strconv.FormatBool(s.upstream == nil), s.positionLocked().String(), doubt,
+	}}}, nil
+}
