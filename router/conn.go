@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -18,133 +19,213 @@ type Conn struct {
 	writes bool    // the builder writes: the text need not be read
 	pool   *sql.DB // for mode fixed
 	why    Reason  // for mode fixed
+	only   *view   // for mode readerOnly, in place of the router's own; nil: the router's
 }
 
 var _ bun.IConn = (*Conn)(nil)
 
+// route is where a statement goes.
+type route struct {
+	reader *Reader // nil: the writer
+	kind   sqlkind.Kind
+	reason Reason
+	lease  *lease       // of a reader that was chosen for its freshness, or where a session counts
+	sb     *sessionBind // nil where no session counts
+	start  time.Duration
+}
+
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
-	reader, kind, reason, err := c.route(s, query)
+	to, err := c.route(s, query)
 	if err != nil {
 		return nil, err
 	}
-	if reader == nil {
-		c.note(s, nil, kind, reason, query)
-		return c.writerPool().QueryContext(ctx, query, args...)
+	rows, err := c.begin(&to).QueryContext(ctx, query, args...)
+	if err == nil && to.outlived() {
+		err = errMoved
+		closeRows(rows)
 	}
-	start := reader.begin()
-	rows, err := reader.engine.DB().QueryContext(ctx, query, args...)
-	if err != nil && c.unsent(ctx, reader, err) {
-		return retry(c, s, reader, reason, query, err, func(e *binds.Engine) (*sql.Rows, error) {
-			return e.DB().QueryContext(ctx, query, args...)
-		})
+	if err != nil {
+		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (*sql.Rows, error) {
+			return db.QueryContext(ctx, query, args...)
+		}, closeRows)
 	}
-	reader.end(start)
-	c.note(s, reader, kind, reason, query)
-	return rows, err
+	c.end(s, &to, query)
+	return rows, nil
 }
 
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
-	reader, kind, reason, err := c.route(s, query)
+	to, err := c.route(s, query)
 	if err != nil {
 		return nil, err
 	}
-	if reader == nil {
-		c.note(s, nil, kind, reason, query)
-		return c.writerPool().ExecContext(ctx, query, args...)
+	res, err := c.begin(&to).ExecContext(ctx, query, args...)
+	if err != nil {
+		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (sql.Result, error) {
+			return db.ExecContext(ctx, query, args...)
+		}, func(sql.Result) {})
 	}
-	start := reader.begin()
-	res, err := reader.engine.DB().ExecContext(ctx, query, args...)
-	if err != nil && c.unsent(ctx, reader, err) {
-		return retry(c, s, reader, reason, query, err, func(e *binds.Engine) (sql.Result, error) {
-			return e.DB().ExecContext(ctx, query, args...)
-		})
-	}
-	reader.end(start)
-	c.note(s, reader, kind, reason, query)
-	return res, err
+	c.end(s, &to, query)
+	return res, nil
 }
 
 // QueryRowContext runs a statement that returns at most one row.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := scopeOf(ctx)
-	reader, kind, reason, err := c.route(s, query)
+	to, err := c.route(s, query)
 	if err != nil {
 		return failedRow(ctx, err)
 	}
-	if reader == nil {
-		c.note(s, nil, kind, reason, query)
-		return c.writerPool().QueryRowContext(ctx, query, args...)
+	row := c.begin(&to).QueryRowContext(ctx, query, args...)
+	err = row.Err()
+	if err == nil && to.outlived() {
+		err = errMoved
+		closeRow(row)
 	}
-	start := reader.begin()
-	row := reader.engine.DB().QueryRowContext(ctx, query, args...)
-	if err := row.Err(); err != nil && c.unsent(ctx, reader, err) {
-		row, err = retry(c, s, reader, reason, query, err, func(e *binds.Engine) (*sql.Row, error) {
-			row := e.DB().QueryRowContext(ctx, query, args...)
+	if err != nil {
+		row, err = retry(ctx, c, s, to, query, err, func(db *sql.DB) (*sql.Row, error) {
+			row := db.QueryRowContext(ctx, query, args...)
 			return row, row.Err()
-		})
-		if row == nil {
+		}, closeRow)
+		if err != nil {
 			return failedRow(ctx, err)
 		}
 		return row
 	}
-	reader.end(start)
-	c.note(s, reader, kind, reason, query)
+	c.end(s, &to, query)
 	return row
 }
 
-// route decides where a statement runs: on a reader, or, where reader is nil, on the writer's pool.
-func (c *Conn) route(s *scope, query string) (reader *Reader, kind sqlkind.Kind, reason Reason, err error) {
-	r := c.router
-	kind = c.kind(query)
-	switch {
-	case c.mode == fixed:
-		return nil, kind, c.why, nil
-	case c.mode == writerOnly:
-		return nil, kind, WriterDB, nil
-	case c.mode == readerOnly && kind == sqlkind.Write:
-		return nil, kind, ReaderDB, &WriteOnReaderError{Bind: r.key}
-	case c.writes:
-		return nil, kind, WriteQuery, nil
-	case kind == sqlkind.Write:
-		return nil, kind, WriteText, nil
-	case s.hint == onWriter && c.mode != readerOnly:
-		return nil, kind, HintWriter, nil
-	case len(r.readers) == 0 && r.strict:
-		return nil, kind, NoReader, &NoReaderError{Bind: r.key}
-	case len(r.readers) == 0:
-		return nil, kind, NoReader, nil
-	}
-	reason = PlainRead
-	if c.mode == readerOnly {
-		reason = ReaderDB
-	} else if s.hint == onReader {
-		reason = HintReader
-	}
-	if len(r.readers) == 1 {
-		return r.readers[0], kind, reason, nil
-	}
-	return r.policy.Pick(r.readers), kind, reason, nil
+// outlived reports that what was known of a reader when the read was sent there has become void
+// since: the connection that the read has got may lead to another server, or an older state.
+func (to *route) outlived() bool {
+	return to.reason == PlainRead && to.lease != nil && to.reader.lease.Load() != to.lease
 }
 
-func (c *Conn) writerPool() *sql.DB {
-	if c.pool != nil {
+func closeRows(rows *sql.Rows) { _ = rows.Close() } // they are not what was asked for
+
+func closeRow(row *sql.Row) { _ = row.Scan() } // which closes it, whatever else it says
+
+// route decides where a statement runs.
+func (c *Conn) route(s *scope, query string) (route, error) {
+	r := c.router
+	kind := c.kind(query)
+	switch {
+	case c.mode == fixed:
+		return route{kind: kind, reason: c.why}, nil
+	case c.mode == writerOnly:
+		return c.toWriter(s, kind, WriterDB), nil
+	case c.mode == readerOnly && kind == sqlkind.Write:
+		return route{}, &WriteOnReaderError{Bind: r.key}
+	case c.writes:
+		return route{kind: kind, reason: WriteQuery}, nil
+	case kind == sqlkind.Write:
+		return route{kind: kind, reason: WriteText}, nil
+	case s.hint == onWriter && c.mode != readerOnly:
+		return c.toWriter(s, kind, HintWriter), nil
+	}
+	return c.routeRead(s)
+}
+
+// routeRead finds the reader for a plain read.
+func (c *Conn) routeRead(s *scope) (route, error) {
+	r := c.router
+	if c.only != nil {
+		return c.toReader(s, c.only.up[0], ReaderDB), nil
+	}
+	if len(r.readers) == 0 {
+		return c.fallback(s, NoReader, nil)
+	}
+	if r.monitor != nil {
+		r.monitor.noteRead()
+	}
+	v := r.view.Load()
+	if c.mode == readerOnly || s.hint == onReader {
+		reason := HintReader
+		if c.mode == readerOnly {
+			reason = ReaderDB
+		}
+		if len(v.up) == 0 {
+			return c.fallback(s, ReadersDown, nil)
+		}
+		return c.toReader(s, r.pick(v.up), reason), nil
+	}
+	to, ok := r.freshReader(s, v)
+	switch {
+	case ok:
+		return to, nil
+	case len(v.up) == 0:
+		return c.fallback(s, ReadersDown, nil)
+	}
+	r.monitor.want()
+	return c.fallback(s, Stale, nil)
+}
+
+// toReader sends a read to a reader that need not be fresh. What a session sees there counts all
+// the same.
+func (c *Conn) toReader(s *scope, reader *Reader, reason Reason) route {
+	to := route{reader: reader, kind: sqlkind.Read, reason: reason}
+	if s.session != nil {
+		to.sb, to.lease = s.session.on(c.router), reader.lease.Load()
+		to.sb.leaves(to.lease)
+	}
+	return to
+}
+
+func (c *Conn) toWriter(s *scope, kind sqlkind.Kind, reason Reason) route {
+	to := route{kind: kind, reason: reason}
+	if s.session != nil && kind == sqlkind.Read {
+		to.sb, to.lease = s.session.on(c.router), &c.router.writerLease
+		to.sb.at.Store(to.lease)
+	}
+	return to
+}
+
+// fallback sends a read to the writer, because of reason, unless only readers may serve it.
+func (c *Conn) fallback(s *scope, reason Reason, err error) (route, error) {
+	if c.mode == readerOnly || c.router.strict {
+		return route{}, &NoReaderError{Bind: c.router.key, Stale: reason == Stale, Err: err}
+	}
+	if reason != NoReader { // a bind without readers lacks nothing
+		c.router.stats.toWriter.Add(1)
+	}
+	return c.toWriter(s, sqlkind.Read, reason), nil
+}
+
+// begin returns the pool of the route's engine and begins to measure a reader.
+func (c *Conn) begin(to *route) *sql.DB {
+	switch {
+	case to.reader != nil:
+		to.start = to.reader.begin()
+		return to.reader.engine.DB()
+	case c.pool != nil:
 		return c.pool
 	}
 	return c.router.writer.DB()
 }
 
-// note tells the context's Route, if it has one. A nil reader stands for the writer.
-func (c *Conn) note(s *scope, reader *Reader, kind sqlkind.Kind, reason Reason, query string) {
+// end notes that a statement's first answer came.
+func (c *Conn) end(s *scope, to *route, query string) {
+	if to.reader != nil {
+		to.reader.end(to.start)
+	}
+	if to.sb != nil {
+		to.sb.saw(to.lease, c.router.now())
+	}
+	c.note(s, to, query)
+}
+
+// note tells the context's Route, if it has one.
+func (c *Conn) note(s *scope, to *route, query string) {
 	if s.route == nil {
 		return
 	}
-	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: kind, Reason: reason, Query: query}
-	if reader != nil {
-		d.Engine, d.Role = reader.Name(), binds.Reader
+	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: to.kind, Reason: to.reason, Query: query}
+	if to.reader != nil {
+		d.Engine, d.Role = to.reader.Name(), binds.Reader
 	}
 	s.route.note(d)
 }

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,25 +15,46 @@ const pointSelect = `SELECT "item"."id" FROM "items" AS "item" WHERE ("item"."id
 // decide does what a routed select costs beyond the engine's own work.
 func decide(ctx context.Context, b *bench, q bun.Query) (*Reader, error) {
 	c := b.routed.ResolveConn(ctx, q).(*Conn)
-	r, _, _, err := c.route(scopeOf(ctx), pointSelect)
-	if r != nil {
-		r.end(r.begin())
+	s := scopeOf(ctx)
+	to, err := c.route(s, pointSelect)
+	if err == nil {
+		c.begin(&to)
+		c.end(s, &to, pointSelect)
 	}
-	return r, err
+	return to.reader, err
+}
+
+// withProof gives a bench of fakes a view as the monitor makes it of readers that have proved
+// themselves: their horizons lie far ahead.
+func withProof(t testing.TB) *bench {
+	b := newBench(t, "shop", 3, func(c *Config) { c.Freshness = Freshness{} })
+	ahead := b.now() + time.Hour
+	b.view.Store(&view{fit: b.readers, ordered: b.readers, up: b.readers, horizons: []time.Duration{ahead, ahead, ahead}})
+	b.monitor.reads.Store(true) // or the monitor would begin to look at the fakes
+	return b
 }
 
 func TestRoutingAllocatesNothing(t *testing.T) {
-	b := newBench(t, "shop", 3, nil)
+	b := withProof(t)
 	sel := b.db.NewSelect().Model(new(item))
 	ins := b.db.NewInsert().Model(new(item))
-	hinted := OnWriter(t.Context())
-	for name, route := range map[string]func(){
-		"read":        func() { _, _ = decide(t.Context(), b, sel) },
-		"hinted read": func() { _, _ = decide(hinted, b, sel) },
-		"write":       func() { _, _ = decide(t.Context(), b, ins) },
+	session := NewSession(t.Context())
+	b.wrote(SessionFrom(session))
+	for name, route := range map[string]struct {
+		ctx   context.Context
+		query bun.Query
+		to    string
+	}{
+		"read":               {t.Context(), sel, "reader"},
+		"hinted read":        {OnWriter(t.Context()), sel, "writer"},
+		"read in a session":  {session, sel, "reader"},
+		"read of fresh data": {MaxStale(t.Context(), time.Second), sel, "reader"},
+		"write":              {t.Context(), ins, "writer"},
 	} {
-		route() // the first use of a model looks at its type
-		assert.Zero(t, testing.AllocsPerRun(200, route), name)
+		reader, err := decide(route.ctx, b, route.query) // the first use of a model looks at its type
+		require.NoError(t, err)
+		assert.Equal(t, route.to == "reader", reader != nil, name)
+		assert.Zero(t, testing.AllocsPerRun(200, func() { _, _ = decide(route.ctx, b, route.query) }), name)
 	}
 }
 
@@ -50,17 +72,27 @@ func TestBunAllocatesTheSame(t *testing.T) {
 	}
 }
 
+// BenchmarkRoute is what a statement costs beyond the engine's own work: with freshness, in a session,
+// and without any.
 func BenchmarkRoute(b *testing.B) {
-	bench := newBench(b, "shop", 3, nil)
-	ctx := context.Background()
-	for name, q := range map[string]bun.Query{
-		"select": bench.db.NewSelect().Model(new(item)),
-		"insert": bench.db.NewInsert().Model(new(item)),
+	proved, blind := withProof(b), newBench(b, "shop", 3, nil)
+	blind.monitor.reads.Store(true)
+	session := NewSession(context.Background())
+	for _, row := range []struct {
+		name  string
+		bench *bench
+		ctx   context.Context
+		query bun.Query
+	}{
+		{"select", proved, context.Background(), proved.db.NewSelect().Model(new(item))},
+		{"select in a session", proved, session, proved.db.NewSelect().Model(new(item))},
+		{"select without freshness", blind, context.Background(), blind.db.NewSelect().Model(new(item))},
+		{"insert", proved, context.Background(), proved.db.NewInsert().Model(new(item))},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(row.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := decide(ctx, bench, q); err != nil {
+				if _, err := decide(row.ctx, row.bench, row.query); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -10,27 +10,76 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
+// ErrNoWriter is matched by the error of a statement that needs the writer while that cannot be
+// reached, or refuses writes. The statement was not carried out.
+var ErrNoWriter = errors.New("router: no writer")
+
+// ErrOutcomeUnknown is matched by the error of a write, or a COMMIT, whose answer did not come: it
+// may have been carried out. It is never sent again by itself.
+var ErrOutcomeUnknown = errors.New("router: the outcome of the write is unknown")
+
 // ErrNoReader is matched by the error of a read that no reader could serve where the
 // configuration forbids the writer to (fallback = "none").
 var ErrNoReader = errors.New("router: no reader")
 
 // NoReaderError reports a read that no reader could serve. It matches [ErrNoReader].
 type NoReaderError struct {
-	Bind binds.Key
-	Err  error // why the last reader failed; nil if the bind has none
+	Bind  binds.Key
+	Stale bool  // readers are up, and none is known to be fresh enough
+	Err   error // why the last reader failed, nil if none was asked
 }
 
 func (e *NoReaderError) Error() string {
-	if e.Err == nil {
-		return fmt.Sprintf(`router: bind %q has no readers and fallback = "none": add readers, or set fallback = "writer"`, e.Bind.String())
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("router: no reader of bind %q could be reached, and the writer may not serve: %v", e.Bind.String(), e.Err)
+	case e.Stale:
+		return fmt.Sprintf(`router: no reader of bind %q is fresh enough, and fallback = "none": wait, raise max_lag, or set fallback = "writer"`, e.Bind.String())
 	}
-	return fmt.Sprintf(`router: no reader of bind %q could be reached and fallback = "none": %v`, e.Bind.String(), e.Err)
+	return fmt.Sprintf(`router: bind %q has no reader that is up, and fallback = "none": add readers, or set fallback = "writer"`, e.Bind.String())
 }
 
 // Is reports whether target is [ErrNoReader].
 func (e *NoReaderError) Is(target error) bool { return target == ErrNoReader }
 
 func (e *NoReaderError) Unwrap() error { return e.Err }
+
+// UnavailableError reports a statement that needs the writer while that cannot be reached, or
+// refuses writes. It was not carried out. It matches [ErrNoWriter].
+type UnavailableError struct {
+	Engine   string // the writer's name
+	ReadOnly bool   // the server answers that it may not write: it was demoted, or is a replica
+	Err      error
+}
+
+func (e *UnavailableError) Error() string {
+	if e.ReadOnly {
+		return fmt.Sprintf("router: %q refuses writes: its server was demoted, or is a replica: give the primary's address as writer: %v", e.Engine, e.Err)
+	}
+	return fmt.Sprintf("router: %q cannot be reached, nothing was written: %v", e.Engine, e.Err)
+}
+
+// Is reports whether target is [ErrNoWriter].
+func (e *UnavailableError) Is(target error) bool { return target == ErrNoWriter }
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// OutcomeUnknownError reports a write, or a COMMIT, that was or may have been sent and whose answer
+// did not come. Find out by reading what it would have written, on the writer, before sending it
+// again. It matches [ErrOutcomeUnknown].
+type OutcomeUnknownError struct {
+	Engine string // the writer's name
+	Err    error
+}
+
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("router: the answer of %q did not come, the write may have been carried out: %v", e.Engine, e.Err)
+}
+
+// Is reports whether target is [ErrOutcomeUnknown].
+func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
+
+func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // WrongBindError reports a model that was queried on another bind's DB.
 type WrongBindError struct {
@@ -83,4 +132,21 @@ type WriteOnReaderError struct {
 
 func (e *WriteOnReaderError) Error() string {
 	return fmt.Sprintf("router: a statement that is not a plain read was given to the Reader() of bind %q: use its DB() or Writer()", e.Bind.String())
+}
+
+// TokenError reports a token that [ResumeSession] refused. The session of the context that it
+// returned beside the error is safe all the same: it reads as if it had just written.
+type TokenError struct {
+	Reason string // what is wrong with it, never its content: "malformed", "expired"
+}
+
+func (e *TokenError) Error() string { return "router: the session token is " + e.Reason }
+
+// StaleTokenError reports a token that speaks of another history of a bind than the present one: of
+// before a failover, or of another cluster. Its session reads from that bind as if it had just
+// written; what it wrote before may be lost. See [Session.Err].
+type StaleTokenError struct{ Bind binds.Key }
+
+func (e *StaleTokenError) Error() string {
+	return fmt.Sprintf("router: the session token speaks of another history of bind %q: its primary failed over, or the token comes from another cluster", e.Bind.String())
 }

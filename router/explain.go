@@ -29,6 +29,10 @@ const (
 	NoReader
 	// ReadersDown: no reader could be reached, the writer serves.
 	ReadersDown
+	// Stale: no reader is known to be fresh enough, the writer serves.
+	Stale
+	// ReaderRefused: a statement that was taken for a read; a reader refused it as a write.
+	ReaderRefused
 	// WriterDB: the query was built on the bind's Writer().
 	WriterDB
 	// ReaderDB: the query was built on the bind's Reader().
@@ -38,17 +42,19 @@ const (
 )
 
 var reasonNames = [...]string{
-	Unrouted:    "unrouted",
-	PlainRead:   "plain_read",
-	WriteQuery:  "write_query",
-	WriteText:   "write_text",
-	HintWriter:  "hint_writer",
-	HintReader:  "hint_reader",
-	NoReader:    "no_reader",
-	ReadersDown: "readers_down",
-	WriterDB:    "writer_db",
-	ReaderDB:    "reader_db",
-	NativeDB:    "native_db",
+	Unrouted:      "unrouted",
+	PlainRead:     "plain_read",
+	WriteQuery:    "write_query",
+	WriteText:     "write_text",
+	HintWriter:    "hint_writer",
+	HintReader:    "hint_reader",
+	NoReader:      "no_reader",
+	ReadersDown:   "readers_down",
+	Stale:         "stale",
+	ReaderRefused: "reader_refused",
+	WriterDB:      "writer_db",
+	ReaderDB:      "reader_db",
+	NativeDB:      "native_db",
 }
 
 // String returns the reason's code in snake case: "plain_read".
@@ -85,6 +91,9 @@ func Explain(ctx context.Context) (context.Context, *Route) {
 	r := new(Route)
 	return withScope(ctx, func(s *scope) { s.route = r }), r
 }
+
+// RouteFrom returns the Route of the context's [Explain], nil if it has none.
+func RouteFrom(ctx context.Context) *Route { return scopeOf(ctx).route }
 
 // Decisions returns one decision for each statement so far, in the order in which they were sent.
 // A read that was tried on several engines is told once, with the engine that was tried last.

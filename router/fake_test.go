@@ -187,6 +187,8 @@ func newBench(t testing.TB, key binds.Key, n int, change func(*Config)) *bench {
 	cfg := Config{
 		Key: key, Default: "shop", Dialect: d.Dialect(), Writer: open("writer", binds.Writer),
 		Logger: slog.New(slog.DiscardHandler),
+		// The fake knows no positions: its readers serve what needs no freshness.
+		Freshness: Freshness{ReadYourWrites: NoWrites, MaxLag: -1},
 	}
 	for i := range n {
 		cfg.Readers = append(cfg.Readers, NewReader(open("reader-"+string(rune('1'+i)), binds.Reader), 1))
@@ -196,6 +198,7 @@ func newBench(t testing.TB, key binds.Key, n int, change func(*Config)) *bench {
 	}
 	r, err := New(cfg)
 	require.NoError(t, err)
+	t.Cleanup(r.Close)
 	return &bench{Router: r, driver: d, db: bun.NewDB(cfg.Writer.DB(), cfg.Dialect, bun.WithConnResolver(r.Routed()))}
 }
 

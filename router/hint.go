@@ -1,6 +1,9 @@
 package router
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 type hint uint8
 
@@ -13,8 +16,10 @@ const (
 // scope is everything that a context tells the router, so that a query looks at it once. It is
 // never changed after it was put into a context.
 type scope struct {
-	hint  hint
-	route *Route
+	hint    hint
+	route   *Route
+	session *Session
+	stale   time.Duration // MaxStale; 0: the bind's max_lag alone counts
 }
 
 type scopeKey struct{}
@@ -44,4 +49,13 @@ func OnWriter(ctx context.Context) context.Context {
 // an outer [OnWriter]. Writes and locking reads go to the writer all the same.
 func OnReader(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.hint = onReader })
+}
+
+// MaxStale returns a context whose reads go to readers that trail by at most d, if that is less
+// than the bind's max_lag, else to the writer. Zero or less sends them to the writer.
+func MaxStale(ctx context.Context, d time.Duration) context.Context {
+	if d <= 0 {
+		return OnWriter(ctx)
+	}
+	return withScope(ctx, func(s *scope) { s.stale = d })
 }

@@ -14,6 +14,12 @@ type Reader struct {
 	engine *binds.Engine
 	weight int
 
+	started time.Time // of its clock
+
+	lease atomic.Pointer[lease]
+	claim atomic.Pointer[claim]
+	conns conns
+
 	inFlight atomic.Int64
 	served   atomic.Uint64
 	// latency is a moving average in nanoseconds, its lowest bit set when it was aged since the
@@ -24,7 +30,18 @@ type Reader struct {
 // NewReader returns a reader for e. Weight is its share relative to other readers; less than one
 // counts as one.
 func NewReader(e *binds.Engine, weight int) *Reader {
-	return &Reader{engine: e, weight: max(weight, 1)}
+	r := &Reader{engine: e, weight: max(weight, 1), started: time.Now()}
+	r.lease.Store(&lease{reader: r})
+	return r
+}
+
+// claim is what is known of the server behind a reader, for each new connection to prove.
+type claim struct {
+	server string
+	proven binds.Position // the state that its horizon promises; nil if none
+	life   uint64
+	// balanced says that the address leads to several servers: connections prove nothing.
+	balanced bool
 }
 
 // Engine returns the engine that r reads from.
@@ -62,7 +79,7 @@ const (
 func (r *Reader) begin() (start time.Duration) {
 	r.inFlight.Add(1)
 	if n, l := r.served.Add(1), r.latency.Load(); n%sampleEvery == 0 || l == 0 || l&aged != 0 {
-		return max(now(), 1)
+		return r.now()
 	}
 	return 0
 }
@@ -71,7 +88,7 @@ func (r *Reader) begin() (start time.Duration) {
 func (r *Reader) end(start time.Duration) {
 	r.inFlight.Add(-1)
 	if start != 0 {
-		r.measured(now() - start)
+		r.measured(r.now() - start)
 	}
 }
 
@@ -107,7 +124,15 @@ func (r *Reader) load() float64 {
 	return math.Max(inFlight, 1) * float64(l) / float64(r.weight)
 }
 
-var started = time.Now()
+// now is the reader's monotonic clock. It is never zero.
+func (r *Reader) now() time.Duration { return max(time.Since(r.started), 1) }
 
-// now is a monotonic clock.
-func now() time.Duration { return time.Since(started) }
+// publish makes a reader's standing known to queries and connections. Only the monitor calls it.
+func (r *Reader) publish(s *standing) {
+	// The lease first: a read whose connection has proved no more than the new claim must not
+	// believe that the old one held.
+	if old := r.claim.Load(); old != nil && old.life != s.life {
+		r.lease.Store(&lease{reader: r})
+	}
+	r.claim.Store(&claim{server: s.server, proven: s.proven, life: s.life, balanced: s.balanced})
+}

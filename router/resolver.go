@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -44,6 +45,16 @@ func (r *Router) On(db *sql.DB, reason Reason) bun.ConnResolver {
 	for _, c := range []*Conn{&rs.unknown, &rs.write} {
 		c.pool, c.why = db, reason
 	}
+	return &rs
+}
+
+// ReadOnlyOn returns a resolver that checks models and relations as the others do, sends reads to e,
+// an engine in the role of reader on the primary of a bind without readers, and refuses the rest
+// with a [*WriteOnReaderError].
+func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
+	only := &view{up: []*Reader{NewReader(e, 1)}}
+	rs := newResolver(r, readerOnly)
+	rs.unknown.only, rs.write.only = only, only
 	return &rs
 }
 

@@ -2,49 +2,219 @@ package router
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
-// unsent reports whether a read failed before its reader saw it, while its caller still waits: then
-// another engine may serve it. It notes the failure with the reader.
-func (c *Conn) unsent(ctx context.Context, reader *Reader, err error) bool {
-	if ctx.Err() != nil || reader.engine.Classify(err) != binds.NotSent {
-		return false
+// retry is what follows when a statement failed: it runs again where that is safe, and what is
+// known of it is said where it is not. It is off the hot path and may allocate.
+func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string, err error, run func(*sql.DB) (T, error), drop func(T)) (T, error) {
+	f := failures{c: c, s: s, query: query}
+	var none T
+	for {
+		next, final := f.after(ctx, to, err)
+		if next == nil {
+			c.note(s, &to, query)
+			return none, final
+		}
+		to = *next
+		var res T
+		res, err = run(c.begin(&to))
+		switch {
+		case err == nil && to.outlived():
+			drop(res)
+			err = errMoved
+		case err == nil:
+			c.end(s, &to, query)
+			return res, nil
+		}
 	}
-	reader.failed()
-	return true
 }
 
-// retry runs a read that its first reader never saw on the other readers in turn, and at last on
-// the writer, which a bind with fallback = "none" and its Reader() do without. It is off the hot
-// path and may allocate.
-func retry[T any](c *Conn, s *scope, failed *Reader, reason Reason, query string, err error, run func(*binds.Engine) (T, error)) (T, error) {
-	r := c.router
-	left := slices.DeleteFunc(slices.Clone(r.readers), func(o *Reader) bool { return o == failed })
-	for {
-		r.logger.Warn("reader cannot be reached", "engine", failed.Name(), "error", err)
-		if len(left) == 0 {
-			break
-		}
-		next := r.policy.Pick(left)
-		start := next.begin()
-		res, nextErr := run(next.engine)
-		if nextErr == nil || next.engine.Classify(nextErr) != binds.NotSent {
-			next.end(start)
-			c.note(s, next, sqlkind.Read, reason, query)
-			return res, nextErr
-		}
-		next.failed()
-		failed, err = next, nextErr
-		left = slices.DeleteFunc(left, func(o *Reader) bool { return o == next })
+const (
+	// firstWait, maxWait and patience bound the waits of a statement for a writer that cannot be
+	// reached: each wait is twice the one before, at most maxWait, half of it at random; a caller
+	// without a deadline waits for patience in all.
+	firstWait = 10 * time.Millisecond
+	maxWait   = time.Second
+	patience  = 3 * time.Second
+)
+
+// failures is the course of one statement that failed.
+type failures struct {
+	c         *Conn
+	s         *scope
+	query     string
+	tried     []*Reader
+	conflicts int
+	refused   bool          // a reader refused it as a write
+	wait      time.Duration // the latest wait for the writer
+	waited    time.Duration // all of them
+}
+
+// after says what follows the failure of a statement on to: another route, or the error for the
+// caller.
+func (f *failures) after(ctx context.Context, to route, err error) (*route, error) {
+	if to.reader != nil {
+		return f.afterReader(ctx, to, err)
 	}
-	if c.mode == readerOnly || r.strict {
-		var none T
-		return none, &NoReaderError{Bind: r.key, Err: err}
+	return f.afterWriter(ctx, to, err)
+}
+
+func (f *failures) afterReader(ctx context.Context, to route, err error) (*route, error) {
+	fault := to.reader.engine.Classify(err)
+	if ctx.Err() != nil {
+		to.reader.end(to.start)
+		return nil, err
 	}
-	c.note(s, nil, sqlkind.Read, ReadersDown, query)
-	return run(r.writer)
+	if to.outlived() { // what the server says, an error too, is not of the state that was asked for
+		to.reader.end(to.start)
+		return f.again(to, errMoved)
+	}
+	switch fault {
+	case binds.NotSent, binds.Unknown, binds.Busy: // a read that may have run has harmed nothing
+		to.reader.failed()
+		f.lost(to.reader, err)
+	case binds.RecoveryConflict:
+		to.reader.end(to.start)
+		f.conflicts++
+	case binds.ReadOnly:
+		to.reader.end(to.start)
+		return f.refusedByReader(to, err)
+	default:
+		to.reader.end(to.start)
+		return nil, err
+	}
+	return f.again(to, err)
+}
+
+// again sends a read elsewhere that could not be served on to.
+func (f *failures) again(to route, err error) (*route, error) {
+	f.c.router.stats.retried.Add(1)
+	f.tried = append(f.tried, to.reader)
+	next, none := f.elsewhere(err)
+	if none != nil {
+		return nil, none
+	}
+	return &next, nil
+}
+
+// lost takes a reader out whose server is gone.
+func (f *failures) lost(reader *Reader, err error) {
+	r := f.c.router
+	switch {
+	case errors.Is(err, errMoved): // the monitor knows, and finds out what is there now
+	case r.monitor != nil:
+		r.monitor.eject(reader, err)
+	default:
+		r.logger.Warn("reader cannot be reached", "engine", reader.Name(), "error", err)
+	}
+}
+
+// elsewhere finds where a read goes that one reader or more have failed: another reader that may
+// serve it, or the writer.
+func (f *failures) elsewhere(err error) (route, error) {
+	c, r := f.c, f.c.router
+	v := r.view.Load()
+	left := without(v, f.tried)
+	if f.conflicts < 2 && len(left.up) > 0 {
+		if c.mode == readerOnly || f.s.hint == onReader {
+			return c.toReader(f.s, r.pick(left.up), HintReader), nil
+		}
+		if to, ok := r.freshReader(f.s, left); ok {
+			return to, nil
+		}
+	}
+	return c.fallback(f.s, ReadersDown, err)
+}
+
+// without returns the view without some readers.
+func without(v *view, tried []*Reader) *view {
+	w := new(view)
+	for i, r := range v.fit {
+		if !slices.Contains(tried, r) {
+			w.fit, w.horizons = append(w.fit, r), append(w.horizons, v.horizons[i])
+			w.leases = append(w.leases, v.leaseOf(r))
+		}
+	}
+	w.ordered = w.fit
+	for _, r := range v.up {
+		if !slices.Contains(tried, r) {
+			w.up = append(w.up, r)
+		}
+	}
+	return w
+}
+
+// refusedByReader runs a statement on the writer, once, that was taken for a read and that a reader
+// refused as a write. The server has undone it: Bun's statements are transactions of their own.
+func (f *failures) refusedByReader(to route, err error) (*route, error) {
+	r := f.c.router
+	if f.refused || f.c.mode == readerOnly {
+		return nil, err
+	}
+	f.refused = true
+	r.stats.refused.Add(1)
+	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions",
+		"engine", to.reader.Name(), "statement", shape(f.query, r.literalQuotes()))
+	return &route{kind: sqlkind.Write, reason: ReaderRefused}, nil
+}
+
+func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
+	r := f.c.router
+	fault := r.writer.Classify(err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, outcome(r.writer, to.kind, fault, err)
+	case fault == binds.ReadOnly && to.kind == sqlkind.Write:
+		r.demoted()
+		return nil, &UnavailableError{Engine: r.writer.Name(), ReadOnly: true, Err: err}
+	case fault == binds.Unknown && to.kind == sqlkind.Write:
+		return nil, outcome(r.writer, to.kind, fault, err)
+	case fault != binds.NotSent && fault != binds.Busy && fault != binds.Unknown:
+		return nil, err
+	}
+	if !f.waitForWriter(ctx) {
+		return nil, &UnavailableError{Engine: r.writer.Name(), Err: err}
+	}
+	r.stats.retried.Add(1)
+	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now
+		next, err := f.c.routeRead(f.s)
+		if err != nil {
+			return nil, err
+		}
+		return &next, nil
+	}
+	return &to, nil
+}
+
+// waitForWriter waits before a statement is sent again that was certainly not carried out. It
+// reports false when the caller's time would not suffice.
+func (f *failures) waitForWriter(ctx context.Context) bool {
+	f.wait = min(max(2*f.wait, firstWait), maxWait)
+	d := f.wait/2 + rand.N(f.wait/2)
+	if deadline, ok := ctx.Deadline(); ok {
+		if time.Until(deadline) <= d {
+			return false
+		}
+	} else if f.waited+d > patience {
+		return false
+	}
+	f.waited += d
+	return pause(ctx, d)
+}
+
+// outcome says of a write whose answer did not come that it may have been carried out.
+func outcome(e *binds.Engine, kind sqlkind.Kind, fault binds.Fault, err error) error {
+	var known *OutcomeUnknownError
+	if kind != sqlkind.Write || fault != binds.Unknown || errors.As(err, &known) {
+		return err
+	}
+	return &OutcomeUnknownError{Engine: e.Name(), Err: err}
 }

@@ -1,9 +1,13 @@
 package router
 
 import (
+	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
@@ -32,7 +36,9 @@ type Config struct {
 	// Peer finds the router of another bind, for has-many relations across binds. Nil, or a nil
 	// result, means that there is none.
 	Peer func(binds.Key) *Router
-	// Logger is told of readers that could not be reached. Nil means slog.Default().
+	// Freshness says how fresh reads must be.
+	Freshness Freshness
+	// Logger is told what happens to the bind's servers. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -51,10 +57,24 @@ type Router struct {
 	home    home
 	logger  *slog.Logger
 
+	fresh       Freshness
+	started     time.Time    // of the clock, see now
+	lastWrite   atomic.Int64 // when this process's latest write ended, 0 if it wrote nothing
+	view        atomic.Pointer[view]
+	monitor     *monitor // nil where there is nothing to look at
+	shared      bool     // all engines see one copy of the data
+	writerLease lease
+	asking      chan struct{}          // held by who asks the writer for its position, for a token
+	answer      atomic.Pointer[sample] // the latest to that
+	writerConns conns
+	stats       stats
+
 	routed, writerOnly, readerOnly resolver
 }
 
-// New returns the router of one bind. The error names the glob of WriterFunctions that is wrong.
+// New returns the router of one bind, which begins to watch the engines of cfg: they must not have
+// been used yet. The error names the glob of WriterFunctions that is wrong. Close the router before
+// its engines.
 func New(cfg Config) (*Router, error) {
 	kinds, err := sqlkind.New(cfg.Dialect.Name(), cfg.WriterFunctions...)
 	if err != nil {
@@ -70,6 +90,9 @@ func New(cfg Config) (*Router, error) {
 		strict:  cfg.NoFallback,
 		home:    home{key: cfg.Key, defaultBind: cfg.Default, tables: cfg.Dialect.Tables(), peer: cfg.Peer},
 		logger:  cfg.Logger,
+		fresh:   cfg.Freshness.withDefaults(),
+		started: time.Now(),
+		asking:  make(chan struct{}, 1),
 	}
 	if r.policy == nil {
 		r.policy = LeastLoaded{}
@@ -80,7 +103,62 @@ func New(cfg Config) (*Router, error) {
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
+	r.watch()
 	return r, nil
+}
+
+// watch makes the first view and hooks into the engines' connections.
+func (r *Router) watch() {
+	v := &view{up: r.readers}
+	r.shared = r.writer.Storage() != ""
+	for _, reader := range r.readers {
+		r.shared = r.shared && reader.engine.Storage() == r.writer.Storage()
+	}
+	if !r.shared {
+		r.watchWrites()
+	}
+	if r.shared || len(r.readers) == 0 {
+		for _, reader := range r.readers {
+			v.fit = append(v.fit, reader)
+			v.horizons = append(v.horizons, always)
+			v.leases = append(v.leases, reader.lease.Load())
+		}
+		v.ordered = v.fit
+		r.view.Store(v)
+		return
+	}
+	if r.fresh.MaxLag < 0 { // until more is known, all serve what needs no freshness
+		v.fit, v.ordered, v.horizons = r.readers, r.readers, make([]time.Duration, len(r.readers))
+		for _, reader := range r.readers {
+			v.leases = append(v.leases, reader.lease.Load())
+		}
+	}
+	r.view.Store(v)
+	r.monitor = newMonitor(r, r.fresh)
+	for _, reader := range r.readers {
+		r.watchReader(reader)
+	}
+}
+
+// Start begins to look at the servers, which the first read does otherwise, and waits until every
+// reader has been asked once, or ctx ends.
+func (r *Router) Start(ctx context.Context) {
+	if r.monitor == nil {
+		return
+	}
+	r.monitor.begin()
+	select {
+	case <-ctx.Done():
+	case <-r.monitor.asked:
+	}
+}
+
+// Close ends the looking at servers and waits for it. Statements still run after it, but what is
+// known of readers ages. It may be called again.
+func (r *Router) Close() {
+	if r.monitor != nil {
+		r.monitor.close()
+	}
 }
 
 // Key returns the bind's key.
@@ -101,3 +179,11 @@ func (r *Router) WriterOnly() bun.ConnResolver { return &r.writerOnly }
 // ReaderOnly returns the resolver that sends reads to readers and refuses the rest with a
 // [*WriteOnReaderError].
 func (r *Router) ReaderOnly() bun.ConnResolver { return &r.readerOnly }
+
+// literalQuotes are the characters that enclose literals in the bind's SQL.
+func (r *Router) literalQuotes() string {
+	if r.dialect.Name() == dialect.MySQL {
+		return "'\""
+	}
+	return "'"
+}

@@ -1,0 +1,84 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	"github.com/bindery-go/bindery/router/sqlkind"
+)
+
+// noNeed is a need that every reader meets, also one of which nothing is known.
+const noNeed = time.Duration(-1)
+
+// need returns the moment before which every acknowledged write must be visible to a read, and the
+// read's session, if it has one that counts.
+func (r *Router) need(s *scope) (time.Duration, *sessionBind) {
+	need := noNeed
+	var sb *sessionBind
+	switch {
+	case r.fresh.ReadYourWrites == NoWrites:
+	case s.session != nil:
+		sb = s.session.on(r)
+		need = orNone(sb.wrote.Load())
+	case r.fresh.ReadYourWrites == ProcessWrites:
+		need = orNone(r.lastWrite.Load())
+	}
+	if s.stale > 0 {
+		need = max(need, r.now()-s.stale-1)
+	}
+	return need, sb
+}
+
+func orNone(at int64) time.Duration {
+	if at == 0 {
+		return noNeed
+	}
+	return time.Duration(at)
+}
+
+// freshReader returns the route to the reader that serves a read, and false if the writer must.
+func (r *Router) freshReader(s *scope, v *view) (route, bool) {
+	to := route{kind: sqlkind.Read, reason: PlainRead}
+	need, sb := r.need(s)
+	if sb != nil {
+		to.sb = sb
+		to.reader, to.lease = sb.choose(r, v, need)
+	} else if fit := v.freshEnough(need); len(fit) > 0 {
+		to.reader = r.pick(fit)
+		to.lease = v.leaseOf(to.reader)
+	}
+	return to, to.reader != nil
+}
+
+// pick asks the policy, unless there is no choice.
+func (r *Router) pick(fit []*Reader) *Reader {
+	if len(fit) == 1 {
+		return fit[0]
+	}
+	return r.policy.Pick(fit)
+}
+
+// now is the router's monotonic clock: the moments of writes, reads and horizons are told on it. It
+// is never zero.
+func (r *Router) now() time.Duration { return max(time.Since(r.started), 1) }
+
+// Routed is what has a router: a manager's Bind, and the [Router] itself.
+type Routed interface{ Router() *Router }
+
+// Router returns r.
+func (r *Router) Router() *Router { return r }
+
+// Wrote notes that the context's session, and this process, have written to a bind where the router
+// cannot see it: through Native(), or by another program that has been waited for. Call it when the
+// write is committed; a read that begins after it shows the write.
+func Wrote(ctx context.Context, b Routed) { b.Router().wrote(SessionFrom(ctx)) }
+
+// wrote notes that a session, if s is one, and this process have written to the bind.
+func (r *Router) wrote(s *Session) {
+	at := r.now()
+	raise(&r.lastWrite, at)
+	if s != nil {
+		raise(&s.on(r).wrote, at)
+		s.outdated.Store(true)
+	}
+}

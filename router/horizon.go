@@ -1,0 +1,190 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A sample is what the writer said of itself: at is the moment before it was asked, on this
+// process's monotonic clock. Whoever has replayed its position shows every write that was
+// acknowledged before at.
+type sample struct {
+	at    time.Duration
+	probe binds.Probe
+}
+
+// samples are the writer's latest, oldest first, all of one history.
+type samples struct {
+	list  []sample
+	epoch int // counts the histories seen
+}
+
+// keepSamples bounds how far back a lagging reader's horizon can be told: at the usual interval of
+// 250 ms that is 16 s, more than any lag that the default max_lag lets serve.
+const keepSamples = 64
+
+// add appends a sample. If it belongs to another history than those before, or the writer has gone
+// back, they are forgotten and the reason is returned: what was known of readers is void.
+func (s *samples) add(n sample) (broken error) {
+	if len(s.list) > 0 {
+		last := s.list[len(s.list)-1].probe
+		switch {
+		case last.History != n.probe.History:
+			broken = fmt.Errorf("the writer's history changed from %s to %s: it was replaced or promoted", last.History, n.probe.History)
+		case last.Server != n.probe.Server:
+			broken = errors.New("the writer restarted, or its address leads to another server")
+		case last.Position != nil && n.probe.Position != nil && !n.probe.Position.Covers(last.Position):
+			broken = errors.New("the writer's position went back: it lost writes, or its address leads to an older server")
+		}
+	}
+	if broken != nil || len(s.list) == 0 {
+		s.list = s.list[:0]
+		s.epoch++
+	}
+	if len(s.list) == keepSamples {
+		copy(s.list, s.list[1:])
+		s.list = s.list[:keepSamples-1]
+	}
+	s.list = append(s.list, n)
+	return broken
+}
+
+func (s *samples) last() (sample, bool) {
+	if len(s.list) == 0 {
+		return sample{}, false
+	}
+	return s.list[len(s.list)-1], true
+}
+
+// covered returns the moment of the latest sample that p covers, 0 if it covers none. A sample that
+// proves nothing, a replica's or a doubtful one, may be short of what was acknowledged before it.
+func (s *samples) covered(p binds.Position) time.Duration {
+	for i := len(s.list) - 1; i >= 0; i-- {
+		then := s.list[i].probe
+		if then.Doubt == nil && then.Primary && p.Covers(then.Position) {
+			return s.list[i].at
+		}
+	}
+	return 0
+}
+
+// firstCovering returns the moment of the earliest sample since which the writer has always covered
+// p, and whether there is one: a reader with that horizon, or a later one, covers p, too.
+func (s *samples) firstCovering(p binds.Position) (first time.Duration, ok bool) {
+	for i := len(s.list) - 1; i >= 0; i-- {
+		then := s.list[i].probe
+		if then.Doubt != nil || then.Position == nil || !then.Position.Covers(p) {
+			break
+		}
+		first, ok = s.list[i].at, true
+	}
+	return first, ok
+}
+
+// standing is what is known of one reader's freshness. Its zero value knows nothing.
+type standing struct {
+	horizon  time.Duration // the reader shows every write acknowledged before it; 0: nothing is known
+	proven   binds.Position
+	server   string // whom horizon and proven are true of
+	history  string
+	epoch    int
+	life     uint64 // counts the times that what was known became void
+	parted   bool   // it has diverged; true until the server or the history is another
+	balanced bool   // its address leads to several servers; true for good
+	why      error  // why the reader's freshness cannot be proved, nil if it can
+
+	previous binds.Position // of the probe before
+	prevAt   time.Duration  // when that was answered
+}
+
+// forget makes everything void that was known.
+func (st *standing) forget() {
+	st.horizon, st.proven, st.previous = 0, nil, nil
+	st.life++
+}
+
+// learn takes in what a reader says of itself, asked after the latest of the writer's samples.
+func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
+	if p.Server != st.server || p.History != st.history || s.epoch != st.epoch {
+		if p.Server != "" || st.server != "" { // a driver without positions promises nothing that could end
+			st.forget()
+		}
+		st.parted = st.parted && p.Server == st.server && p.History == st.history
+		st.server, st.history, st.epoch = p.Server, p.History, s.epoch
+	}
+	writer, ok := s.last()
+	if !ok {
+		st.why = errWriterUnknown
+		return
+	}
+	st.why = st.doubt(p, writer)
+	st.previous, st.prevAt = p.Position, answered
+	if st.why != nil {
+		if st.horizon != 0 {
+			st.forget()
+		}
+		return
+	}
+	if st.proven != nil && !p.Position.Covers(st.proven) {
+		st.forget() // it recovered to an older state under the same name
+	}
+	if at := s.covered(p.Position); at > 0 {
+		st.horizon, st.proven = at, p.Position
+	}
+}
+
+var (
+	errWriterUnknown = errors.New("the writer has not been asked yet")
+	errDiverged      = errors.New("the reader has diverged: it holds what the writer does not have: rebuild it from the present primary")
+	errBalanced      = errors.New("the address leads to several servers: give each of them as a reader of its own")
+)
+
+// doubt returns why the reader's position proves nothing.
+func (st *standing) doubt(p binds.Probe, writer sample) error {
+	w := writer.probe
+	switch {
+	case st.balanced:
+		return errBalanced
+	case w.Doubt != nil:
+		return fmt.Errorf("the writer cannot prove freshness: %w", w.Doubt)
+	case p.Doubt != nil:
+		return p.Doubt
+	case !w.Primary:
+		return errors.New("the writer's server is a replica: give the primary's address as writer")
+	case p.Primary && p.Server != w.Server:
+		return errors.New("the reader is a primary of its own: it was promoted, or is no replica")
+	case p.History != w.History:
+		return otherHistory(p, w)
+	case st.parted:
+		return errDiverged
+	case st.previous != nil && st.prevAt < writer.at && p.Server != w.Server && st.previous.Exceeds(w.Position):
+		st.parted = true
+		return errDiverged
+	}
+	return nil
+}
+
+// logDoubt writes one line when a reader begins or ceases to prove its freshness.
+func logDoubt(log *slog.Logger, engine string, before, after error) {
+	switch {
+	case after == nil && errors.Is(before, errWriterUnknown):
+		log.Debug("reader proves its freshness", "engine", engine)
+	case after == nil && before != nil:
+		log.Info("reader proves its freshness", "engine", engine)
+	case after != nil && (before == nil || before.Error() != after.Error()) && !errors.Is(after, errWriterUnknown):
+		log.Warn("reader cannot prove its freshness and serves only reads that need none", "engine", engine, "reason", after)
+	}
+}
+
+// otherHistory says that a reader cannot be compared with the writer, and what might change that.
+func otherHistory(p, w binds.Probe) error {
+	advice := ""
+	if p.Advice != "" {
+		advice = ": " + p.Advice
+	}
+	return fmt.Errorf("the reader follows another history (%s) than the writer (%s): it belongs to another cluster, or was not repointed after a failover%s", p.History, w.History, advice)
+}

@@ -1,0 +1,400 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// Freshness says how fresh a bind's reads must be, and how often its servers are asked.
+type Freshness struct {
+	// ReadYourWrites says whose writes a read must show: "process", which is also the meaning of
+	// "", those of its session or, without one, of this process; "session", those of its session
+	// alone; "off", nobody's.
+	ReadYourWrites string
+	// MaxLag is how far a reader may trail and still serve reads. Zero means 10 seconds; a negative
+	// value accepts any lag. While the writer does not answer, no write is acknowledged to this
+	// process, and lag is counted up to its last answer; if it has never answered, lag is unknown, and
+	// readers serve whatever theirs is.
+	MaxLag time.Duration
+	// MonitorInterval is the time between two looks at the servers of a bind that is read from.
+	// Zero means 250 ms. A bind that is not read from is looked at ten times less often; a read
+	// that had to go to the writer makes it look at once.
+	MonitorInterval time.Duration
+	// ProbeTimeout is how long a server may take to say where it is before it counts as down.
+	// Zero means one second.
+	ProbeTimeout time.Duration
+}
+
+// The modes of read_your_writes.
+const (
+	ProcessWrites = "process"
+	SessionWrites = "session"
+	NoWrites      = "off"
+)
+
+func (f Freshness) withDefaults() Freshness {
+	if f.ReadYourWrites == "" {
+		f.ReadYourWrites = ProcessWrites
+	}
+	if f.MaxLag == 0 {
+		f.MaxLag = 10 * time.Second
+	}
+	if f.MonitorInterval == 0 {
+		f.MonitorInterval = 250 * time.Millisecond
+	}
+	if f.ProbeTimeout == 0 {
+		f.ProbeTimeout = time.Second
+	}
+	return f
+}
+
+const (
+	// demandGap is the least time between two looks that reads asked for: under a load of reads
+	// that wait for a write the writer is asked at most 200 times a second.
+	demandGap = 5 * time.Millisecond
+	// firstPoll is how soon a reader that was behind is asked again; each time takes twice as long.
+	firstPoll = time.Millisecond
+	// idleFactor is how much rarer the looks at a bind become that nobody reads from.
+	idleFactor = 10
+	// goodProbes is how many answers in a row bring a reader back that was down.
+	goodProbes = 2
+)
+
+// monitor looks at a bind's servers: it asks the writer where it is, asks each reader until it has
+// replayed that, and publishes what it finds as a view. Each server is asked by a goroutine of its
+// own, so that one that hangs delays no other.
+type monitor struct {
+	r    *Router
+	conf Freshness
+
+	start   sync.Once
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	asked  chan struct{} // closed when every reader has been asked once
+	demand chan struct{} // a read went to the writer because no reader was fresh enough
+	reads  atomic.Bool   // a read asked for a reader since the last look
+	idle   atomic.Bool   // the next look is far, because nobody read
+
+	mu        sync.Mutex // guards the rest
+	samples   samples
+	states    []readerState // as Router.readers
+	unasked   int           // readers that have not been asked yet
+	unserved  bool          // no reader serves, as was logged
+	writerErr error         // why the writer did not answer the last time
+	contact   time.Duration // when the writer answered last
+}
+
+// readerState is what the monitor knows of one reader.
+type readerState struct {
+	standing
+	down  bool
+	good  int           // answers in a row since it was down
+	news  chan struct{} // the writer has been asked: there is something new to reach
+	err   error         // why it is down
+	asked bool          // since the writer was, the first time
+	tardy bool          // left out for its lag, see Freshness.tardy
+
+	// suspect says that a connection reached another server than the known one. If that still
+	// answers, the reader's address leads to several.
+	suspect bool
+}
+
+func newMonitor(r *Router, conf Freshness) *monitor {
+	m := &monitor{r: r, conf: conf, asked: make(chan struct{}), demand: make(chan struct{}, 1), states: make([]readerState, len(r.readers))}
+	for i := range m.states {
+		m.states[i].news = make(chan struct{}, 1)
+		m.states[i].why = errWriterUnknown
+	}
+	m.unasked = len(m.states)
+	return m
+}
+
+// begin starts the goroutines, once.
+func (m *monitor) begin() {
+	m.start.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		m.mu.Lock()
+		m.stop = cancel
+		m.mu.Unlock()
+		m.running.Go(func() { m.watchWriter(ctx) })
+		for i := range m.states {
+			m.running.Go(func() { m.watchReader(ctx, i) })
+		}
+	})
+}
+
+// close ends the goroutines and waits for them.
+func (m *monitor) close() {
+	m.start.Do(func() {}) // none may start any more
+	m.mu.Lock()
+	stop := m.stop
+	m.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	m.running.Wait()
+}
+
+// noteRead says that the bind is read from: its servers are worth a look.
+func (m *monitor) noteRead() {
+	if !m.reads.Load() {
+		m.reads.Store(true)
+		m.begin()
+		if m.idle.Load() {
+			m.want()
+		}
+	}
+}
+
+// want asks for a look at once.
+func (m *monitor) want() {
+	select {
+	case m.demand <- struct{}{}:
+	default:
+	}
+}
+
+func (m *monitor) watchWriter(ctx context.Context) {
+	for {
+		m.askWriter(ctx)
+		asked := time.Now()
+		if !m.wait(ctx) {
+			return
+		}
+		if gap := demandGap - time.Since(asked); gap > 0 && !pause(ctx, gap) {
+			return
+		}
+	}
+}
+
+// wait returns when it is time to ask the writer again, false when the monitor ends.
+func (m *monitor) wait(ctx context.Context) bool {
+	interval := m.conf.MonitorInterval
+	idle := !m.reads.Swap(false)
+	m.idle.Store(idle)
+	if idle {
+		interval *= idleFactor
+		if m.conf.MaxLag > 0 {
+			interval = min(interval, max(m.conf.MaxLag/8, m.conf.MonitorInterval))
+		}
+	}
+	// A tenth of jitter keeps the processes of a service from asking in step.
+	timer := time.NewTimer(interval + rand.N(interval/10+1))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-m.demand:
+	case <-timer.C:
+	}
+	return true
+}
+
+func (m *monitor) askWriter(ctx context.Context) {
+	probe, at, err := m.probe(ctx, m.r.writer)
+	if ctx.Err() != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.noteWriter(err)
+	if err != nil {
+		m.publishLocked()
+		return
+	}
+	m.contact = at
+	if broken := m.samples.add(sample{at: at, probe: probe}); broken != nil {
+		m.voidLocked(broken)
+	}
+	for i := range m.states {
+		select {
+		case m.states[i].news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// writerMoved makes void what is known, because the writer's address leads to another server than the
+// one that was asked.
+func (m *monitor) writerMoved() {
+	m.r.writer.ProbeAnew()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.samples.list = nil
+	m.voidLocked(errors.New("its address leads to another server"))
+	m.want()
+}
+
+// voidLocked forgets what is known of every reader, and retires the writer's connections: they may
+// lead to the server of before.
+func (m *monitor) voidLocked(reason error) {
+	m.r.logger.Warn("writer changed: readers prove their freshness anew, sessions' tokens of before are void", "bind", m.r.key.String(), "reason", reason)
+	m.r.writerConns.retire()
+	for i := range m.states {
+		m.states[i].forget()
+		m.r.readers[i].publish(&m.states[i].standing)
+	}
+	m.publishLocked()
+}
+
+// noteWriter logs when the writer goes and when it comes back.
+func (m *monitor) noteWriter(err error) {
+	switch {
+	case err != nil && m.writerErr == nil:
+		m.r.logger.Warn("writer does not answer", "engine", m.r.writer.Name(), "error", err)
+	case err == nil && m.writerErr != nil:
+		m.r.logger.Info("writer answers again", "engine", m.r.writer.Name())
+	}
+	m.writerErr = err
+}
+
+// probe asks an engine where it is, within the time that a probe may take. It returns the moment
+// before the question.
+func (m *monitor) probe(ctx context.Context, e *binds.Engine) (binds.Probe, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.conf.ProbeTimeout)
+	defer cancel()
+	at := m.r.now()
+	p, err := e.Probe(ctx)
+	if errors.Is(err, binds.ErrNoPosition) {
+		p, err = binds.Probe{Doubt: binds.ErrNoPosition}, e.Ping(ctx)
+	}
+	return p, at, err
+}
+
+// watchReader asks reader i whenever there is news of the writer, and again, ever more slowly, while
+// it is behind that.
+func (m *monitor) watchReader(ctx context.Context, i int) {
+	s := &m.states[i]
+	poll := firstPoll
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.news:
+			poll = firstPoll
+		case <-timer.C:
+		}
+		if behind := m.askReader(ctx, i); behind {
+			timer.Reset(poll)
+			poll = min(2*poll, m.conf.MonitorInterval)
+		}
+	}
+}
+
+// askReader asks reader i and publishes the outcome. It reports whether to ask again soon.
+func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
+	reader := m.r.readers[i]
+	probe, _, err := m.probe(ctx, reader.engine)
+	answered := m.r.now()
+	if ctx.Err() != nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &m.states[i]
+	m.noteAskedLocked(s)
+	if err != nil {
+		hung := errors.Is(err, context.DeadlineExceeded)
+		m.ejectLocked(i, err)
+		if hung {
+			reader.conns.interrupt()
+		}
+		return true
+	}
+	before := s.why
+	s.balanced = s.balanced || s.suspect && probe.Server == s.server
+	s.suspect = false
+	s.learn(probe, answered, &m.samples)
+	logDoubt(m.r.logger, reader.Name(), before, s.why)
+	if s.down {
+		if s.good++; s.good >= goodProbes {
+			s.down, s.err = false, nil
+			m.r.logger.Info("reader is back", "engine", reader.Name())
+		}
+	}
+	reader.publish(&s.standing)
+	m.publishLocked()
+	last, ok := m.samples.last()
+	return s.down || ok && s.why == nil && s.horizon < last.at
+}
+
+// noteAskedLocked counts down the readers that have not been asked since the writer was.
+func (m *monitor) noteAskedLocked(s *readerState) {
+	if _, ok := m.samples.last(); s.asked || !ok && m.writerErr == nil {
+		return
+	}
+	s.asked = true
+	if m.unasked--; m.unasked == 0 {
+		close(m.asked)
+	}
+}
+
+// eject takes a reader out at once, because a read found it gone. Good probes bring it back.
+func (m *monitor) eject(reader *Reader, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, r := range m.r.readers {
+		if r == reader {
+			m.ejectLocked(i, err)
+			select {
+			case m.states[i].news <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (m *monitor) ejectLocked(i int, err error) {
+	s := &m.states[i]
+	s.good = 0
+	if !s.down {
+		s.down, s.err = true, err
+		m.r.logger.Warn("reader is down: its reads go elsewhere", "engine", m.r.readers[i].Name(), "error", err)
+	}
+	m.publishLocked()
+}
+
+// moved notes that a new connection to a reader found another server or an older state than its claim
+// says: what was known is void, unless the monitor has found the same meanwhile.
+func (m *monitor) moved(reader *Reader, was *claim, server string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, r := range m.r.readers {
+		if r != reader {
+			continue
+		}
+		s := &m.states[i]
+		if reader.claim.Load() != was && server == s.server {
+			continue
+		}
+		s.suspect = server != s.server
+		s.forget()
+		reader.publish(&s.standing)
+		m.publishLocked()
+		select {
+		case s.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// pause waits, and reports whether the wait was not cut short.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,293 @@
+package router
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A notice is where the connections of a writer report writes: at the end of a statement outside a
+// transaction, of its rows if it has any, and of a transaction. A write is reported before whoever
+// made it can know that it ended, and however it ended: an error may hide a commit. One that seems
+// to end twice, a broken connection's say, is reported twice: the later moment is the safer one.
+//
+// The functions must be safe for concurrent use.
+type notice struct {
+	plainRead func(query string) bool // true: the text is known to change nothing
+	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
+
+	saw    func(s *Session)      // nil, or: a plain read of s has its first answer
+	unsure func(err error) error // nil, or what an error of a write is told as: its outcome may be unknown
+	conns  *conns                // nil, or who keeps the list of connections
+}
+
+// watch returns conn with its writes noticed. To database/sql it behaves as conn does, and it is a
+// [binds.Interrupter] if conn is. It hides the driver's own type from sql.Conn.Raw: whoever needs
+// that type uses a bind's Native pool and reports its writes by router.Wrote.
+func (n *notice) watch(conn driver.Conn) driver.Conn {
+	c := &watchedConn{notice: n, inner: conn}
+	c.execer, _ = conn.(driver.ExecerContext)
+	c.queryer, _ = conn.(driver.QueryerContext)
+	c.checker, _ = conn.(driver.NamedValueChecker)
+	_, resets := conn.(driver.SessionResetter)
+	_, validates := conn.(driver.Validator)
+	c.discards = !resets || !validates
+	if n.conns != nil {
+		n.conns.opened(c)
+	}
+	return c.offered()
+}
+
+// preparing is what a watchedConn is beside the two doors that its driver may lack.
+type preparing interface {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.ConnBeginTx
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// offered returns c with the doors of its driver and no others. To answer driver.ErrSkip in place
+// of a missing one is not the same: database/sql would by then have refused arguments that only
+// the driver's statements accept.
+func (c *watchedConn) offered() driver.Conn {
+	i, stops := c.inner.(binds.Interrupter)
+	switch exec, query := c.execer != nil, c.queryer != nil; {
+	case exec && query && stops:
+		return struct {
+			*watchedConn
+			binds.Interrupter
+		}{c, i}
+	case exec && query:
+		return c
+	case exec && stops:
+		return struct {
+			preparing
+			driver.ExecerContext
+			binds.Interrupter
+		}{c, c, i}
+	case exec:
+		return struct {
+			preparing
+			driver.ExecerContext
+		}{c, c}
+	case query && stops:
+		return struct {
+			preparing
+			driver.QueryerContext
+			binds.Interrupter
+		}{c, c, i}
+	case query:
+		return struct {
+			preparing
+			driver.QueryerContext
+		}{c, c}
+	case stops:
+		return struct {
+			preparing
+			binds.Interrupter
+		}{c, i}
+	}
+	return struct{ preparing }{c}
+}
+
+// A watchedConn is a driver's connection whose writes are noticed. As any driver's connection it is
+// used by one goroutine at a time.
+type watchedConn struct {
+	notice   *notice
+	inner    driver.Conn
+	execer   driver.ExecerContext     // inner, nil if it is none; so the next two
+	queryer  driver.QueryerContext    //
+	checker  driver.NamedValueChecker //
+	discards bool                     // database/sql would discard inner after a cancelled transaction
+	spoilt   bool                     // and that has come to pass
+	age      uint64                   // of the list of connections when this one was opened
+
+	watchedTxs
+	first *watchedRows // the open rows of writes
+
+	// The usual transaction, rows and statement, of which there is one at a time, cost nothing.
+	tx   watchedTx
+	rows watchedRows
+	stmt watchedStmt
+}
+
+// enter notes a statement that is about to run, and tells whether to report its end.
+func (c *watchedConn) enter(ctx context.Context, e effect) (*Session, bool) {
+	if c.open == 0 {
+		if e == changesNothing {
+			return nil, false
+		}
+		return SessionFrom(ctx), true
+	}
+	s := SessionFrom(ctx)
+	c.saw(s, e)
+	return s, e != changesNothing && c.loose
+}
+
+// leave reports a statement that has ended, if it is to be reported or broke the connection. It
+// returns the error for the caller.
+func (c *watchedConn) leave(s *Session, reports bool, err error) error {
+	if reports || err != nil && c.wrote && errors.Is(err, driver.ErrBadConn) {
+		c.report(s)
+	}
+	if reports {
+		return c.told(err)
+	}
+	return err
+}
+
+// told returns what a write's error is told as.
+func (c *watchedConn) told(err error) error {
+	if err == nil || c.notice.unsure == nil {
+		return err
+	}
+	return c.notice.unsure(err)
+}
+
+// sawRead notes a plain read that has its first answer.
+func (c *watchedConn) sawRead(ctx context.Context) {
+	if c.notice.saw == nil {
+		return
+	}
+	if s := SessionFrom(ctx); s != nil {
+		c.notice.saw(s)
+	}
+}
+
+// report tells of a write of s and of whoever else has a part in an open transaction.
+func (c *watchedConn) report(s *Session) {
+	if s != nil || len(c.sessions) == 0 {
+		c.notice.wrote(s)
+	}
+	for _, seen := range c.sessions {
+		if seen != s {
+			c.notice.wrote(seen)
+		}
+	}
+}
+
+func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	e := c.effectOf(query)
+	s, reports := c.enter(ctx, e)
+	res, err := c.execer.ExecContext(ctx, query, args)
+	if err == driver.ErrSkip { // which says that nothing ran yet
+		return res, err
+	}
+	if e == changesNothing {
+		c.sawRead(ctx)
+	}
+	return res, c.leave(s, reports, err)
+}
+
+func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	e := c.effectOf(query)
+	s, reports := c.enter(ctx, e)
+	rows, err := c.queryer.QueryContext(ctx, query, args)
+	if err == driver.ErrSkip {
+		return rows, err
+	}
+	if e == changesNothing {
+		c.sawRead(ctx)
+	}
+	return c.watchRows(rows, err, s, reports)
+}
+
+// effectOf reads the text no further than the moment asks for.
+func (c *watchedConn) effectOf(query string) effect {
+	switch {
+	case c.notice.plainRead(query):
+		return changesNothing
+	case c.open == 0:
+		return changesData
+	}
+	return effectInTx(query)
+}
+
+func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+func (c *watchedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	stmt, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, c.leave(nil, false, err)
+	}
+	return c.watchStmt(stmt, query), nil
+}
+
+// prepare does what database/sql does for a driver that knows no contexts.
+func (c *watchedConn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
+	if p, ok := c.inner.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	stmt, err := c.inner.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		_ = stmt.Close() // the context's error is the one to tell
+		return nil, ctx.Err()
+	}
+	return stmt, err
+}
+
+// Close reports what was open: nobody will learn how it ended.
+func (c *watchedConn) Close() error {
+	err := c.inner.Close()
+	if c.notice.conns != nil {
+		c.notice.conns.closed(c)
+	}
+	for r := c.first; r != nil; r = r.next {
+		r.tell()
+	}
+	c.doubt()
+	return err
+}
+
+// doubt reports an open transaction whose fate has become unknown.
+func (c *watchedConn) doubt() {
+	if c.wrote {
+		c.report(nil)
+	}
+	c.loose = true
+}
+
+func (c *watchedConn) Ping(ctx context.Context) error {
+	p, ok := c.inner.(driver.Pinger)
+	if !ok {
+		return nil
+	}
+	return c.leave(nil, false, p.Ping(ctx))
+}
+
+// ResetSession is called between two users of the connection: a transaction that is still open is
+// nobody's any more.
+func (c *watchedConn) ResetSession(ctx context.Context) error {
+	var err error
+	if r, ok := c.inner.(driver.SessionResetter); ok {
+		err = r.ResetSession(ctx)
+	}
+	c.doubt()
+	if c.notice.conns != nil && c.notice.conns.age.Load() != c.age {
+		return driver.ErrBadConn
+	}
+	return err
+}
+
+func (c *watchedConn) IsValid() bool {
+	v, ok := c.inner.(driver.Validator)
+	valid := !c.spoilt && (!ok || v.IsValid())
+	if !valid {
+		c.doubt()
+	}
+	return valid
+}
+
+func (c *watchedConn) CheckNamedValue(v *driver.NamedValue) error {
+	if c.checker == nil {
+		return driver.ErrSkip
+	}
+	return c.checker.CheckNamedValue(v)
+}

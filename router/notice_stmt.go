@@ -1,0 +1,126 @@
+package router
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// A watchedStmt is a driver's prepared statement whose executions are noticed.
+type watchedStmt struct {
+	inner   driver.Stmt
+	conn    *watchedConn
+	checker driver.NamedValueChecker // the statement's, or else the connection's
+	effect  effect
+	open    bool
+}
+
+// A convertingStmt is one of a driver whose statements convert arguments by column. It is a type
+// of its own because there is no converter that changes nothing.
+type convertingStmt struct{ *watchedStmt }
+
+// ColumnConverter implements an interface that is deprecated but that drivers have, MySQL's too.
+func (s convertingStmt) ColumnConverter(index int) driver.ValueConverter {
+	//lint:ignore SA1019 see above
+	return s.inner.(driver.ColumnConverter).ColumnConverter(index)
+}
+
+func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
+	s := &c.stmt
+	if s.open {
+		s = new(watchedStmt)
+	}
+	*s = watchedStmt{inner: inner, conn: c, checker: c.checker, open: true}
+	if checker, ok := inner.(driver.NamedValueChecker); ok {
+		s.checker = checker
+	}
+	if !c.notice.plainRead(query) {
+		s.effect = effectInTx(query)
+	}
+	//lint:ignore SA1019 drivers have it
+	if _, ok := inner.(driver.ColumnConverter); ok {
+		return convertingStmt{s}
+	}
+	return s
+}
+
+func (s *watchedStmt) Close() error {
+	s.open = false
+	return s.inner.Close()
+}
+
+func (s *watchedStmt) NumInput() int { return s.inner.NumInput() }
+
+// CheckNamedValue finds the checker that database/sql would.
+func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
+	if s.checker == nil {
+		return driver.ErrSkip
+	}
+	return s.checker.CheckNamedValue(v)
+}
+
+func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	session, reports := s.conn.enter(ctx, s.effect)
+	res, err := s.exec(ctx, args)
+	if s.effect == changesNothing {
+		s.conn.sawRead(ctx)
+	}
+	return res, s.conn.leave(session, reports, err)
+}
+
+func (s *watchedStmt) exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if e, ok := s.inner.(driver.StmtExecContext); ok {
+		return e.ExecContext(ctx, args)
+	}
+	values, err := unnamed(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.inner.Exec(values) //lint:ignore SA1019 the only way that the driver has
+}
+
+func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	session, reports := s.conn.enter(ctx, s.effect)
+	rows, err := s.query(ctx, args)
+	if s.effect == changesNothing {
+		s.conn.sawRead(ctx)
+	}
+	return s.conn.watchRows(rows, err, session, reports)
+}
+
+func (s *watchedStmt) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if q, ok := s.inner.(driver.StmtQueryContext); ok {
+		return q.QueryContext(ctx, args)
+	}
+	values, err := unnamed(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.inner.Query(values) //lint:ignore SA1019 the only way that the driver has
+}
+
+// unnamed does what database/sql does for a driver that knows neither contexts nor named arguments.
+func unnamed(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
+	values := make([]driver.Value, len(args))
+	for i, arg := range args {
+		if arg.Name != "" {
+			return nil, errors.New("sql: driver does not support the use of Named Parameters")
+		}
+		values[i] = arg.Value
+	}
+	return values, ctx.Err()
+}
+
+// Exec and Query are what every driver.Stmt has; database/sql does not call them.
+
+func (s *watchedStmt) Exec(args []driver.Value) (driver.Result, error) {
+	session, reports := s.conn.enter(context.Background(), s.effect)
+	res, err := s.inner.Exec(args) //lint:ignore SA1019 the caller has chosen
+	return res, s.conn.leave(session, reports, err)
+}
+
+func (s *watchedStmt) Query(args []driver.Value) (driver.Rows, error) {
+	session, reports := s.conn.enter(context.Background(), s.effect)
+	rows, err := s.inner.Query(args) //lint:ignore SA1019 the caller has chosen
+	return s.conn.watchRows(rows, err, session, reports)
+}

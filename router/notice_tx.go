@@ -1,0 +1,130 @@
+package router
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// watchedTxs is what a connection knows of its open transactions: hardly ever is there more than
+// one, and together they are one to it.
+type watchedTxs struct {
+	open     int
+	wrote    bool       // a statement in them was no plain read
+	loose    bool       // the server may have ended them: a statement may commit by itself
+	sessions []*Session // who has a part in them: read in them and you have seen what they wrote
+	few      [4]*Session
+}
+
+// saw notes a statement that runs in a transaction.
+func (t *watchedTxs) saw(s *Session, e effect) {
+	t.joins(s)
+	t.wrote = t.wrote || e != changesNothing
+	t.loose = t.loose || e == mayEndTx
+}
+
+func (t *watchedTxs) joins(s *Session) {
+	if s == nil {
+		return
+	}
+	for _, seen := range t.sessions {
+		if seen == s {
+			return
+		}
+	}
+	if t.sessions == nil {
+		t.sessions = t.few[:0]
+	}
+	t.sessions = append(t.sessions, s)
+}
+
+// A watchedTx is a driver's transaction whose end is noticed.
+type watchedTx struct {
+	conn  *watchedConn
+	inner driver.Tx
+	open  bool
+	done  <-chan struct{} // of the context it began with, if the connection discards
+}
+
+func (c *watchedConn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	inner, err := c.begin(ctx, opts)
+	if err != nil {
+		return nil, c.leave(nil, false, err)
+	}
+	if c.open == 0 {
+		c.watchedTxs = watchedTxs{}
+	}
+	c.open++
+	c.joins(SessionFrom(ctx))
+	t := &c.tx
+	if t.open {
+		t = new(watchedTx)
+	}
+	*t = watchedTx{conn: c, inner: inner, open: true}
+	if c.discards {
+		t.done = ctx.Done()
+	}
+	return t, nil
+}
+
+// begin does what database/sql does for a driver that knows no contexts.
+func (c *watchedConn) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if b, ok := c.inner.(driver.ConnBeginTx); ok {
+		return b.BeginTx(ctx, opts)
+	}
+	if opts.Isolation != 0 {
+		return nil, errors.New("sql: driver does not support non-default isolation level")
+	}
+	if opts.ReadOnly {
+		return nil, errors.New("sql: driver does not support read-only transactions")
+	}
+	tx, err := c.inner.Begin() //lint:ignore SA1019 the only way to begin that the driver has
+	if err == nil && ctx.Err() != nil {
+		_ = tx.Rollback() // the context's error is the one to tell
+		return nil, ctx.Err()
+	}
+	return tx, err
+}
+
+func (t *watchedTx) Commit() error {
+	wrote, err := t.conn.wrote, t.inner.Commit()
+	t.ended()
+	if wrote {
+		return t.conn.told(err)
+	}
+	return err
+}
+
+// Rollback notes, where database/sql cannot know any more that the driver's connection lacks what
+// makes it safe to keep after a cancelled transaction, that it is not to be kept.
+func (t *watchedTx) Rollback() error {
+	err := t.inner.Rollback()
+	t.ended()
+	if t.conn.discards {
+		select {
+		case <-t.done:
+			t.conn.spoilt = true
+		default:
+		}
+	}
+	return err
+}
+
+// ended reports the transaction.
+func (t *watchedTx) ended() {
+	c := t.conn
+	if c.wrote {
+		c.report(nil)
+	}
+	if !t.open {
+		return
+	}
+	t.open = false
+	if c.open--; c.open == 0 {
+		c.watchedTxs = watchedTxs{}
+	}
+}

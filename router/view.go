@@ -1,0 +1,136 @@
+package router
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// view is which readers may serve, for queries to read without a lock. It is never changed: the
+// monitor replaces it.
+type view struct {
+	fit      []*Reader       // up, within the allowed lag, the latest horizon first
+	horizons []time.Duration // of fit
+	leases   []*lease        // of fit: what horizons are true of
+	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
+	up       []*Reader       // up, however stale
+}
+
+// always is the horizon of a reader that sees its primary's own data.
+const always = time.Duration(math.MaxInt64)
+
+// freshEnough returns the readers that show every write acknowledged by the moment need. Readers
+// are sorted by their horizons, so that these are the first ones, and nothing is allocated.
+func (v *view) freshEnough(need time.Duration) []*Reader {
+	n := 0
+	for n < len(v.horizons) && v.horizons[n] > need {
+		n++
+	}
+	if n == len(v.fit) && v.ordered != nil {
+		return v.ordered
+	}
+	return v.fit[:n]
+}
+
+// leaseOf returns the lease of a reader that is fit.
+func (v *view) leaseOf(reader *Reader) *lease {
+	for i, r := range v.fit {
+		if r == reader && i < len(v.leases) {
+			return v.leases[i]
+		}
+	}
+	return reader.lease.Load()
+}
+
+// A reader leaves the set at half the allowed lag, unless it would be the last, and at the allowed
+// lag in any case; it returns at a quarter. Between the thresholds nothing changes, so that a
+// reader on the edge does not go in and out, and one slow moment of all readers does not send
+// every read to the writer.
+func (f *Freshness) tardy(lag time.Duration, was bool) bool {
+	if was {
+		return lag > f.MaxLag/4
+	}
+	return lag > f.MaxLag/2
+}
+
+// publishLocked makes a new view of what is known. m.mu must be held.
+func (m *monitor) publishLocked() {
+	type entry struct {
+		reader  *Reader
+		horizon time.Duration
+		tardy   bool
+	}
+	v := new(view)
+	var fit []entry
+	today := m.r.now()
+	if m.writerErr != nil {
+		today = m.contact // no write was acknowledged to us since: lag stands still
+	}
+	// While the writer has not answered once, no lag can be known, and reads that need no write of
+	// ours are better served than refused.
+	_, asked := m.samples.last()
+	blind := m.writerErr != nil && !asked
+	onTime := 0
+	for i, r := range m.r.readers {
+		s := &m.states[i]
+		if s.down {
+			continue
+		}
+		v.up = append(v.up, r)
+		horizon := s.horizon
+		if s.why != nil || horizon == 0 {
+			if m.conf.MaxLag >= 0 && !blind {
+				continue // nothing is known of its lag
+			}
+			horizon = 0 // serves what needs no freshness
+		}
+		lag := today - horizon
+		if m.conf.MaxLag >= 0 && !blind {
+			s.tardy = m.conf.tardy(lag, s.tardy)
+			if lag > m.conf.MaxLag {
+				continue
+			}
+		} else {
+			s.tardy = false
+		}
+		if !s.tardy {
+			onTime++
+		}
+		fit = append(fit, entry{r, horizon, s.tardy})
+	}
+	slices.SortStableFunc(fit, func(a, b entry) int { return int(b.horizon - a.horizon) })
+	for _, e := range fit {
+		if e.tardy && onTime > 0 {
+			continue
+		}
+		v.fit = append(v.fit, e.reader)
+		v.horizons = append(v.horizons, e.horizon)
+		v.leases = append(v.leases, e.reader.lease.Load())
+		if onTime == 0 {
+			break // the least late of the late: one is enough
+		}
+	}
+	for _, r := range m.r.readers {
+		if slices.Contains(v.fit, r) {
+			v.ordered = append(v.ordered, r)
+		}
+	}
+	m.logServing(v)
+	m.r.view.Store(v)
+}
+
+// logServing writes one line when the last reader goes, and one when the first is back.
+func (m *monitor) logServing(v *view) {
+	none := len(v.fit) == 0
+	switch {
+	case none == m.unserved, m.unasked > 0: // at first nothing is known: that is no news
+		return
+	case none && m.r.strict:
+		m.r.logger.Warn("no reader is up and fresh enough: plain reads fail", "bind", m.r.key.String())
+	case none:
+		m.r.logger.Warn("no reader is up and fresh enough: the writer serves all reads", "bind", m.r.key.String())
+	default:
+		m.r.logger.Info("readers serve", "bind", m.r.key.String(), "readers", len(v.fit))
+	}
+	m.unserved = none
+}
