@@ -24,7 +24,6 @@ type Bind struct {
 	writer  *binds.Engine
 	readers []*binds.Engine
 	router  *router.Router
-	routing router.Config
 	opts    *options
 
 	db       *bun.DB
@@ -66,8 +65,15 @@ func (b *Bind) Reader() *bun.DB { return b.readerDB() }
 
 // Native returns the Bun DB on a second pool to the writer, whose connections are of the driver's
 // own type: for what needs it, such as COPY, through bun.Conn's Raw. What the driver's package adds
-// to a connection, above all the prompt end of a cancelled statement, is missing there.
+// to a connection, above all the prompt end of a cancelled statement, is missing there, and its
+// writes are not seen: report them by router.Wrote.
 func (b *Bind) Native() *bun.DB { return b.nativeDB() }
+
+// Router returns the bind's router, for router.Wrote.
+func (b *Bind) Router() *router.Router { return b.router }
+
+// Stats counts what became of the bind's statements since it was opened.
+func (b *Bind) Stats() router.Stats { return b.router.Stats() }
 
 // WriterEngine returns the engine behind [Bind.Writer].
 func (b *Bind) WriterEngine() *binds.Engine { return b.writer }
@@ -98,19 +104,19 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 		return nil, err
 	}
 	b.dialect = b.writer.Driver().Dialect()
-	b.routing = router.Config{
+	routing := router.Config{
 		Key: b.key, Default: defaultKey, Dialect: b.dialect, Writer: b.writer,
 		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone,
-		Peer: peer, Logger: o.logger,
+		Freshness: cfg.Freshness, Peer: peer, Logger: o.logger,
 	}
 	for i, e := range b.readers {
 		weight := 1
 		if i < len(cfg.Readers) {
 			weight = cfg.Readers[i].Weight
 		}
-		b.routing.Readers = append(b.routing.Readers, router.NewReader(e, weight))
+		routing.Readers = append(routing.Readers, router.NewReader(e, weight))
 	}
-	if b.router, err = router.New(b.routing); err != nil {
+	if b.router, err = router.New(routing); err != nil {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".writer_functions", Err: err}
 	}
 	b.db = b.newDB(b.writer.DB(), b.router.Routed())
@@ -177,13 +183,7 @@ func (b *Bind) openReaderDB() *bun.DB {
 	case 0:
 		e := b.sibling(b.writer.Pool())
 		b.keep(e.Close)
-		cfg := b.routing
-		cfg.Readers = []*router.Reader{router.NewReader(e, 1)}
-		r, err := router.New(cfg)
-		if err != nil {
-			panic(err) // the same configuration was good when the bind was opened
-		}
-		return b.newDB(e.DB(), r.ReaderOnly())
+		return b.newDB(e.DB(), b.router.ReadOnlyOn(e))
 	case 1:
 		return b.newDB(b.readers[0].DB(), b.router.ReaderOnly())
 	}
@@ -229,6 +229,9 @@ func (b *Bind) close() error {
 	b.closed = true
 	b.mu.Unlock()
 	var errs []error
+	if b.router != nil {
+		b.router.Close()
+	}
 	for _, closer := range extra {
 		errs = append(errs, closer())
 	}
@@ -246,6 +249,9 @@ func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
 		if err := r.Ping(ctx); err != nil {
 			log.Warn("reader cannot be reached", "engine", r.Name(), "error", err)
 		}
+	}
+	if err == nil {
+		b.router.Start(ctx)
 	}
 	return err
 }

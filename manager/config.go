@@ -37,12 +37,14 @@ type BindConfig struct {
 	// Policy picks a reader for each read: least_loaded, round_robin, random or weighted. Empty
 	// means least_loaded. The option [WithPolicy] goes before it.
 	Policy string
-	// Fallback says who serves a read when no reader can be reached: "writer", which is also the
-	// meaning of "", or "none", which makes it fail with router.ErrNoReader.
+	// Fallback says who serves a read when no reader is up or fresh enough: "writer", which is also
+	// the meaning of "", or "none", which makes it fail with router.ErrNoReader.
 	Fallback string
 	// WriterFunctions are globs of your own SQL functions that write or lock: "charge_*". A SELECT
 	// that calls one goes to the writer.
 	WriterFunctions []string
+	// Freshness says how fresh reads must be, and how often the servers are asked.
+	Freshness router.Freshness
 	// Pool bounds the connections of each engine. Zero fields take the defaults of [binds.Pool].
 	Pool binds.Pool
 	// Lazy opens the bind without asking whether its servers are there.
@@ -129,6 +131,10 @@ func (b *BindConfig) problems(ctx context.Context, drivers *binds.Drivers) []pro
 	if b.Fallback != "" && b.Fallback != fallbackWriter && b.Fallback != fallbackNone {
 		fail(fmt.Errorf("unknown fallback %q%s (have writer, none)", b.Fallback,
 			nearest.Hint(b.Fallback, []string{fallbackWriter, fallbackNone})), "fallback")
+	}
+	modes := []string{router.ProcessWrites, router.SessionWrites, router.NoWrites}
+	if m := b.Freshness.ReadYourWrites; m != "" && !slices.Contains(modes, m) {
+		fail(fmt.Errorf("unknown mode %q%s (have process, session, off)", m, nearest.Hint(m, modes)), "read_your_writes")
 	}
 	_, err = sqlkind.New(dialect.PG, b.WriterFunctions...)
 	fail(err, "writer_functions")

@@ -183,13 +183,18 @@ func (s *section) int(name string) int {
 }
 
 // duration reads "30s"; "off" is negative, which means none.
-func (s *section) duration(name string) time.Duration {
-	const want = `a duration such as "30s" or "5m", or "off"`
+func (s *section) duration(name string) time.Duration { return s.durationOr(name, true) }
+
+func (s *section) durationOr(name string, off bool) time.Duration {
+	want := `a duration such as "30s" or "5m"`
+	if off {
+		want += `, or "off"`
+	}
 	v := s.get(name, want, unstable.String)
 	if v == nil {
 		return 0
 	}
-	if v.text == "off" {
+	if off && v.text == "off" {
 		return -1
 	}
 	d, err := time.ParseDuration(v.text)
@@ -308,6 +313,18 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 	}
 	if w := s.strings("writer_functions"); w != nil {
 		b.WriterFunctions = w
+	}
+	if m := s.str("read_your_writes"); m != "" {
+		b.Freshness.ReadYourWrites = m
+	}
+	for name, field := range map[string]*time.Duration{
+		"max_lag":          &b.Freshness.MaxLag,
+		"monitor_interval": &b.Freshness.MonitorInterval,
+		"probe_timeout":    &b.Freshness.ProbeTimeout,
+	} {
+		if d := s.durationOr(name, name == "max_lag"); d != 0 {
+			*field = d
+		}
 	}
 	b.Lazy = s.bool("lazy", defaults.Lazy)
 	if p := s.sub("pool"); p != nil {

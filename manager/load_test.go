@@ -18,6 +18,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
 )
 
 // nullDriver reads URIs and connects to nothing: what a configuration says needs no server.
@@ -78,6 +79,8 @@ default = "accounts"
 
 [defaults]
 policy = "random"
+max_lag = "3s"
+probe_timeout = "2s"
 writer_functions = ["f_*"]
 pool = { max_open = 7, max_idle_time = "off" }
 
@@ -89,6 +92,9 @@ writer  = "postgres://app:${ACCOUNTS_PASSWORD}@db1/accounts"
 readers = ["postgres://app:${NO_SUCH_VARIABLE:-pw}@db2/accounts", { uri = "postgres://db3/accounts", weight = 2 }]
 policy = "weighted"
 fallback = "none"
+read_your_writes = "session"
+max_lag = "off"
+monitor_interval = "1s"
 writer_functions = ["charge_*"]
 lazy = true
 pool = { max_open = 30, max_lifetime = "30m" }
@@ -109,6 +115,8 @@ pool = { max_open = 30, max_lifetime = "30m" }
 	assert.Equal(t, 2, accounts.Readers[1].Weight)
 	assert.Equal(t, "weighted", accounts.Policy)
 	assert.Equal(t, "none", accounts.Fallback)
+	assert.Equal(t, router.Freshness{MaxLag: 3 * time.Second, ProbeTimeout: 2 * time.Second}, audit.Freshness)
+	assert.Equal(t, router.Freshness{ReadYourWrites: "session", MaxLag: -1, MonitorInterval: time.Second, ProbeTimeout: 2 * time.Second}, accounts.Freshness)
 	assert.Equal(t, []string{"charge_*"}, accounts.WriterFunctions)
 	assert.True(t, accounts.Lazy)
 	assert.Equal(t, binds.Pool{MaxOpen: 30, MaxLifetime: 30 * time.Minute, MaxIdleTime: -1}, accounts.Pool, "field by field")
@@ -149,12 +157,14 @@ func TestConfigMistakes(t *testing.T) {
 		"a misspelt key":                    {"[binds.a]\nwriter = \"postgres://x\"\n\npolcy = \"random\"", 4, `binds.a.polcy: unknown key (did you mean "policy"?)`},
 		"a key of another table":            {"wirter = 1\nuri = \"postgres://x\"", 1, "wirter: unknown key"},
 		"a misspelt key in a pool":          {"[binds.a]\nwriter = \"postgres://x\"\n[binds.a.pool]\nmax_opn = 3", 4, `binds.a.pool.max_opn: unknown key (did you mean "max_open"?)`},
-		"a key from nowhere":                {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, password_file, policy, pool, readers, writer, writer_functions)"},
+		"a key from nowhere":                {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, writer, writer_functions)"},
 		"a duration without unit":           {"[binds.a]\nwriter = \"postgres://x\"\npool = { max_lifetime = \"30\" }", 3, `binds.a.pool.max_lifetime: must be a duration such as "30s"`},
 		"a duration that is a number":       {"[binds.a]\nwriter = \"postgres://x\"\npool.max_lifetime = 30", 3, "must be a duration"},
 		"a policy nobody knows":             {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"rondom\"", 3, `binds.a.policy: unknown policy "rondom" (did you mean "random"?)`},
 		"a policy in the defaults":          {"[defaults]\npolicy = \"rondom\"\n[binds]\na = \"postgres://x\"", 2, `defaults.policy: unknown policy`},
 		"a fallback nobody knows":           {"[binds.a]\nwriter = \"postgres://x\"\nfallback = \"nobody\"", 3, `binds.a.fallback: unknown fallback "nobody"`},
+		"a mode nobody knows":               {"[binds.a]\nwriter = \"postgres://x\"\nread_your_writes = \"sesion\"", 3, `binds.a.read_your_writes: unknown mode "sesion" (did you mean "session"?)`},
+		"an interval that is off":           {"[binds.a]\nwriter = \"postgres://x\"\nmonitor_interval = \"off\"", 3, "binds.a.monitor_interval: must be a duration"},
 		"a number for a string":             {"[binds.a]\nwriter = 5", 2, "binds.a.writer: must be a string, a database's URI"},
 		"a string for a number":             {"[binds.a]\nwriter = \"postgres://x\"\npool.max_open = \"3\"", 3, "must be a whole number"},
 		"a string for a switch":             {"[binds.a]\nwriter = \"postgres://x\"\nlazy = \"yes\"", 3, "must be true or false"},
