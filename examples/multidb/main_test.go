@@ -43,7 +43,7 @@ func assertLine(t *testing.T, lines []string, begin, end string) {
 func TestTourOnSQLite(t *testing.T) {
 	lines := tour(t)
 	assertLine(t, lines, `INSERT INTO "bindery_tour_users"`, "accounts accounts/writer write_query")
-	assertLine(t, lines, `SELECT EXISTS`, "accounts accounts/reader-1 plain_read")
+	assertLine(t, lines, `SELECT "u"."id"`, "accounts accounts/reader-1 plain_read")
 	assertLine(t, lines, `SELECT "e"."id"`, "audit audit/reader-1 plain_read")
 	assertLine(t, lines, `COMMIT`, "accounts accounts/writer transaction (not routed)")
 	assertLine(t, lines, `DROP TABLE IF EXISTS "bindery_tour_users"`, "accounts/writer write_query")
