@@ -2,9 +2,10 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deps lint fmt fuzz
+.PHONY: help demo test soak deps lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,7 +14,10 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
 test: deps ## run all tests, on real servers too; installs those if they are missing
-	$(GO) test -race -shuffle=on -p 2 -timeout 10m ./...
+	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
+
+soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
+	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh

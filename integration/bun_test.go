@@ -65,6 +65,7 @@ func (s *spy) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 }
 
 func testQueryHooks(t *testing.T, b *bench) {
+	b.sync(t)
 	own := new(spy)
 	ctx, route := router.Explain(t.Context())
 	var answer int64

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,31 @@ const (
 	tick    = 20 * time.Millisecond
 )
 
+// logBuffer is a log that several goroutines write to.
+type logBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Reset forgets what was logged.
+func (l *logBuffer) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
 // servers are the kinds that can be killed.
 var servers = map[string]func(*testing.T) *integration.Cluster{
 	"postgres": func(t *testing.T) *integration.Cluster { return integration.StartPostgres(t, 2) },
@@ -36,7 +62,7 @@ func TestServersThatAreDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			writer, readers, c := clusterURIs(start(t))
 			ctx := t.Context()
-			var log bytes.Buffer
+			var log logBuffer
 			logger := manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 			text := config(map[string]string{"shop": writer}, readers, `policy = "round_robin"`)
 			m := openManager(t, text, logger)

@@ -3,10 +3,13 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
@@ -17,6 +20,7 @@ import (
 	_ "github.com/bindery-go/bindery/binds/sqlitebind"
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/router"
 )
 
 // A kind is one kind of database, for the body of tests that runs on each.
@@ -170,11 +174,24 @@ func (b *bench) learnNames(t *testing.T, readers int) {
 	}
 }
 
-// sync waits until the readers have what the writer has.
+// sync waits until the readers have what the writer has, and every reader of every bind serves
+// again after this process's writes.
 func (b *bench) sync(t *testing.T) {
 	t.Helper()
-	if b.cluster != nil {
-		require.NoError(t, b.cluster.WaitReplayed(t.Context()))
+	if b.cluster == nil {
+		return
+	}
+	require.NoError(t, b.cluster.WaitReplayed(t.Context()))
+	for _, bind := range b.Binds() {
+		require.Eventually(t, func() bool {
+			served := map[string]bool{}
+			for range bind.ReaderEngines() {
+				ctx, route := router.Explain(t.Context())
+				require.NoError(t, b.NewRaw(bind.Key(), "SELECT 1").Scan(ctx, new(int)))
+				served[route.Engine()] = route.Reason() == router.PlainRead
+			}
+			return len(served) == len(bind.ReaderEngines()) && !slices.Contains(slices.Collect(maps.Values(served)), false)
+		}, waitFor, time.Millisecond, "bind %s", bind.Key())
 	}
 }
 

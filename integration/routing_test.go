@@ -225,6 +225,7 @@ func testReaderDB(t *testing.T, b *bench) {
 		require.Error(t, write(), "the server refuses: %s", name)
 	}
 	assert.Zero(t, b.rowsOf(ctx, t, "name = ?", "stray"))
+	b.sync(t)
 	assert.NotEqual(t, "writer", b.ask(ctx, t), "the readers are well")
 }
 

@@ -20,7 +20,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) != "" {
+	switch os.Getenv(helperVariable) {
+	case "":
+	case siteHelper:
+		os.Exit(serveSite())
+	default:
 		os.Exit(startAndHang())
 	}
 	code := m.Run()
