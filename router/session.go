@@ -43,8 +43,11 @@ type sessionBind struct {
 // it turns out to be another or older one.
 type lease struct{ reader *Reader } // nil for the writer
 
-// NewSession returns a context with a new session. Without one, read_your_writes = "process" lets
-// a read wait for the writes of the whole process; reads are then not monotonic.
+// NewSession returns a context with a new session. Without one, read_your_writes = "process" lets a
+// read wait for the writes of the whole process; reads are then not monotonic.
+//
+// A session that reads without a pause after it has written stays on the writer: a reader must cover
+// the latest read before it may serve the next. A few milliseconds without a read let it move.
 func NewSession(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.session = new(Session) })
 }
