@@ -99,6 +99,8 @@ var mariadbSettings = []string{
 	"--innodb-flush-method=nosync", "--innodb-doublewrite=0",
 	// Replicate by GTID, and let a promoted replica hand on what it has got.
 	"--binlog-format=ROW", "--log-slave-updates=1", "--gtid-strict-mode=1",
+	// A replica that is killed may leave half an event in its relay log: it fetches anew what it lacks.
+	"--relay-log-recovery=1",
 }
 
 func (*mariadb) portTaken(log string) bool { return strings.Contains(log, "Bind on TCP/IP port") }

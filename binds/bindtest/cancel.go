@@ -107,7 +107,7 @@ func (s *suite) cancellation(t *testing.T) {
 // stopped runs do until stop ends its context, and checks what becomes of it.
 func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(context.Context) error) {
 	t.Helper()
-	require.NoError(t, e.Ping(ctx(t)), "the context must not end while the engine connects")
+	require.NoError(t, e.DB().PingContext(ctx(t)), "the context must not end while the engine connects")
 	c, cancel := stop.make(ctx(t))
 	defer cancel()
 	idle := e.DB().Stats()
