@@ -91,12 +91,12 @@ func (s *Server) kill(ctx context.Context) error {
 // Freeze stops all processes of the server where they are (SIGSTOP): connections stay open, new ones
 // are accepted by the kernel, and nothing is ever answered until [Server.Thaw].
 func (s *Server) Freeze() error {
-	return s.control(context.Background(), "freeze", func(context.Context) error {
+	return s.control(context.Background(), "freeze", func(ctx context.Context) error {
 		p, err := s.current()
 		if err != nil {
 			return err
 		}
-		return stopTree(p.pid)
+		return stopTree(ctx, p.pid)
 	})
 }
 

@@ -17,6 +17,25 @@ func alive(pid int) bool {
 	return ok && state != 'Z' && state != 'X'
 }
 
+// halted reports whether no thread of a process runs: all are stopped, or gone.
+func halted(pid int) bool {
+	threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
+	if err != nil {
+		return false
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+		if len(fields) > 0 && !bytes.ContainsRune([]byte("TtZXx"), rune(fields[0][0])) {
+			return false
+		}
+	}
+	return true
+}
+
 // readStat returns the parent and the state of a process.
 func readStat(pid int) (parent int, state byte, ok bool) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

@@ -27,5 +27,6 @@ func lockFile(*os.File) (bool, error)                 { return false, errUnsuppo
 func ownedByUs(os.FileInfo) bool                      { return false }
 func releaseSharedMemory(string)                      {}
 func alive(int) bool                                  { return false }
+func halted(int) bool                                 { return true }
 func parents() (map[int]int, error)                   { return nil, errUnsupported }
 func processesIn(string) ([]int, error)               { return nil, errUnsupported }

@@ -1,6 +1,9 @@
 package integration
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // descendants returns the processes that pid started, those that these started, and so on.
 func descendants(pid int) ([]int, error) {
@@ -20,9 +23,10 @@ func descendants(pid int) ([]int, error) {
 	return tree, nil
 }
 
-// stopTree halts pid, then whatever it started: in this order nothing can start unseen.
-func stopTree(pid int) error {
-	if err := signalProcess(pid, sigStop); err != nil {
+// stopTree halts pid, then whatever it started: in this order nothing can start unseen. It returns
+// when all have halted: a signal is obeyed a little after it is sent, and by one thread after another.
+func stopTree(ctx context.Context, pid int) error {
+	if err := halt(ctx, pid); err != nil {
 		return err
 	}
 	tree, err := descendants(pid)
@@ -32,7 +36,25 @@ func stopTree(pid int) error {
 	for _, child := range tree {
 		_ = signalProcess(child, sigStop) // it may have ended by itself
 	}
+	for _, child := range tree {
+		if err := awaitHalted(ctx, child); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func halt(ctx context.Context, pid int) error {
+	if err := signalProcess(pid, sigStop); err != nil {
+		return err
+	}
+	return awaitHalted(ctx, pid)
+}
+
+func awaitHalted(ctx context.Context, pid int) error {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	return poll(ctx, func() (bool, error) { return halted(pid), nil })
 }
 
 // continueTree undoes stopTree.
