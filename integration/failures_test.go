@@ -1,13 +1,11 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -24,31 +23,6 @@ const (
 	waitFor = 10 * time.Second
 	tick    = 20 * time.Millisecond
 )
-
-// logBuffer is a log that several goroutines write to.
-type logBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// Reset forgets what was logged.
-func (l *logBuffer) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
-}
 
 // servers are the kinds that can be killed.
 var servers = map[string]func(*testing.T) *integration.Cluster{
@@ -62,7 +36,7 @@ func TestServersThatAreDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			writer, readers, c := clusterURIs(start(t))
 			ctx := t.Context()
-			var log logBuffer
+			var log testlog.Buffer
 			logger := manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 			text := config(map[string]string{"shop": writer}, readers, `policy = "round_robin"`)
 			m := openManager(t, text, logger)

@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 )
 
@@ -103,7 +103,7 @@ type shown struct {
 // walk collects everything that a URI makes the library show.
 func walk(t *testing.T, uri string) shown {
 	t.Helper()
-	var out bytes.Buffer
+	var out testlog.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	log := manager.WithLogger(slog.New(slog.NewJSONHandler(&out, nil)))

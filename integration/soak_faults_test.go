@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -30,7 +31,7 @@ func onServers(t *testing.T, settings string, test func(t *testing.T, s *stage))
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		t.Run(name, func(t *testing.T) {
 			writer, readers, c := clusterURIs(servers[name](t))
-			log := new(soakLog)
+			log := new(testlog.Buffer)
 			m := openManager(t, config(map[string]string{"shop": writer}, readers, settings),
 				manager.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 			bind, err := m.Bind(shop{})
@@ -52,13 +53,13 @@ type stage struct {
 	cluster *integration.Cluster
 	m       *manager.DBManager
 	bind    *manager.Bind
-	log     *soakLog
+	log     *testlog.Buffer
 }
 
 // awaitLog waits until the manager has logged text.
 func (s *stage) awaitLog(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(s.log.text(), text) }, waitFor, tick, text)
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), text) }, waitFor, tick, text)
 }
 
 // read reads the row, and returns who served it.

@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 )
 
@@ -78,7 +78,7 @@ func TestHistory(t *testing.T) {
 			assert.Positive(t, s.inSession.fromReaders.Load(), "reads served by readers")
 			assert.Less(t, s.longest, opTimeout, "the longest read")
 			if t.Failed() {
-				t.Log("what the manager logged:\n" + s.log.text())
+				t.Log("what the manager logged:\n" + s.log.String())
 			}
 		})
 	}
@@ -121,12 +121,12 @@ type soak struct {
 	cluster *integration.Cluster
 	writer  *forwarder
 	backs   []*forwarder
-	log     *soakLog
+	log     *testlog.Buffer
 }
 
 func newSoak(t *testing.T, c *integration.Cluster, settings string) *soak {
 	t.Helper()
-	s := &soak{cluster: c, writer: newForwarder(t, c.Primary.Addr()), log: new(soakLog)}
+	s := &soak{cluster: c, writer: newForwarder(t, c.Primary.Addr()), log: new(testlog.Buffer)}
 	var readers []string
 	for _, r := range c.Replicas {
 		f := newForwarder(t, r.Addr())
@@ -142,24 +142,6 @@ func newSoak(t *testing.T, c *integration.Cluster, settings string) *soak {
 	require.NoError(t, c.WaitReplayed(t.Context()))
 	t.Logf("replay with BINDERY_SOAK_SEED=%d", s.seed)
 	return s
-}
-
-// A soakLog keeps what is logged; it is safe for concurrent use.
-type soakLog struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *soakLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *soakLog) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // held reads the cells on a server itself.

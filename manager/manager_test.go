@@ -1,7 +1,6 @@
 package manager_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	_ "github.com/bindery-go/bindery/binds/sqlitebind"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -250,7 +250,7 @@ func TestConfigMadeInCode(t *testing.T) {
 }
 
 func TestOpenFailsWhole(t *testing.T) {
-	var log bytes.Buffer
+	var log testlog.Buffer
 	dir := filepath.ToSlash(t.TempDir())
 	_, err := manager.New(t.Context(), &manager.Config{Binds: []manager.BindConfig{
 		{Key: "good", Writer: binds.NewURI("sqlite://" + dir + "/good.db")},

@@ -1,11 +1,9 @@
 package router_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/router"
 	"github.com/bindery-go/bindery/router/routertest"
 )
@@ -29,25 +28,7 @@ type process struct {
 	*router.Router
 	cluster *routertest.Cluster
 	db      *bun.DB
-	log     *logBuffer
-}
-
-// logBuffer is a log for several goroutines.
-type logBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log     *testlog.Buffer
 }
 
 // inBubble runs a test in a bubble, with a cluster that has a row with the value 0, and one process
@@ -69,7 +50,7 @@ func inBubble(t *testing.T, replicas int, change func(*router.Config), test func
 // newProcess opens a router on a cluster.
 func newProcess(t *testing.T, c *routertest.Cluster, change func(*router.Config)) *process {
 	t.Helper()
-	p := &process{cluster: c, log: new(logBuffer)}
+	p := &process{cluster: c, log: new(testlog.Buffer)}
 	open := func(name, uri string, role binds.Role) *binds.Engine {
 		e, err := c.Drivers().Open(t.Context(), name, uri, binds.As(role))
 		require.NoError(t, err)

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/internal/testlog"
 )
 
 // readForms are the three ways in which a read leaves Bun.
@@ -26,7 +27,7 @@ var readForms = map[string]run{
 func TestReadMovesFromAReaderThatIsDown(t *testing.T) {
 	for name, read := range readForms {
 		t.Run(name, func(t *testing.T) {
-			var log bytes.Buffer
+			var log testlog.Buffer
 			b := newBench(t, "shop", 2, func(c *Config) {
 				c.Policy = new(RoundRobin)
 				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -130,7 +131,7 @@ func TestConnectReader(t *testing.T) {
 
 // A caller who gave up while the reader was being dialled says nothing about the reader.
 func TestGivingUpIsNotTheReadersFault(t *testing.T) {
-	var log bytes.Buffer
+	var log testlog.Buffer
 	b := newBench(t, "shop", 2, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	b.driver.setHanging("reader-1", true)
 	b.driver.setHanging("reader-2", true)
