@@ -31,6 +31,9 @@ type Bind struct {
 	readerDB func() *bun.DB
 	nativeDB func() *bun.DB
 
+	schemaTurn chan struct{} // held by the call that makes tables
+	locks      *lockSet
+
 	mu     sync.Mutex // guards extra
 	extra  []func() error
 	closed bool
@@ -87,7 +90,7 @@ func (b *Bind) Dialect() schema.Dialect { return b.dialect }
 
 // openBind opens the engines of a bind. Nothing is connected to.
 func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer func(binds.Key) *router.Router, o *options) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, opts: o}
+	b := &Bind{key: cfg.Key, opts: o, schemaTurn: make(chan struct{}, 1), locks: newLockSet()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -228,6 +231,7 @@ func (b *Bind) close() error {
 	extra := b.extra
 	b.closed = true
 	b.mu.Unlock()
+	b.locks.closeAll()
 	var errs []error
 	if b.router != nil {
 		b.router.Close()

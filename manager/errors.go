@@ -3,7 +3,10 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // ErrClosed reports the use of a [DBManager] after its Close.
@@ -11,6 +14,50 @@ var ErrClosed = errors.New("manager: the manager is closed")
 
 // ErrNoBinds reports a configuration that names no database.
 var ErrNoBinds = errors.New(`manager: the configuration names no database: add a [binds] table or a lone uri`)
+
+// Errors of named locks, inside a [*LockError].
+var (
+	// ErrLockTimeout reports a lock that somebody else held for as long as [Wait] or [TryOnly] allowed.
+	ErrLockTimeout = errors.New("the lock was not free in time")
+	// ErrLockLost reports a lock that was no longer held when it should have been, or that may not
+	// have been.
+	ErrLockLost = errors.New("the lock was lost")
+)
+
+var (
+	errSilence = errors.New("the server gave no sign of it in time")
+	errNotHeld = errors.New("the server says that it was not held")
+)
+
+// LockError reports a lock that was not taken, or was lost.
+type LockError struct {
+	Bind   binds.Key
+	Name   string
+	Holder string // who had it instead, as far as the server tells; "" if that is unknown
+	Err    error  // matches ErrLockTimeout, ErrLockLost, ErrClosed, the context's error, or is the server's
+}
+
+func (e *LockError) Error() string {
+	text := fmt.Sprintf("manager: lock %q of bind %q: %v", e.Name, e.Bind.String(), e.Err)
+	if e.Holder != "" {
+		text += " (held by " + e.Holder + ")"
+	}
+	return text
+}
+
+func (e *LockError) Unwrap() error { return e.Err }
+
+// lostError is [ErrLockLost] with what shows it.
+type lostError struct{ cause error }
+
+func (e *lostError) Error() string   { return ErrLockLost.Error() + ": " + e.cause.Error() }
+func (e *lostError) Unwrap() []error { return []error{ErrLockLost, e.cause} }
+
+// timeoutError is [ErrLockTimeout] of a wait that got no answer at all.
+type timeoutError struct{ cause error }
+
+func (e *timeoutError) Error() string   { return ErrLockTimeout.Error() + ": " + e.cause.Error() }
+func (e *timeoutError) Unwrap() []error { return []error{ErrLockTimeout, e.cause} }
 
 // ConfigError reports one mistake in a configuration. All mistakes of a file are reported at once,
 // joined.
