@@ -86,3 +86,46 @@ func (e *ConfigError) Error() string {
 }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
+
+// TableError reports what [DBManager.CreateTables] and its like could not do with a model's table.
+type TableError struct {
+	Bind  binds.Key
+	Model reflect.Type // nil if it concerns every table of the bind: its server, its lock
+	Table string       // the table's name, "" where it is not known
+	Op    string       // "create", "drop", "create index users_email of"; "" before anything was tried
+	Err   error
+}
+
+func (e *TableError) Error() string {
+	switch {
+	case e.Model == nil:
+		return fmt.Sprintf("manager: tables of bind %q: %v", e.Bind.String(), e.Err)
+	case e.Op == "":
+		return fmt.Sprintf("manager: table of model %s in bind %q: %v", e.Model, e.Bind.String(), e.Err)
+	}
+	return fmt.Sprintf("manager: %s table %q of model %s in bind %q: %v", e.Op, e.Table, e.Model, e.Bind.String(), e.Err)
+}
+
+func (e *TableError) Unwrap() error { return e.Err }
+
+// RoleError reports a server that is not what the role of its engine needs, see [DBManager.Check].
+type RoleError struct {
+	Engine string // the engine's name
+	Role   binds.Role
+	Reason string // what is wrong, and the cure
+}
+
+func (e *RoleError) Error() string {
+	return fmt.Sprintf("manager: check %q: it cannot be a %s: %s", e.Engine, e.Role, e.Reason)
+}
+
+// MissingTableError reports a model's table that its bind's writer does not have, see [DBManager.Check].
+type MissingTableError struct {
+	Bind  binds.Key
+	Model reflect.Type
+	Table string
+}
+
+func (e *MissingTableError) Error() string {
+	return fmt.Sprintf("manager: check bind %q: the table %q of model %s is missing: call CreateTables, or run the migrations", e.Bind.String(), e.Table, e.Model)
+}

@@ -142,7 +142,7 @@ func ExampleDBManager_NewRaw() {
 func ExampleDBManager_Check() {
 	m, done := exampleManager()
 	defer done()
-	fmt.Println(m.Check(context.Background()))
+	fmt.Println(m.Check(context.Background()).Err())
 	// Output: <nil>
 }
 
