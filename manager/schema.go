@@ -98,7 +98,7 @@ func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*
 	case !needed(s, found):
 		return errors.Join(errs...)
 	}
-	err = m.locked(ctx, b, schemaLock, func(ctx context.Context) error {
+	err = m.WithLock(ctx, b.key, schemaLock, func(ctx context.Context) error {
 		errs = append(errs, change(ctx, s)...)
 		return nil
 	})

@@ -200,7 +200,9 @@ func (*hooked) AfterCreateTable(context.Context, *bun.CreateTableQuery) error {
 	return nil
 }
 
-func (*badIndex) Indexes(index func(string) *bun.CreateIndexQuery) { index("bad").ColumnExpr("no such (column") }
+func (*badIndex) Indexes(index func(string) *bun.CreateIndexQuery) {
+	index("bad").ColumnExpr("no such (column")
+}
 
 func TestEveryFailureIsTold(t *testing.T) {
 	m, ctx := open(t), t.Context()
