@@ -36,6 +36,7 @@ type lock struct {
 	name  string
 	owner string // of this attempt and no other
 	fence int64
+	taken bool // and not released
 
 	stat func() (fs.FileInfo, error)
 	file fs.FileInfo // the file that conn has open; nil: none
@@ -116,6 +117,7 @@ func (l *lock) take(ctx context.Context, row lockRow) (bool, error) {
 		return false, err
 	}
 	l.fence, _ = v[0].(int64)
+	l.taken = true
 	l.renewed(began)
 	return true, nil
 }
@@ -172,11 +174,23 @@ func (l *lock) Holder(ctx context.Context) (string, error) {
 // Release frees the row if it is this attempt's.
 func (l *lock) Release(ctx context.Context) (bool, error) {
 	v, err := l.conn.row(ctx, freeLock, l.name, l.owner)
+	l.taken = l.taken && err != nil
 	return v != nil, err
 }
 
-// Close closes the connection. A lock that is still held stays so until its lease ends.
-func (l *lock) Close() error { return l.conn.Close() }
+// closeTimeout bounds the release of a lock that is closed while it is held.
+const closeTimeout = 100 * time.Millisecond
+
+// Close closes the connection, and frees the lock if that can be done soon. Otherwise it stays held
+// until its lease ends.
+func (l *lock) Close() error {
+	if l.taken {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		_, _ = l.Release(ctx) // see above
+		cancel()
+	}
+	return l.conn.Close()
+}
 
 // lockHolder names this process for those who wait.
 var lockHolder = sync.OnceValue(func() string {
