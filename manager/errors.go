@@ -129,3 +129,63 @@ type MissingTableError struct {
 func (e *MissingTableError) Error() string {
 	return fmt.Sprintf("manager: check bind %q: the table %q of model %s is missing: call CreateTables, or run the migrations", e.Bind.String(), e.Table, e.Model)
 }
+
+// errInTransaction reports a change of the schema in a context with a transaction: on SQLite it would
+// wait for that, and MySQL would commit it.
+var errInTransaction = errors.New("the context has an open transaction on this bind: do it before or after that")
+
+// MigrationError reports that a bind's migrations could not be run, undone or looked at.
+type MigrationError struct {
+	Bind      binds.Key
+	Direction string // "up", "down", "status"
+	// Name is the migration that failed, "20240102_email"; "" if it was none: the server, the lock, the
+	// state that was found.
+	Name string
+	// Unnoted says that the migration itself went well, and the note of it could not be written.
+	Unnoted bool
+	Done    []string // what this run had applied, or undone, before
+	Left    []string // what it did not get to, the migration that failed first
+	// Unsure says that Name, Done and Left are not known, because the server could not be asked.
+	Unsure bool
+	Err    error
+
+	commits bool // each DDL statement commits
+}
+
+func (e *MigrationError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "manager: migrate bind %q %s: ", e.Bind.String(), e.Direction)
+	if e.Name == "" {
+		b.WriteString(e.Err.Error())
+		return b.String()
+	}
+	verb, not := "applied", "not applied"
+	if e.Direction == down {
+		verb, not = "undone", "still applied"
+	}
+	switch {
+	case e.Unnoted:
+		fmt.Fprintf(&b, "%s ran, and that could not be noted: %v", e.Name, e.Err)
+	default:
+		fmt.Fprintf(&b, "%s failed: %v", e.Name, e.Err)
+	}
+	fmt.Fprintf(&b, "; %s by this run: %s; %s: %s; ", verb, listed(e.Done), not, listed(e.Left))
+	switch {
+	case e.Unnoted:
+		b.WriteString("it will run again: see that it can")
+	case e.commits:
+		b.WriteString("each DDL statement commits here: undo by hand what the migration did before it failed, then try again")
+	default:
+		b.WriteString("a .tx.sql migration was rolled back: mend it and try again; undo by hand what another one did before it failed")
+	}
+	return b.String()
+}
+
+func (e *MigrationError) Unwrap() error { return e.Err }
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

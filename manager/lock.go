@@ -73,8 +73,20 @@ func (m *DBManager) Lock(ctx context.Context, b binds.Bound, name string, opts .
 // or panics. The context that fn gets is [Lock.Context]: it ends when the lock is lost. WithLock then
 // returns fn's error and a [*LockError] that matches [ErrLockLost], joined, also where fn returned nil:
 // somebody else may have held the lock while fn ran.
-func (m *DBManager) WithLock(ctx context.Context, b binds.Bound, name string, fn func(ctx context.Context) error, opts ...LockOption) (err error) {
-	l, err := m.Lock(ctx, b, name, opts...)
+func (m *DBManager) WithLock(ctx context.Context, b binds.Bound, name string, fn func(ctx context.Context) error, opts ...LockOption) error {
+	bind, err := m.Bind(b)
+	if err != nil {
+		return err
+	}
+	return bind.withLock(ctx, name, fn, opts...)
+}
+
+func (b *Bind) withLock(ctx context.Context, name string, fn func(ctx context.Context) error, opts ...LockOption) (err error) {
+	var o lockOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	l, err := b.lock(ctx, name, o)
 	if err != nil {
 		return err
 	}

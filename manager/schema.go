@@ -7,6 +7,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+
+	"github.com/bindery-go/bindery/router"
 )
 
 // schemaLock is the name of the lock, of each bind, under which tables are made and dropped.
@@ -80,6 +82,9 @@ func (m *DBManager) changeTables(ctx context.Context, models []any, needed func(
 func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*tableSet, catalogue) bool, change func(context.Context, *tableSet) []error) error {
 	b := g.bind
 	failed := func(err error) error { return &TableError{Bind: b.key, Err: err} }
+	if router.InTransaction(ctx, b.key) {
+		return failed(errInTransaction)
+	}
 	select {
 	case b.schemaTurn <- struct{}{}:
 		defer func() { <-b.schemaTurn }()

@@ -99,13 +99,24 @@ func foldName(db *bun.DB, name string) string {
 	return strings.ToLower(name)
 }
 
-// splitName takes a name as Bun writes it, `"shop"."users"`, apart.
+// splitName takes a name as SQL writes it, `"shop"."users"` or shop.users, apart.
 func splitName(written string) (schema, name string) {
-	quote := written[:1]
-	parts := strings.Split(strings.Trim(written, quote), quote+"."+quote)
-	name = strings.ReplaceAll(parts[len(parts)-1], quote+quote, quote)
+	quote, between := written[:1], `.`
+	if quote == `"` || quote == "`" {
+		between = quote + "." + quote
+	} else {
+		quote = ""
+	}
+	parts := strings.Split(strings.Trim(written, quote), between)
+	plain := func(s string) string {
+		if quote == "" {
+			return s
+		}
+		return strings.ReplaceAll(s, quote+quote, quote)
+	}
+	name = plain(parts[len(parts)-1])
 	if len(parts) > 1 {
-		schema = strings.ReplaceAll(parts[len(parts)-2], quote+quote, quote)
+		schema = plain(parts[len(parts)-2])
 	}
 	return schema, name
 }
