@@ -13,26 +13,34 @@ import (
 	"time"
 )
 
+// A lockPace says how long things take in the life of a lock.
+type lockPace struct {
+	// lease is how long a lock outlives its last renewal: a process that died frees its locks so late.
+	lease time.Duration
+	// renewal is how often a lock is renewed.
+	renewal time.Duration
+	// margin is how long before its lease ends a holder gives a lock up that it could not renew.
+	margin time.Duration
+	// proof is how long a lease that is over by the clock is watched for a renewal before the lock is
+	// taken from its holder. Clocks are set, and go on while a machine sleeps: a holder that lives has
+	// time to renew twice.
+	proof time.Duration
+}
+
+var usualPace = lockPace{
+	lease: 10 * time.Second, renewal: time.Second, margin: 2 * time.Second, proof: 2500 * time.Millisecond,
+}
+
+// lockPoll and lockPollMax bound the pause between two looks at a lock that is waited for.
 const (
-	// lockLease is how long a lock outlives its last renewal: a process that died frees its locks
-	// so late.
-	lockLease = 10 * time.Second
-	// lockRenewal is how often a lock is renewed.
-	lockRenewal = time.Second
-	// lockMargin is how long before its lease ends a holder gives a lock up that it could not renew.
-	lockMargin = 2 * time.Second
-	// lockProof is how long a lease that is over by the clock is watched for a renewal before the lock
-	// is taken from its holder. Clocks are set, and go on while a machine sleeps: a holder that lives
-	// has time to renew twice.
-	lockProof = 2*lockRenewal + lockRenewal/2
-	// lockPoll and lockPollMax bound the pause between two looks at a lock that is waited for.
 	lockPoll    = time.Millisecond
-	lockPollMax = 32 * time.Millisecond
+	lockPollMax = 50 * time.Millisecond
 )
 
 // A lock is one attempt to hold a row of the table of locks.
 type lock struct {
 	conn  *conn
+	pace  lockPace
 	name  string
 	owner string // of this attempt and no other
 	fence int64
@@ -48,13 +56,15 @@ type lock struct {
 	seenSince time.Time // on the monotonic clock
 }
 
-func newLock(c *conn, name string) *lock { return &lock{conn: c, name: name, owner: rand.Text()} }
+func newLock(c *conn, pace lockPace, name string) *lock {
+	return &lock{conn: c, pace: pace, name: name, owner: rand.Text()}
+}
 
 // Acquire polls: SQLite tells nobody of a change. Where the holder seems to have died it takes up to
 // 2.5 seconds longer than wait, to make sure.
 func (l *lock) Acquire(ctx context.Context, wait time.Duration) (bool, error) {
 	end := time.Now().Add(wait)
-	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
+	for most := lockPoll; ; most = min(2*most, lockPollMax) {
 		row, err := l.conn.lockRow(ctx, l.name)
 		if err != nil {
 			return false, err
@@ -69,18 +79,18 @@ func (l *lock) Acquire(ctx context.Context, wait time.Duration) (bool, error) {
 		if left <= 0 && (dead || !isOver(row)) {
 			return false, nil
 		}
+		next := most/2 + mathrand.N(most/2) // so that waiters do not keep step
 		if left > 0 {
-			pause = min(pause, left)
+			next = min(next, left)
 		}
-		if err := l.pause(ctx, pause); err != nil {
+		if err := pause(ctx, next); err != nil {
 			return false, err
 		}
 	}
 }
 
-// pause waits for between half of d and all of it, so that waiters do not keep step.
-func (l *lock) pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d/2 + mathrand.N(d/2+1))
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -104,14 +114,14 @@ func (l *lock) isDead(row lockRow) bool {
 	}
 	watched := time.Since(l.seenSince)
 	// The second holds however the clock was set meanwhile.
-	return isOver(row) && watched >= lockProof || watched >= lockLease+lockProof
+	return isOver(row) && watched >= l.pace.proof || watched >= l.pace.lease+l.pace.proof
 }
 
 // take takes the lock if it still is as row says.
 func (l *lock) take(ctx context.Context, row lockRow) (bool, error) {
 	began := time.Now()
 	// The time makes the fence grow even past the loss of the file.
-	v, err := l.conn.row(ctx, takeLock, l.name, l.owner, lockHolder(), began.UnixMicro(), began.Add(lockLease).UnixMilli(),
+	v, err := l.conn.row(ctx, takeLock, l.name, l.owner, lockHolder(), began.UnixMicro(), began.Add(l.pace.lease).UnixMilli(),
 		row.owner, row.beat)
 	if err != nil || v == nil {
 		return false, err
@@ -122,7 +132,9 @@ func (l *lock) take(ctx context.Context, row lockRow) (bool, error) {
 	return true, nil
 }
 
-func (l *lock) renewed(began time.Time) { l.began, l.until = began, began.Add(lockLease-lockMargin) }
+func (l *lock) renewed(began time.Time) {
+	l.began, l.until = began, began.Add(l.pace.lease-l.pace.margin)
+}
 
 // Fence returns the row's counter.
 func (l *lock) Fence() uint64 { return uint64(l.fence) }
@@ -130,12 +142,18 @@ func (l *lock) Fence() uint64 { return uint64(l.fence) }
 // Check renews the lock once a second, and otherwise looks whether it is there. What fails for a
 // moment, because the disk is slow, say, is no loss before the lease is about to end.
 func (l *lock) Check(ctx context.Context) (time.Time, error) {
-	ctx, cancel := context.WithDeadline(ctx, l.until)
-	defer cancel()
+	if time.Now().Before(l.until) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, l.until)
+		defer cancel()
+	}
 	err := l.check(ctx)
 	var gone *lockGoneError
-	if err != nil && (errors.As(err, &gone) || !time.Now().Before(l.until)) {
+	switch {
+	case errors.As(err, &gone):
 		return l.until, err
+	case err != nil && !time.Now().Before(l.until):
+		return l.until, fmt.Errorf("sqlitebind: the lock could not be renewed, and its lease is about to end: %w", err)
 	}
 	return l.until, nil
 }
@@ -147,14 +165,14 @@ func (l *lock) check(ctx context.Context) error {
 		}
 	}
 	began := time.Now()
-	if began.Sub(l.began) < lockRenewal {
+	if began.Sub(l.began) < l.pace.renewal {
 		row, err := l.conn.lockRow(ctx, l.name)
 		if err == nil && row.owner != l.owner {
 			err = &lockGoneError{"its lease ended, and it was taken"}
 		}
 		return err
 	}
-	v, err := l.conn.row(ctx, renewLock, l.name, l.owner, began.Add(lockLease).UnixMilli())
+	v, err := l.conn.row(ctx, renewLock, l.name, l.owner, began.Add(l.pace.lease).UnixMilli())
 	switch {
 	case err != nil:
 		return err

@@ -15,8 +15,9 @@ var _ binds.NamedLocker = (*source)(nil)
 // called app.db-locks: the bind's has one writer at a time, so that a long transaction there would
 // keep its own process from renewing a lock.
 type locks struct {
-	source *source       // the bind's database
-	side   *source       // that of the locks
+	source *source // the bind's database
+	side   *source // that of the locks
+	pace   lockPace
 	turn   chan struct{} // a semaphore of one; guards the rest
 	// anchor keeps a memory database alive, and a file's log from being folded in whenever a lock's
 	// connection is closed. Nil before the first lock.
@@ -40,7 +41,7 @@ func (s *source) NamedLocks() binds.NamedLocks {
 	} else {
 		src.path = s.path + lockSuffix
 	}
-	return &locks{source: s, side: src, turn: make(chan struct{}, 1)}
+	return &locks{source: s, side: src, pace: usualPace, turn: make(chan struct{}, 1)}
 }
 
 // lockSuffix makes the name of the locks' database from the bind's.
@@ -55,7 +56,7 @@ func (ls *locks) Open(ctx context.Context, name string) (binds.NamedLock, error)
 	if err != nil {
 		return nil, err
 	}
-	l := newLock(c, name)
+	l := newLock(c, ls.pace, name)
 	if l.file, err = ls.stat(); err != nil {
 		_ = c.Close() // the error counts
 		return nil, err
