@@ -110,7 +110,7 @@ func (g *bindModels) readModels() (list []*tableModel, errs []error) {
 		}
 		table, err := readTable(db, t)
 		if err == nil {
-			err = g.bind.router.CheckModel(t)
+			err = whole(func() error { return g.bind.router.CheckModel(t) })
 		}
 		if err != nil {
 			errs = append(errs, &TableError{Bind: g.bind.key, Model: t, Err: err})
@@ -169,17 +169,26 @@ func hasLinks(t reflect.Type, within []reflect.Type) bool {
 	return false
 }
 
-// readTable is Bun's reading of a model, which panics where the model is wrong.
+// readTable is Bun's reading of a model.
 func readTable(db *bun.DB, t reflect.Type) (table *schema.Table, err error) {
+	err = whole(func() error {
+		table = db.Table(t)
+		return nil
+	})
+	if err != nil && strings.Contains(err.Error(), "RegisterModel") {
+		err = fmt.Errorf("%w: pass the link table's model too", err)
+	}
+	return table, err
+}
+
+// whole calls fn and turns a panic into an error: Bun panics at a model that is wrong.
+func whole(fn func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("%v", cause)
-			if strings.Contains(err.Error(), "m2m") && strings.Contains(err.Error(), "RegisterModel") {
-				err = fmt.Errorf("%w: pass the link table's model too", err)
-			}
 		}
 	}()
-	return db.Table(t), nil
+	return fn()
 }
 
 // references finds the tables that the text of a column's type refers to.
