@@ -35,7 +35,7 @@ type account struct {
 	ID      int64 `bun:",pk,autoincrement"`
 	Owner   string
 	Entries []*booking `bun:"rel:has-many,join:id=account_id"`
-	Notes   []*note  `bun:"rel:has-many,join:id=account_id"`
+	Notes   []*note    `bun:"rel:has-many,join:id=account_id"`
 }
 
 type booking struct {

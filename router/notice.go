@@ -111,6 +111,7 @@ type watchedConn struct {
 	watchedTxs
 	first *watchedRows // the open rows of writes
 	live  *keptRows    // the rows that the driver has open in a carried transaction
+	names columnNames  // of such rows
 
 	// The usual transaction, rows and statement, of which there is one at a time, cost nothing.
 	tx   watchedTx

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"reflect"
+	"slices"
 	"sync"
 )
 
@@ -20,6 +21,7 @@ type keptRows struct {
 	columns []string // of the result set at hand
 	atEnd   bool     // inner has no more rows in it
 	open    bool
+	bytes   []byte // of the row at hand
 
 	mu    sync.Mutex  // guards the rest against the calls that database/sql does not lock
 	inner driver.Rows // nil once it was read to its end, or closed
@@ -46,6 +48,27 @@ type columnType struct {
 	isDecimal        bool
 }
 
+// columnNames are names of columns that stay as they are. Those of the PostgreSQL driver are overwritten
+// when its rows are closed, which is here before their user has done with them. To keep the latest ones
+// saves what would be allocated for each query of a loop.
+type columnNames struct {
+	latest [4][]string
+	next   int
+}
+
+func (n *columnNames) of(rows driver.Rows) []string {
+	names := rows.Columns()
+	for _, known := range n.latest {
+		if slices.Equal(known, names) && known != nil {
+			return known
+		}
+	}
+	names = slices.Clone(names)
+	n.latest[n.next] = names
+	n.next = (n.next + 1) % len(n.latest)
+	return names
+}
+
 // keep takes the rows of a statement in a carried transaction.
 func (c *watchedConn) keep(rows driver.Rows) driver.Rows {
 	r := &c.kept
@@ -53,7 +76,7 @@ func (c *watchedConn) keep(rows driver.Rows) driver.Rows {
 		r = new(keptRows)
 	}
 	r.mu.Lock()
-	r.conn, r.columns, r.atEnd, r.open, r.inner, r.sets = c, rows.Columns(), false, true, rows, nil
+	r.conn, r.columns, r.atEnd, r.open, r.inner, r.sets = c, c.names.of(rows), false, true, rows, nil
 	r.mu.Unlock()
 	c.live = r
 	return r
@@ -85,12 +108,11 @@ func (r *keptRows) readAhead() {
 			break
 		}
 		r.atEnd = false
-		sets = append(sets, r.readSet(r.inner.Columns()))
+		sets = append(sets, r.readSet(r.conn.names.of(r.inner)))
 	}
-	if last := &sets[len(sets)-1]; true {
-		if err := r.inner.Close(); err != nil && last.end == io.EOF {
-			last.end = err
-		}
+	err := r.inner.Close()
+	if last := &sets[len(sets)-1]; err != nil && last.end == io.EOF {
+		last.end = err
 	}
 	for i := range sets {
 		if sets[i].end != io.EOF {
@@ -144,6 +166,9 @@ func (r *keptRows) Next(dest []driver.Value) error {
 		if err != nil && err != io.EOF {
 			r.conn.fails(err)
 		}
+		if err == nil {
+			r.own(dest)
+		}
 		return err
 	}
 	if len(r.sets) == 0 {
@@ -157,6 +182,28 @@ func (r *keptRows) Next(dest []driver.Value) error {
 	set.rows[0] = nil
 	set.rows = set.rows[1:]
 	return nil
+}
+
+// own copies the bytes of a row out of the driver's buffer, which the next statement overwrites, perhaps
+// while this row is being scanned.
+func (r *keptRows) own(row []driver.Value) {
+	n := 0
+	for _, v := range row {
+		if b, ok := v.([]byte); ok {
+			n += len(b)
+		}
+	}
+	if n > cap(r.bytes) {
+		r.bytes = make([]byte, 0, 2*n)
+	}
+	buf := r.bytes[:0]
+	for i, v := range row {
+		if b, ok := v.([]byte); ok && b != nil {
+			at := len(buf)
+			buf = append(buf, b...)
+			row[i] = buf[at:len(buf):len(buf)]
+		}
+	}
 }
 
 // HasNextResultSet reports whether there is another result set.
@@ -177,7 +224,7 @@ func (r *keptRows) NextResultSet() error {
 		}
 		err := more.NextResultSet()
 		if err == nil {
-			r.columns, r.atEnd = r.inner.Columns(), false
+			r.columns, r.atEnd = r.conn.names.of(r.inner), false
 		} else if err != io.EOF {
 			r.conn.fails(err)
 		}
@@ -208,8 +255,14 @@ func (r *keptRows) Close() error {
 		err = r.inner.Close()
 	}
 	r.inner, r.sets, r.open = nil, nil, false
+	if cap(r.bytes) > maxKeptBytes {
+		r.bytes = nil
+	}
 	return err
 }
+
+// maxKeptBytes bounds what a connection holds on to for the next row.
+const maxKeptBytes = 64 << 10
 
 // column tells the type of a column of the result set at hand.
 func (r *keptRows) column(i int) columnType {

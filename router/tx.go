@@ -26,9 +26,9 @@ type openTx struct {
 	turn       chan struct{}
 	savepoints int // set so far; turn guards it
 
-	mu      sync.Mutex // guards the rest
-	failure error      // of a statement that no savepoint has undone since
-	lost    error      // why the database has rolled everything back by itself
+	mu     sync.Mutex // guards the rest
+	broken error      // of a statement: nothing can go on before it is rolled back
+	whole  bool       // and no savepoint helps
 }
 
 // A txLevel is what a context carries: a transaction, or a savepoint in it.
@@ -39,7 +39,6 @@ type txLevel struct {
 	done  atomic.Bool
 
 	savepoint string        // its name; "" for the transaction itself
-	before    error         // openTx.failure when it was set
 	ended     chan struct{} // closed when a savepoint has ended
 
 	inner *txLevel // the savepoint that is open in it; openTx.turn guards it
@@ -129,10 +128,8 @@ func (l *txLevel) usable() error {
 	if l.done.Load() {
 		return l.doneError(nil)
 	}
-	l.tx.mu.Lock()
-	defer l.tx.mu.Unlock()
-	if l.tx.lost != nil {
-		return &TxAbortedError{Bind: l.tx.router.key, Cause: l.tx.lost}
+	if broken, _ := l.tx.state(); broken != nil {
+		return &TxAbortedError{Bind: l.tx.router.key, Cause: broken}
 	}
 	return nil
 }
@@ -150,24 +147,27 @@ func (l *txLevel) name() string {
 
 // failed notes an error that the driver gave for a statement. It is called by the connection.
 func (t *openTx) failed(err error) {
-	ends := false
-	if e, ok := t.engine.Driver().(binds.TxEnder); ok {
-		ends = e.EndsTx(err)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failure == nil {
-		t.failure = err
-	}
-	if ends && t.lost == nil {
-		t.lost = err
+	if by, ok := t.engine.Driver().(binds.TxBreaker); ok {
+		if breaks, whole := by.BreaksTx(err); breaks {
+			t.breaks(err, whole)
+		}
 	}
 }
 
-func (t *openTx) firstFailure() error {
+// breaks keeps the first error, of which the others follow.
+func (t *openTx) breaks(err error, whole bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.failure
+	if t.broken == nil {
+		t.broken = err
+	}
+	t.whole = t.whole || whole
+}
+
+func (t *openTx) state() (broken error, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.broken, t.whole
 }
 
 // end commits level l if its function succeeded, else it undoes it and returns the function's error. It
@@ -225,11 +225,8 @@ func (l *txLevel) commit() error {
 	if l.close() {
 		return and(&TxAbortedError{Bind: t.router.key, Cause: errNestedRunning}, t.rollback())
 	}
-	t.mu.Lock()
-	lost := t.lost
-	t.mu.Unlock()
-	if lost != nil {
-		return and(&TxAbortedError{Bind: t.router.key, Cause: lost}, t.rollback())
+	if broken, _ := t.state(); broken != nil {
+		return and(&TxAbortedError{Bind: t.router.key, Cause: broken}, t.rollback())
 	}
 	if err := t.sql.Commit(); err != nil {
 		return t.commitError(err)
@@ -240,15 +237,14 @@ func (l *txLevel) commit() error {
 // commitError says what the error of a COMMIT means.
 func (t *openTx) commitError(err error) error {
 	r := t.router
-	aborted := &TxAbortedError{Bind: r.key, Err: err, Cause: t.firstFailure()}
+	aborted := &TxAbortedError{Bind: r.key, Err: err}
 	switch {
 	case errors.Is(err, ErrOutcomeUnknown):
 		return err
 	case err == sql.ErrTxDone: // database/sql rolled back when the context ended
-		aborted.Err, aborted.Cause = context.Cause(t.ctx), nil
+		aborted.Err = context.Cause(t.ctx)
 		return aborted
 	case err == context.Canceled, err == context.DeadlineExceeded: // bare: database/sql did not send it
-		aborted.Cause = nil
 		return aborted
 	}
 	switch t.engine.Classify(err) {

@@ -22,7 +22,7 @@ func (l *txLevel) setSavepoint(ctx context.Context, opts *TxOptions) (*txLevel, 
 	if name == "" {
 		name = "savepoint"
 	}
-	in := &txLevel{tx: t, outer: l, savepoint: name + "_" + strconv.Itoa(t.savepoints), before: t.firstFailure(), ended: make(chan struct{})}
+	in := &txLevel{tx: t, outer: l, savepoint: name + "_" + strconv.Itoa(t.savepoints), ended: make(chan struct{})}
 	if err := t.savepoint(ctx, "SAVEPOINT ", in); err != nil {
 		return nil, l.translate(err)
 	}
@@ -64,11 +64,13 @@ func (l *txLevel) release() error {
 	if l.inner != nil {
 		return and(&TxAbortedError{Bind: t.router.key, Cause: errNestedRunning}, l.discard())
 	}
-	err := t.savepoint(t.ctx, "RELEASE SAVEPOINT ", l)
-	if err == nil {
-		return nil
+	if broken, _ := t.state(); broken != nil {
+		return and(&TxAbortedError{Bind: t.router.key, Cause: broken}, l.discard())
 	}
-	return and(&TxAbortedError{Bind: t.router.key, Err: l.translate(err), Cause: t.since(l)}, l.discard())
+	if err := t.savepoint(t.ctx, "RELEASE SAVEPOINT ", l); err != nil {
+		return and(&TxAbortedError{Bind: t.router.key, Err: l.translate(err)}, l.discard())
+	}
+	return nil
 }
 
 // rollbackTo undoes what was done since the savepoint.
@@ -83,23 +85,11 @@ func (l *txLevel) rollbackTo() error {
 	return l.discard()
 }
 
-// since returns the failure that made the server refuse to go on, nil if it is not known.
-func (t *openTx) since(l *txLevel) error {
-	failure := t.firstFailure()
-	if failure == l.before {
-		return nil
-	}
-	return failure
-}
-
 // discard rolls back to the savepoint. If that fails, nothing but the whole can be rolled back. The turn
 // must be held.
 func (l *txLevel) discard() error {
 	t := l.tx
-	t.mu.Lock()
-	lost := t.lost
-	t.mu.Unlock()
-	if lost != nil {
+	if _, whole := t.state(); whole {
 		return nil // together with all the rest
 	}
 	err := t.savepoint(t.ctx, "ROLLBACK TO SAVEPOINT ", l)
@@ -108,7 +98,7 @@ func (l *txLevel) discard() error {
 	}
 	if err == nil {
 		t.mu.Lock()
-		t.failure = l.before
+		t.broken = nil
 		t.mu.Unlock()
 		err = t.savepoint(t.ctx, "RELEASE SAVEPOINT ", l)
 	}
@@ -116,9 +106,7 @@ func (l *txLevel) discard() error {
 		return nil
 	}
 	err = fmt.Errorf("router: roll back to savepoint %q on %q: %w", l.savepoint, t.engine.Name(), err)
-	t.mu.Lock()
-	t.lost = err
-	t.mu.Unlock()
+	t.breaks(err, true)
 	return err
 }
 

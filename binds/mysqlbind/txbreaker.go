@@ -8,12 +8,13 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
-var _ binds.TxEnder = Driver{}
+var _ binds.TxBreaker = Driver{}
 
-// EndsTx reports the errors at which InnoDB rolls back the whole transaction: a deadlock (1213), and
+// BreaksTx reports the errors at which InnoDB rolls back the whole transaction: a deadlock (1213), and
 // MariaDB's 1020 under innodb_snapshot_isolation. A lock wait that timed out (1205) undoes its
 // statement alone, unless innodb_rollback_on_timeout is set: leave that off, or do not go on after it.
-func (Driver) EndsTx(err error) bool {
+func (Driver) BreaksTx(err error) (breaks, whole bool) {
 	var answer *mysql.MySQLError
-	return errors.As(err, &answer) && (answer.Number == 1213 || answer.Number == 1020)
+	whole = errors.As(err, &answer) && (answer.Number == 1213 || answer.Number == 1020)
+	return whole, whole
 }
