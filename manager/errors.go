@@ -53,11 +53,12 @@ type lostError struct{ cause error }
 func (e *lostError) Error() string   { return ErrLockLost.Error() + ": " + e.cause.Error() }
 func (e *lostError) Unwrap() []error { return []error{ErrLockLost, e.cause} }
 
-// timeoutError is [ErrLockTimeout] of a wait that got no answer at all.
+// timeoutError is [ErrLockTimeout] of a wait that did not even reach the server. It does not match its
+// cause, which may be a context's error: that of the wait, not the caller's.
 type timeoutError struct{ cause error }
 
-func (e *timeoutError) Error() string   { return ErrLockTimeout.Error() + ": " + e.cause.Error() }
-func (e *timeoutError) Unwrap() []error { return []error{ErrLockTimeout, e.cause} }
+func (e *timeoutError) Error() string { return ErrLockTimeout.Error() + ": " + e.cause.Error() }
+func (e *timeoutError) Unwrap() error { return ErrLockTimeout }
 
 // ConfigError reports one mistake in a configuration. All mistakes of a file are reported at once,
 // joined.

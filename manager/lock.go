@@ -50,8 +50,9 @@ func TryOnly() LockOption { return Wait(0) }
 // of it is left waiting on the server.
 //
 // Each Lock has a connection of its own, beside the bind's pool, so that locks do not use that up; and
-// a second Lock of a name waits for the first, also in the same goroutine. What a lock costs while it
-// is held: that connection, and one small query every 250 milliseconds.
+// a second Lock of a name waits for the first, also in the same goroutine. Of those who wait for one
+// name, a process has one connected to the server; the others queue behind it. What a lock costs while
+// it is held: its connection, and one small query every 250 milliseconds.
 //
 // A lock is no proof: a process that was stopped for long, or cut off, may go on for a moment after
 // another has got the lock. [Lock.Context] makes that moment short; [Lock.Fence] lets what the lock

@@ -213,3 +213,39 @@ func TestLockOutlivesItsContext(t *testing.T) {
 	require.ErrorIs(t, err, manager.ErrLockTimeout)
 	require.NoError(t, l.Unlock())
 }
+
+// A wait that ends while somebody of the same process waits already is a wait that ended.
+func TestLockTurnsEnd(t *testing.T) {
+	m := open(t)
+	first := lock(t, m, "a")
+	waiting, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := m.Lock(waiting, accounts{}, "a")
+		done <- err
+	}()
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			_, err := m.Lock(t.Context(), accounts{}, "a", manager.Wait(50*time.Millisecond))
+			assert.ErrorIs(t, err, manager.ErrLockTimeout)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded)
+		})
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, err := m.Lock(ctx, accounts{}, "a")
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.NotErrorIs(t, err, manager.ErrLockTimeout)
+		})
+		wg.Go(func() {
+			_, err := m.Lock(t.Context(), accounts{}, "a", manager.TryOnly())
+			assert.ErrorIs(t, err, manager.ErrLockTimeout)
+		})
+	}
+	wg.Wait()
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NoError(t, first.Unlock())
+	require.NoError(t, lock(t, m, "a", manager.TryOnly()).Unlock())
+}

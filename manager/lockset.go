@@ -13,11 +13,19 @@ type lockSet struct {
 
 	mu     sync.Mutex // guards the rest
 	open   map[*Lock]struct{}
+	turns  map[string]*lockTurn
 	closed bool
 }
 
+// A lockTurn lets one at a time of those who wait for a name do so on the server: the rest would each
+// take one of the server's connections, for nothing.
+type lockTurn struct {
+	taken chan struct{}
+	users int // who has or wants it
+}
+
 func newLockSet() *lockSet {
-	s := &lockSet{open: make(map[*Lock]struct{})}
+	s := &lockSet{open: make(map[*Lock]struct{}), turns: make(map[string]*lockTurn)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -33,6 +41,32 @@ func (s *lockSet) enter(ctx context.Context) (waiting context.Context, leave fun
 	waiting, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(s.closing, cancel)
 	return waiting, func() { stop(); cancel(); s.waiters.Done() }, nil
+}
+
+// turn waits until the caller may wait for name on the server, first come, first served.
+func (s *lockSet) turn(ctx context.Context, name string) (leave func(), err error) {
+	s.mu.Lock()
+	t := s.turns[name]
+	if t == nil {
+		t = &lockTurn{taken: make(chan struct{}, 1)}
+		s.turns[name] = t
+	}
+	t.users++
+	s.mu.Unlock()
+	forget := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(s.turns, name)
+		}
+	}
+	select {
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken; forget() }, nil
+	case <-ctx.Done():
+		forget()
+		return func() {}, ctx.Err()
+	}
 }
 
 func (s *lockSet) add(l *Lock) error {

@@ -45,28 +45,18 @@ func (b *Bind) lockError(name, holder string, err error) *LockError {
 	return &LockError{Bind: b.key, Name: name, Holder: holder, Err: err}
 }
 
-// acquire opens a connection and waits on it until waiting ends. The lock's context comes from ctx.
+// acquire waits for its turn, and then on a connection of its own, until waiting ends. The lock's
+// context comes from ctx.
 func (b *Bind) acquire(waiting, ctx context.Context, name string, o lockOptions) (*Lock, error) {
 	a := &lockAttempt{bind: b, name: name, options: o, began: time.Now()}
-	opening, cancel := waiting, context.CancelFunc(func() {})
-	if o.wait > 0 {
-		opening, cancel = context.WithTimeout(waiting, o.wait)
-	}
-	held, err := b.writer.NamedLock(opening, name)
-	late := opening.Err() != nil && waiting.Err() == nil
-	cancel()
-	switch {
-	case err != nil && late:
-		return nil, &timeoutError{err}
-	case err != nil && waiting.Err() != nil:
-		return nil, a.ended(waiting, err)
-	case err != nil:
+	leave, err := a.open(waiting)
+	defer leave()
+	if err != nil {
 		return nil, err
 	}
-	a.held = held
 	l, err := a.wait(waiting, ctx)
 	if err != nil {
-		_ = held.Close() // the error counts
+		_ = a.held.Close() // the error counts
 	}
 	return l, err
 }
@@ -78,6 +68,38 @@ type lockAttempt struct {
 	options lockOptions
 	began   time.Time
 	held    binds.NamedLock
+}
+
+// open waits for the turn and connects, within the limits of the wait.
+func (a *lockAttempt) open(waiting context.Context) (leave func(), err error) {
+	opening, cancel := waiting, func() {}
+	if a.options.wait > 0 {
+		opening, cancel = context.WithTimeout(waiting, a.options.wait)
+	}
+	defer func() { cancel() }()
+	leave = func() {}
+	if !a.options.limited || a.options.wait > 0 { // who only tries waits for nobody
+		if leave, err = a.bind.locks.turn(opening, a.name); err != nil {
+			return leave, a.late(waiting, opening, nil)
+		}
+	}
+	if a.held, err = a.bind.writer.NamedLock(opening, a.name); err != nil {
+		err = a.late(waiting, opening, err)
+	}
+	return leave, err
+}
+
+// late says which of the limits that opening has, if any, made it fail.
+func (a *lockAttempt) late(waiting, opening context.Context, err error) error {
+	switch {
+	case waiting.Err() != nil:
+		return a.ended(waiting, err)
+	case opening.Err() != nil && err != nil:
+		return &timeoutError{err}
+	case opening.Err() != nil:
+		return ErrLockTimeout
+	}
+	return err
 }
 
 func (a *lockAttempt) wait(waiting, ctx context.Context) (*Lock, error) {

@@ -2,6 +2,9 @@ package manager
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -65,7 +68,11 @@ func (w *lockWatch) run(ctx context.Context, until time.Time) {
 func (w *lockWatch) look(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockSilence)
 	defer cancel()
-	return w.held.Check(ctx)
+	until, err := w.held.Check(ctx)
+	if errors.Is(err, driver.ErrBadConn) {
+		err = fmt.Errorf("its connection broke, or the server ended its session: %w", err)
+	}
+	return until, err
 }
 
 // lockGuard is how long a lock counts as held without a further look: until its lease is about to
