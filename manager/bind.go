@@ -122,8 +122,10 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	if b.router, err = router.New(routing); err != nil {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".writer_functions", Err: err}
 	}
-	b.db = b.newDB(b.writer.DB(), b.router.Routed())
-	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(b.writer.DB(), b.router.WriterOnly()) })
+	pool, closer := b.router.Pool()
+	b.keep(closer)
+	b.db = b.newDB(pool, b.router.Routed())
+	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(pool, b.router.WriterOnly()) })
 	b.readerDB = sync.OnceValue(b.openReaderDB)
 	b.nativeDB = sync.OnceValue(b.openNativeDB)
 	return b, nil

@@ -486,3 +486,64 @@ func TestManyGoroutinesInOneTx(t *testing.T) {
 	}))
 	assert.Len(t, owners(t, m), all)
 }
+
+// TestPastTheTransaction uses what Bun does not route. The transaction has SQLite's only connection that
+// writes: to wait for that would be for ever.
+func TestPastTheTransaction(t *testing.T) {
+	m := newLedger(t)
+	b, err := m.Bind(ledger{})
+	require.NoError(t, err)
+	past := map[string]func(ctx context.Context, db *bun.DB) error{
+		"exec": func(ctx context.Context, db *bun.DB) error {
+			_, err := db.ExecContext(ctx, "SELECT ?", 1)
+			return err
+		},
+		"query": func(ctx context.Context, db *bun.DB) error {
+			rows, err := db.QueryContext(ctx, "SELECT 1")
+			if err == nil {
+				err = rows.Close()
+			}
+			return err
+		},
+		"query row": func(ctx context.Context, db *bun.DB) error { return db.QueryRowContext(ctx, "SELECT 1").Scan(new(int)) },
+		"begin": func(ctx context.Context, db *bun.DB) error {
+			tx, err := db.BeginTx(ctx, nil)
+			if err == nil {
+				err = tx.Rollback()
+			}
+			return err
+		},
+		"run in tx": func(ctx context.Context, db *bun.DB) error {
+			return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return nil })
+		},
+		"prepare": func(ctx context.Context, db *bun.DB) error {
+			stmt, err := db.PrepareContext(ctx, "SELECT 1")
+			if err == nil {
+				err = errors.Join(stmt.QueryRowContext(ctx).Scan(new(int)), stmt.Close())
+			}
+			return err
+		},
+		"conn": func(ctx context.Context, db *bun.DB) error {
+			conn, err := db.Conn(ctx)
+			if err == nil {
+				_, err = conn.ExecContext(ctx, "SELECT 1")
+				err = errors.Join(err, conn.Close())
+			}
+			return err
+		},
+	}
+	for name, db := range map[string]*bun.DB{"DB": b.DB(), "Writer": b.Writer(), "Reader": b.Reader()} {
+		for what, past := range past {
+			require.NoError(t, past(t.Context(), db), "%s on %s: no transaction is in the way", what, name)
+			require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
+				var refused *router.PastTxError
+				require.ErrorAs(t, past(ctx, db), &refused, "%s on %s", what, name)
+				return nil
+			}))
+		}
+	}
+	require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
+		require.NoError(t, b.Native().QueryRowContext(ctx, "SELECT 1").Scan(new(int)), "Native is exempt")
+		return nil
+	}))
+}

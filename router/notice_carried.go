@@ -8,20 +8,26 @@ import (
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
-// admit refuses what would run outside the transaction that its context carries: it came past the
-// router, to another connection.
+// admit refuses what came past the router to another connection than that of the transaction which its
+// context carries.
 func (c *watchedConn) admit(s *scope) error {
 	if s.tx == nil {
 		return nil
 	}
-	l := s.tx.of(c.notice.router)
+	return refusePast(s, c.notice.router, c.carried)
+}
+
+// refusePast refuses what would run outside the transaction on r that its context carries, unless that is
+// mine.
+func refusePast(s *scope, r *Router, mine *openTx) error {
+	l := s.tx.of(r)
 	switch {
-	case l == nil || l.tx == c.carried:
+	case l == nil || l.tx == mine:
 		return nil
 	case l.done.Load():
 		return l.doneError(nil)
 	}
-	return &PastTxError{Bind: l.tx.router.key}
+	return &PastTxError{Bind: r.key}
 }
 
 // fails tells the transaction that contexts carry on this connection, if there is one, of an error.
