@@ -7,12 +7,15 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // keptRows are rows in a transaction that a context carries. There, whoever has the context may run the
 // next statement while these rows are being read, and a server's connection has one result at a time:
 // what is left of it is then read into memory, and the rows go on from there. Until then they cost
-// nothing.
+// nothing, but for the values of a driver that hands out its buffer: those are copied, since the next
+// statement may come while a row is being scanned.
 //
 // Next and Close come one at a time with the connection's other calls, for database/sql locks it; the
 // rest may come at any time.
@@ -21,7 +24,8 @@ type keptRows struct {
 	columns []string // of the result set at hand
 	atEnd   bool     // inner has no more rows in it
 	open    bool
-	bytes   []byte // of the row at hand
+	owns    bool   // inner's values stay as they are, see [binds.BytesOwner]
+	bytes   []byte // of the row at hand, else
 
 	mu    sync.Mutex  // guards the rest against the calls that database/sql does not lock
 	inner driver.Rows // nil once it was read to its end, or closed
@@ -78,6 +82,8 @@ func (c *watchedConn) keep(rows driver.Rows) driver.Rows {
 	r.mu.Lock()
 	r.conn, r.columns, r.atEnd, r.open, r.inner, r.sets = c, c.names.of(rows), false, true, rows, nil
 	r.mu.Unlock()
+	o, ok := rows.(binds.BytesOwner)
+	r.owns = ok && o.OwnsBytes()
 	c.live = r
 	return r
 }
@@ -134,8 +140,8 @@ func (r *keptRows) readSet(columns []string) keptSet {
 			break
 		}
 		for i, v := range row {
-			if b, ok := v.([]byte); ok {
-				row[i] = bytes.Clone(b) // the driver's own, until its next row
+			if b, ok := v.([]byte); ok && !r.owns {
+				row[i] = bytes.Clone(b)
 			}
 		}
 		set.rows = append(set.rows, row)
@@ -166,7 +172,7 @@ func (r *keptRows) Next(dest []driver.Value) error {
 		if err != nil && err != io.EOF {
 			r.conn.fails(err)
 		}
-		if err == nil {
+		if err == nil && !r.owns {
 			r.own(dest)
 		}
 		return err
