@@ -11,8 +11,8 @@ import (
 
 var checkHeader = []string{"ENGINE", "STATUS", "SERVER", "VERSION", "FRESHNESS", "LAG"}
 
-// String returns a table with a line for each engine, and below it, indented, what is wrong or could be
-// better.
+// String returns a table with a line for each engine, below it, indented, what is wrong or could be
+// better, and below the engines of a bind what is wrong with its tables.
 func (r *Report) String() string {
 	rows := [][]string{checkHeader}
 	for i := range r.Binds {
@@ -51,10 +51,10 @@ func (r *Report) String() string {
 			}
 		}
 		for j := range bind.Missing {
-			note(bind.Missing[j].Error())
+			b.WriteString(bind.Missing[j].Error() + "\n")
 		}
 		for _, err := range bind.Errs {
-			note(err.Error())
+			b.WriteString(err.Error() + "\n")
 		}
 	}
 	for _, err := range r.Errs {

@@ -95,10 +95,16 @@ type TableError struct {
 	Table string       // the table's name, "" where it is not known
 	Op    string       // "create", "drop", "create index users_email of"; "" before anything was tried
 	Err   error
+
+	unbound bool // which bind it is cannot be told
 }
 
 func (e *TableError) Error() string {
 	switch {
+	case e.unbound && e.Model == nil:
+		return fmt.Sprintf("manager: table of a model: %v", e.Err)
+	case e.unbound:
+		return fmt.Sprintf("manager: table of model %s: %v", e.Model, e.Err)
 	case e.Model == nil:
 		return fmt.Sprintf("manager: tables of bind %q: %v", e.Bind.String(), e.Err)
 	case e.Op == "":

@@ -39,7 +39,7 @@ func (m *DBManager) groupModels(models []any) (groups []*bindModels, errs []erro
 			err = errNoTable
 		}
 		if err != nil {
-			e := &TableError{Model: t, Err: err}
+			e := &TableError{Model: t, Err: err, unbound: b == nil}
 			if b != nil {
 				e.Bind = b.key
 			}

@@ -25,6 +25,8 @@ type Health struct {
 	// unless LagKnown is set.
 	Lag      time.Duration
 	LagKnown bool
+
+	caughtUp bool // with what was written before the call
 }
 
 // healthPoll is how often [Router.Health] looks whether the readers have caught up.
@@ -44,8 +46,15 @@ func (r *Router) Health(ctx context.Context) []Health {
 	r.monitor.want()
 	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
 	defer cancel()
+	var before []Health
 	for {
 		list, settled := r.monitor.health(began)
+		for i := range before { // what one of them keeps us waiting for does not make another one late
+			if before[i].caughtUp && list[i].caughtUp {
+				list[i].Lag = before[i].Lag
+			}
+		}
+		before = list
 		if settled || !pause(ctx, healthPoll) {
 			return list
 		}
@@ -79,9 +88,9 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 			h.Down = s.err
 		}
 		if h.Doubt == nil && s.horizon > 0 {
-			h.Lag, h.LagKnown = max(today-s.horizon, 0), true
+			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon >= began
 		}
-		if m.writerErr == nil && !s.down && s.why == nil && s.horizon < began {
+		if m.writerErr == nil && !s.down && s.why == nil && !h.caughtUp {
 			settled = false
 		}
 		list = append(list, h)
