@@ -33,7 +33,7 @@ var (
 type LockError struct {
 	Bind   binds.Key
 	Name   string
-	Holder string // who had it instead, as far as the server tells; "" if that is unknown
+	Holder string // who had it instead: "pid 4711, client 10.0.0.7"; "" if the server was not asked or does not tell
 	Err    error  // matches ErrLockTimeout, ErrLockLost, ErrClosed, the context's error, or is the server's
 }
 

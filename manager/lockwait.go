@@ -112,8 +112,7 @@ func (a *lockAttempt) wait(waiting, ctx context.Context) (*Lock, error) {
 		switch {
 		case got && waiting.Err() == nil:
 			return a.begin(waiting, ctx)
-		case got:
-			a.free()
+		case got: // too late: closing the connection frees it
 			return nil, waiting.Err()
 		case waiting.Err() != nil:
 			return nil, a.ended(waiting, err)
@@ -168,7 +167,6 @@ func (a *lockAttempt) ended(waiting context.Context, err error) error {
 func (a *lockAttempt) begin(waiting, ctx context.Context) (*Lock, error) {
 	until, err := a.held.Check(waiting)
 	if err != nil {
-		a.free()
 		return nil, err
 	}
 	l := &Lock{bind: a.bind, name: a.name, fence: a.held.Fence(), held: a.held}
@@ -179,13 +177,6 @@ func (a *lockAttempt) begin(waiting, ctx context.Context) (*Lock, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-// free gives a lock back that nobody will have.
-func (a *lockAttempt) free() {
-	ctx, cancel := context.WithTimeout(context.Background(), lockAsk)
-	defer cancel()
-	_, _ = a.held.Release(ctx) // closing the connection, which follows, frees it too
 }
 
 // pause waits for d, or until ctx ends.

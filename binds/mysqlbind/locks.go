@@ -13,7 +13,7 @@ var _ binds.NamedLocker = (*source)(nil)
 // LockName returns what the server knows a named lock by: servers limit the length of names, differ on
 // their case, and share them between databases. A program in any language takes the same lock by
 //
-//	SELECT GET_LOCK(SHA2(CONCAT('bindery:', DATABASE(), CHAR(0), name), 256), timeout)
+//	SELECT GET_LOCK(SHA2(CONCAT('bindery:', DATABASE(), CHAR(0), CAST(name AS BINARY)), 256), timeout)
 //
 // with a name in UTF-8. Database is "" for a connection without one.
 func LockName(database, name string) string {

@@ -107,6 +107,26 @@ func TestRenewedLockStaysHeld(t *testing.T) {
 	})
 }
 
+// A renewal between a look and the taking wins.
+func TestRenewalBeatsTheTaker(t *testing.T) {
+	inBubble(t, func(t *testing.T, a, b *lock) {
+		require.True(t, acquire(t, a, 0))
+		row, err := b.conn.lockRow(t.Context(), "a")
+		require.NoError(t, err)
+		time.Sleep(a.pace.renewal)
+		_, err = a.Check(t.Context())
+		require.NoError(t, err)
+		got, err := b.take(t.Context(), row)
+		require.NoError(t, err)
+		assert.False(t, got)
+		row, err = b.conn.lockRow(t.Context(), "a")
+		require.NoError(t, err)
+		got, err = b.take(t.Context(), row)
+		require.NoError(t, err)
+		assert.True(t, got, "as it is now it may be taken")
+	})
+}
+
 // A holder that cannot renew knows that it has lost before another can get the lock.
 func TestHolderGivesUpFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, a, b *lock) {
