@@ -79,7 +79,7 @@ const (
 // whose role is wrong, tables that are missing, models that no query can use. A replica that cannot
 // prove its freshness, or lags, is not wrong: its reads go elsewhere. Good as a readiness probe;
 // who can do without readers looks at Binds[i].Engines[0] alone.
-func (r *Report) Err() error {
+func (r Report) Err() error {
 	errs := append([]error(nil), r.Errs...)
 	for i := range r.Binds {
 		errs = append(errs, r.Binds[i].Err())
@@ -88,7 +88,7 @@ func (r *Report) Err() error {
 }
 
 // Err returns what is wrong with the bind, see [Report.Err].
-func (r *BindReport) Err() error {
+func (r BindReport) Err() error {
 	var errs []error
 	for i := range r.Engines {
 		errs = append(errs, r.Engines[i].Err, r.Engines[i].RoleErr)
@@ -101,19 +101,19 @@ func (r *BindReport) Err() error {
 }
 
 type reportJSON struct {
-	At     time.Time        `json:"at"`
-	OK     bool             `json:"ok"`
-	Binds  []bindReportJSON `json:"binds"`
-	Errors []string         `json:"errors"`
+	At     time.Time    `json:"at"`
+	OK     bool         `json:"ok"`
+	Binds  []BindReport `json:"binds"`
+	Errors []string     `json:"errors"`
 }
 
 type bindReportJSON struct {
-	Bind    string             `json:"bind"`
-	Driver  string             `json:"driver"`
-	OK      bool               `json:"ok"`
-	Engines []engineReportJSON `json:"engines"`
-	Missing []missingJSON      `json:"missing_tables"`
-	Errors  []string           `json:"errors"`
+	Bind    string         `json:"bind"`
+	Driver  string         `json:"driver"`
+	OK      bool           `json:"ok"`
+	Engines []EngineReport `json:"engines"`
+	Missing []missingJSON  `json:"missing_tables"`
+	Errors  []string       `json:"errors"`
 }
 
 type missingJSON struct {
@@ -136,29 +136,26 @@ type engineReportJSON struct {
 	LagSeconds *float64  `json:"lag_seconds,omitempty"` // of readers whose lag is known
 }
 
-// MarshalJSON returns the report with the keys at, ok, binds and errors; a bind with bind, driver, ok,
-// engines, missing_tables and errors; an engine with engine, role, reachable, error, version,
-// state, role_error, freshness, doubt, advice, serving and lag_seconds, those left out that are unknown.
-func (r *Report) MarshalJSON() ([]byte, error) {
-	out := reportJSON{At: r.At, OK: r.Err() == nil, Binds: []bindReportJSON{}, Errors: texts(r.Errs)}
-	for i := range r.Binds {
-		out.Binds = append(out.Binds, r.Binds[i].json())
-	}
-	return json.Marshal(out)
+// MarshalJSON returns the report with the keys at, ok, binds and errors.
+func (r Report) MarshalJSON() ([]byte, error) {
+	return json.Marshal(reportJSON{At: r.At, OK: r.Err() == nil, Binds: append([]BindReport{}, r.Binds...), Errors: texts(r.Errs)})
 }
 
-func (r *BindReport) json() bindReportJSON {
-	out := bindReportJSON{Bind: r.Bind.String(), Driver: r.Driver, OK: r.Err() == nil, Missing: []missingJSON{}, Errors: texts(r.Errs)}
-	for i := range r.Engines {
-		out.Engines = append(out.Engines, r.Engines[i].json())
+// MarshalJSON returns the bind's report with the keys bind, driver, ok, engines, missing_tables and errors.
+func (r BindReport) MarshalJSON() ([]byte, error) {
+	out := bindReportJSON{
+		Bind: r.Bind.String(), Driver: r.Driver, OK: r.Err() == nil,
+		Engines: r.Engines, Missing: []missingJSON{}, Errors: texts(r.Errs),
 	}
 	for _, t := range r.Missing {
 		out.Missing = append(out.Missing, missingJSON{t.Table, t.Model.String()})
 	}
-	return out
+	return json.Marshal(out)
 }
 
-func (r *EngineReport) json() engineReportJSON {
+// MarshalJSON returns the engine's report with the keys engine, role, reachable, error, version, state,
+// role_error, freshness, doubt, advice, serving and lag_seconds, those left out that are unknown.
+func (r EngineReport) MarshalJSON() ([]byte, error) {
 	out := engineReportJSON{
 		Engine: r.Engine, Role: r.Role.String(), Reachable: r.Err == nil, Error: text(r.Err), Version: r.Version,
 		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice,
@@ -170,7 +167,7 @@ func (r *EngineReport) json() engineReportJSON {
 		lag := r.Lag.Seconds()
 		out.LagSeconds = &lag
 	}
-	return out
+	return json.Marshal(out)
 }
 
 func text(err error) string {

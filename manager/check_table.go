@@ -13,7 +13,7 @@ var checkHeader = []string{"ENGINE", "STATUS", "SERVER", "VERSION", "FRESHNESS",
 
 // String returns a table with a line for each engine, below it, indented, what is wrong or could be
 // better, and below the engines of a bind what is wrong with its tables.
-func (r *Report) String() string {
+func (r Report) String() string {
 	rows := [][]string{checkHeader}
 	for i := range r.Binds {
 		for j := range r.Binds[i].Engines {

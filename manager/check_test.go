@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -55,9 +56,12 @@ func TestReportAsJSON(t *testing.T) {
 			{"engine": "audit/writer", "role": "writer", "reachable": true, "version": "3", "freshness": "shared"},
 			{"engine": "audit/reader-1", "role": "reader", "reachable": true, "version": "3", "freshness": "shared", "serving": true, "lag_seconds": 0}]}]}`,
 		string(text))
-	embedded, err := json.Marshal(struct{ Report *manager.Report }{r})
-	require.NoError(t, err)
-	assert.Contains(t, string(embedded), `"missing_tables"`)
+	for _, v := range []any{*r, r.Binds[1], struct{ R manager.Report }{*r}} {
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), `"missing_tables":[{"table":"pages"`, "%T", v)
+	}
+	assert.Equal(t, r.String(), fmt.Sprint(*r))
 }
 
 func TestCheckOfAClosedManager(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,41 @@ func TestMigratorsAtOnce(t *testing.T) {
 	}
 	assert.Equal(t, 2, sum, "each ran once")
 	assert.Equal(t, []string{"Ostia", "Rome"}, cities(t, m))
+}
+
+// TestMigrationsRunUnderTheLock holds it: a migration waits, a look at the status does not.
+func TestMigrationsRunUnderTheLock(t *testing.T) {
+	m := open(t)
+	g := migratorOf(t, m, cityFiles)
+	l, err := m.Lock(t.Context(), accounts{}, "migrations")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = g.Up(ctx, manager.DryRun())
+	require.NoError(t, err)
+	_, err = g.Up(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	var e *manager.MigrationError
+	require.ErrorAs(t, err, &e)
+	_, err = g.Down(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	s, err := g.Status(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, s.Pending(), 2)
+	require.NoError(t, l.Unlock())
+}
+
+// TestMigrationThatCannotBeNoted has the note of it refused.
+func TestMigrationThatCannotBeNoted(t *testing.T) {
+	m := open(t)
+	g := migratorOf(t, m, map[string]string{"accounts/1_a.up.sql": "CREATE TABLE cities (name TEXT)\n--bun:split\n" +
+		"CREATE TRIGGER no_notes BEFORE INSERT ON bun_migrations BEGIN SELECT RAISE(ABORT, 'no notes'); END"})
+	_, err := g.Up(t.Context())
+	var e *manager.MigrationError
+	require.ErrorAs(t, err, &e)
+	assert.True(t, e.Unnoted)
+	assert.ErrorContains(t, err, `manager: migrate bind "accounts" up: 1_a ran, and that could not be noted: `)
+	assert.ErrorContains(t, err, `not applied: 1_a; it will run again: see that it can`)
 }
 
 func TestMigratorOptions(t *testing.T) {

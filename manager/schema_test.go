@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -265,6 +266,52 @@ func TestThousandCallers(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...))
 	assert.EqualValues(t, 1, hooks.Load(), "each table is created once")
+}
+
+// TestTablesAreMadeUnderTheLock holds it: what is missing waits, what is there does not.
+func TestTablesAreMadeUnderTheLock(t *testing.T) {
+	m := open(t)
+	require.NoError(t, m.CreateTables(t.Context(), (*shelf)(nil)))
+	l, err := m.Lock(t.Context(), accounts{}, "init_database_tables")
+	require.NoError(t, err)
+	require.NoError(t, m.CreateTables(t.Context(), (*shelf)(nil)))
+	require.NoError(t, m.CreateTables(t.Context(), (*page)(nil)), "each bind has a lock of its own")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for name, err := range map[string]error{
+		"create": m.CreateTables(ctx, (*shelf)(nil), (*hooked)(nil)),
+		"drop":   m.DropTables(ctx, (*shelf)(nil)),
+		"reset":  m.ResetTables(ctx, (*shelf)(nil)),
+	} {
+		require.ErrorIs(t, err, context.DeadlineExceeded, name)
+		var e *manager.TableError
+		require.ErrorAs(t, err, &e, name)
+		assert.Equal(t, binds.Key("accounts"), e.Bind)
+	}
+	require.NoError(t, l.Unlock())
+	assert.Equal(t, []string{"hookeds"}, missing(m.Check(t.Context(), (*shelf)(nil), (*hooked)(nil))))
+}
+
+// TestModelsOfOneTable gives two, of which the first makes the table and both have indexes.
+func TestModelsOfOneTable(t *testing.T) {
+	m, ctx := open(t), t.Context()
+	for range 2 {
+		require.NoError(t, m.CreateTables(ctx, (*shelf)(nil), (*shelfName)(nil)))
+	}
+	var n int
+	require.NoError(t, m.NewRaw(accounts{}, "SELECT count(*) FROM sqlite_master WHERE name = 'shelves_name'").Scan(ctx, &n))
+	assert.Equal(t, 1, n)
+	require.NoError(t, m.DropTables(ctx, (*shelf)(nil), (*shelfName)(nil)))
+}
+
+type shelfName struct {
+	bun.BaseModel `bun:"table:shelves"`
+	accounts
+	Name string
+}
+
+func (shelfName) Indexes(index func(string) *bun.CreateIndexQuery) {
+	index("shelves_name").Column("name")
 }
 
 func TestTablesOfAClosedManager(t *testing.T) {
