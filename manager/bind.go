@@ -54,7 +54,8 @@ func (b *Bind) MarshalText() ([]byte, error) { return []byte(b.key.String()), ni
 // DB returns the Bun DB that routes: reads to readers, writes and locks to the writer.
 //
 // Bun sends what is not a query builder past the router: BeginTx, RunInTx, Conn, Prepare,
-// ExecContext and QueryContext use the DB's own pool, which is the writer's.
+// ExecContext and QueryContext use the DB's own pool, which is the writer's. With a context that carries a
+// transaction of this bind, see [DBManager.InTx], they are a *router.PastTxError.
 func (b *Bind) DB() *bun.DB { return b.db }
 
 // Writer returns the Bun DB whose every statement runs on the writer.
