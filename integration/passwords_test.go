@@ -143,7 +143,7 @@ func walk(t *testing.T, uri string) shown {
 	show(m, b.WriterEngine(), b, b.ReaderEngines(), b.DB(), b.WriterEngine().DB(), b.WriterEngine().Connector(),
 		struct{ m *manager.DBManager }{m}, b.DB().Driver())
 	report := m.Check(ctx)
-	show(report, *report, report.Binds[0], report.Binds[0].Engines[0], report.Err())
+	show(report, *report, report.Err())
 	// A statement waits for a writer that cannot be reached as long as its caller does: not long.
 	short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer stop()

@@ -233,6 +233,73 @@ func TestThousandGoroutinesNeedTwoConnections(t *testing.T) {
 	}
 }
 
+// TestTablesAreLookedForOnTheWriter has replicas that stand still: on them no table is ever there.
+func TestTablesAreLookedForOnTheWriter(t *testing.T) {
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			writer, readers, c := clusterURIs(start(t))
+			for _, r := range c.Replicas {
+				require.NoError(t, r.PauseReplay(ctx))
+			}
+			text := config(map[string]string{"shop": writer, "audit": writer}, readers, "read_your_writes = 'off'")
+			require.NoError(t, openManager(t, text).CreateTables(ctx, school...))
+			schoolTables.Store(0)
+			second := openManager(t, text)
+			require.NoError(t, second.Check(ctx, school...).Err())
+			require.NoError(t, second.CreateTables(ctx, school...))
+			assert.Zero(t, schoolTables.Load())
+			require.NoError(t, second.DropTables(ctx, school...))
+			assert.Len(t, second.Check(ctx, school...).Binds[0].Missing, 4)
+		})
+	}
+}
+
+// book lies in a schema, or database, of its own.
+type book struct {
+	bun.BaseModel `bun:"table:library.books"`
+	shop
+
+	ID    int64 `bun:",pk,autoincrement"`
+	Upper int64 `bun:"Upper"`
+}
+
+func (*book) Indexes(index func(string) *bun.CreateIndexQuery) { index("books_upper").Column("Upper") }
+
+func TestTablesOfAnotherSchema(t *testing.T) {
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			writer, _, c := clusterURIs(start(t))
+			grants := "CREATE SCHEMA library AUTHORIZATION app"
+			if name == "mariadb" {
+				grants = "CREATE DATABASE library; GRANT ALL ON library.* TO app"
+			}
+			for _, statement := range strings.Split(grants, ";") {
+				require.NoError(t, c.Primary.Exec(ctx, statement))
+			}
+			m := openManager(t, config(map[string]string{"shop": writer}, nil, ""))
+			require.Len(t, m.Check(ctx, (*book)(nil)).Binds[0].Missing, 1)
+			for range 2 {
+				require.NoError(t, m.CreateTables(ctx, (*book)(nil)))
+			}
+			require.NoError(t, m.Check(ctx, (*book)(nil)).Err())
+			require.NoError(t, m.ResetTables(ctx, (*book)(nil)))
+			b, err := m.Bind(shop{})
+			require.NoError(t, err)
+			root := writeMigrations(t, map[string]string{"1_a.up.sql": "CREATE TABLE library.a (x INT)"})
+			migrations, err := manager.MigrationsFrom(os.DirFS(root), b)
+			require.NoError(t, err)
+			g := b.Migrator(migrations, manager.WithMigrationsTable("library.notes"))
+			for _, want := range []int{1, 0} {
+				group, err := g.Up(ctx)
+				require.NoError(t, err)
+				assert.Len(t, group.Migrations, want)
+			}
+		})
+	}
+}
+
 // checkSchool finds out whether the school's tables have their keys and indexes, resets and drops them.
 func checkSchool(t *testing.T, m *manager.DBManager) {
 	t.Helper()
