@@ -237,15 +237,23 @@ func TestLockOnAServerThatIsKilled(t *testing.T) {
 		got := <-next
 		require.Error(t, got.err, "the waiter is told")
 		t.Logf("the waiter was told after %v: %v", got.at.Sub(killed), got.err)
+		_, err := b.Lock(t.Context(), shop{}, "job")
+		var connect *binds.ConnectError
+		require.ErrorAs(t, err, &connect, "nobody is there to lock on")
+		t.Log(err)
+		assertNoPassword(t, err)
 		require.NoError(t, b.cluster.Primary.Start(t.Context()))
 		require.NoError(t, b.lock(t).Unlock())
 	})
 }
 
-// TestLockOnAServerThatIsFrozen also cancels a waiter there, which no server hears of.
+// TestLockOnAServerThatIsFrozen also cancels a waiter there, which no server hears of, and frees a lock
+// whose loss is not known yet.
 func TestLockOnAServerThatIsFrozen(t *testing.T) {
 	eachLockKind(t, func(t *testing.T, b *lockBench) {
 		l := b.lock(t)
+		other, err := b.Lock(t.Context(), shop{}, "other job")
+		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		next := b.begin(ctx, t)
@@ -256,6 +264,9 @@ func TestLockOnAServerThatIsFrozen(t *testing.T) {
 		got := <-next
 		require.ErrorIs(t, got.err, context.Canceled)
 		t.Logf("the waiter returned %v after the cancel", got.at.Sub(cancelled))
+		unlocking := time.Now()
+		require.ErrorIs(t, other.Unlock(), manager.ErrLockLost, "nobody says that it was held")
+		t.Logf("Unlock took %v on a frozen server", time.Since(unlocking))
 		lost(t, l, frozen, "server frozen")
 		require.NoError(t, b.cluster.Primary.Thaw())
 		b.eventually(t, "0", b.waiters)

@@ -122,7 +122,7 @@ func (l *Lock) Context() context.Context { return l.ctx }
 func (l *Lock) Fence() (fence uint64, ok bool) { return l.fence, l.fence != 0 }
 
 // Unlock frees the lock and says whether it was held until now: nil if so, a [*LockError] that matches
-// [ErrLockLost] if not, or if the server did not say so within a second. It may be called again, and returns
+// [ErrLockLost] if not, or if the server did not say so within about a second. It may be called again, and returns
 // the same.
 func (l *Lock) Unlock() error {
 	l.unlock(nil)
@@ -155,7 +155,7 @@ func (l *Lock) release() error {
 	}
 	switch {
 	case err != nil:
-		return l.lostError(err)
+		return l.lostError(lockCause(err))
 	case !held:
 		return l.lostError(errNotHeld)
 	}

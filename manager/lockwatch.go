@@ -69,10 +69,19 @@ func (w *lockWatch) look(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockSilence)
 	defer cancel()
 	until, err := w.held.Check(ctx)
-	if errors.Is(err, driver.ErrBadConn) {
-		err = fmt.Errorf("its connection broke, or the server ended its session: %w", err)
+	return until, lockCause(err)
+}
+
+// lockCause says what an error of a lock's connection means. A context's is that of the look or the
+// release: it must not pass for one of the caller's.
+func lockCause(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w (%v)", errSilence, err)
+	case errors.Is(err, driver.ErrBadConn):
+		return fmt.Errorf("its connection broke, or the server ended its session: %w", err)
 	}
-	return until, err
+	return err
 }
 
 // lockGuard is how long a lock counts as held without a further look: until its lease is about to

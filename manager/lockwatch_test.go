@@ -123,7 +123,9 @@ func TestWatchGivesASilentServerUp(t *testing.T) {
 		took := lostAfter(t, l)
 		assert.GreaterOrEqual(t, took, lockSilence, "a stall is no loss")
 		assert.Less(t, took, 3*time.Second)
-		require.ErrorIs(t, l.Unlock(), ErrLockLost)
+		err := l.Unlock()
+		require.ErrorIs(t, err, ErrLockLost)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "that was no deadline of the caller's")
 	})
 }
 
@@ -164,7 +166,10 @@ func TestUnlockDuringALook(t *testing.T) {
 		f.becomes(hang)
 		time.Sleep(lockBeat + time.Millisecond)
 		start := time.Now()
-		require.ErrorIs(t, l.Unlock(), ErrLockLost, "the server did not say that it was held")
+		err := l.Unlock()
+		require.ErrorIs(t, err, ErrLockLost, "the server did not say that it was held")
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, context.Canceled)
 		assert.LessOrEqual(t, time.Since(start), unlockTimeout)
 		assert.True(t, f.closed)
 	})

@@ -34,6 +34,9 @@ func (s *suite) locks(t *testing.T) {
 			s.run(t, func(s *suite, t *testing.T) { s.lockCancelled(t, end) })
 		})
 	}
+	if s.Dead != "" {
+		t.Run("dead", func(t *testing.T) { s.run(t, (*suite).lockOfTheDead) })
+	}
 	if !s.Embedded {
 		t.Run("kill", func(t *testing.T) { s.run(t, (*suite).lockKilled) })
 	}
@@ -234,4 +237,22 @@ func (s *suite) lockKilled(t *testing.T) {
 	held, err := a.Release(ctx(t))
 	require.Error(t, err)
 	assert.False(t, held)
+}
+
+// lockOfTheDead connects where nobody is, or where the login is refused.
+func (s *suite) lockOfTheDead(t *testing.T) {
+	for _, uri := range []string{s.Dead, s.Login} {
+		if uri == "" {
+			continue
+		}
+		e := s.open(t, "bindtest/dead", uri)
+		_, err := e.NamedLock(ctx(t), "bindtest")
+		var connect *binds.ConnectError
+		require.ErrorAs(t, err, &connect)
+		assert.Equal(t, "bindtest/dead", connect.Engine)
+		assert.Contains(t, []binds.Fault{binds.NotSent, binds.Busy}, e.Classify(err))
+		for _, secret := range s.Secrets {
+			assert.NotContains(t, err.Error(), secret)
+		}
+	}
 }

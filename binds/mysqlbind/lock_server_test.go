@@ -2,6 +2,7 @@ package mysqlbind_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -82,4 +83,9 @@ func TestLockWaitThatIsKilled(t *testing.T) {
 	}, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, cluster.Primary.Exec(bounded(t), "KILL QUERY "+id))
 	require.ErrorContains(t, <-failed, "the wait was killed")
+}
+
+func ExampleLockName() {
+	fmt.Println(mysqlbind.LockName("shop", "reports"))
+	// Output: f7e3af7d981f6e4baab1e3aa3a3b9d195539977fad17a144edad7d645ec5ee62
 }
