@@ -31,13 +31,14 @@ type route struct {
 	reason Reason
 	lease  *lease       // of a reader that was chosen for its freshness, or where a session counts
 	sb     *sessionBind // nil where no session counts
+	late   bool         // no reader, though one shows all that the session needs but for what it has seen
 	start  time.Duration
 }
 
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 // QueryRowContext runs a statement that returns at most one row.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := scopeOf(ctx)
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return failedRow(ctx, err)
 	}
@@ -110,7 +111,7 @@ func closeRows(rows *sql.Rows) { _ = rows.Close() } // they are not what was ask
 func closeRow(row *sql.Row) { _ = row.Scan() } // which closes it, whatever else it says
 
 // route decides where a statement runs.
-func (c *Conn) route(s *scope, query string) (route, error) {
+func (c *Conn) route(ctx context.Context, s *scope, query string) (route, error) {
 	r := c.router
 	kind := c.kind(query)
 	switch {
@@ -127,11 +128,11 @@ func (c *Conn) route(s *scope, query string) (route, error) {
 	case s.hint == onWriter && c.mode != readerOnly:
 		return c.toWriter(s, kind, HintWriter), nil
 	}
-	return c.routeRead(s)
+	return c.routeRead(ctx, s)
 }
 
 // routeRead finds the reader for a plain read.
-func (c *Conn) routeRead(s *scope) (route, error) {
+func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
 	r := c.router
 	if c.only != nil {
 		return c.toReader(s, c.only.up[0], ReaderDB), nil
@@ -161,6 +162,11 @@ func (c *Conn) routeRead(s *scope) (route, error) {
 		return c.fallback(s, ReadersDown, nil)
 	}
 	r.monitor.want()
+	if to.late {
+		if to, ok := r.rejoin(ctx, s, to.sb); ok {
+			return to, nil
+		}
+	}
 	return c.fallback(s, Stale, nil)
 }
 

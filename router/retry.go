@@ -185,7 +185,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	}
 	r.stats.retried.Add(1)
 	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now
-		next, err := f.c.routeRead(f.s)
+		next, err := f.c.routeRead(ctx, f.s)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ type view struct {
 	leases   []*lease        // of fit: what horizons are true of
 	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
 	up       []*Reader       // up, however stale
+	replaced chan struct{}   // closed when there is a newer one
 }
 
 // always is the horizon of a reader that sees its primary's own data.
@@ -60,7 +61,7 @@ func (m *monitor) publishLocked() {
 		horizon time.Duration
 		tardy   bool
 	}
-	v := new(view)
+	v := &view{replaced: make(chan struct{})}
 	var fit []entry
 	today := m.r.now()
 	if m.writerErr != nil {
@@ -116,7 +117,9 @@ func (m *monitor) publishLocked() {
 		}
 	}
 	m.logServing(v)
-	m.r.view.Store(v)
+	if old := m.r.view.Swap(v); old != nil && old.replaced != nil {
+		close(old.replaced)
+	}
 }
 
 // logServing writes one line when the last reader goes, and one when the first is back.
