@@ -135,7 +135,7 @@ func (c *Conn) route(ctx context.Context, s *scope, query string) (route, error)
 func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
 	r := c.router
 	if c.only != nil {
-		return c.toReader(s, c.only.up[0], ReaderDB), nil
+		return c.toReader(s, c.only, c.only.up[0], ReaderDB), nil
 	}
 	if len(r.readers) == 0 {
 		return c.fallback(s, NoReader, nil)
@@ -152,7 +152,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
 		if len(v.up) == 0 {
 			return c.fallback(s, ReadersDown, nil)
 		}
-		return c.toReader(s, r.pick(v.up), reason), nil
+		return c.toReader(s, v, r.pick(v.up), reason), nil
 	}
 	to, ok := r.freshReader(s, v)
 	switch {
@@ -172,10 +172,10 @@ func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all
 // the same.
-func (c *Conn) toReader(s *scope, reader *Reader, reason Reason) route {
+func (c *Conn) toReader(s *scope, v *view, reader *Reader, reason Reason) route {
 	to := route{reader: reader, kind: sqlkind.Read, reason: reason}
 	if s.session != nil {
-		to.sb, to.lease = s.session.on(c.router), reader.lease.Load()
+		to.sb, to.lease = s.session.on(c.router), v.promised(reader)
 		to.sb.leaves(to.lease)
 	}
 	return to

@@ -94,7 +94,7 @@ type standing struct {
 	epoch    int
 	life     uint64 // counts the times that what was known became void
 	parted   bool   // it has diverged; true until the server or the history is another
-	balanced bool   // its address leads to several servers; true for good
+	balanced bool   // its address leads to several servers, see balance
 	why      error  // why the reader's freshness cannot be proved, nil if it can
 
 	previous binds.Position // of the probe before

@@ -51,6 +51,9 @@ func (c *watchedConn) Begin() (driver.Tx, error) {
 }
 
 func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if c.refuses() {
+		return nil, driver.ErrBadConn
+	}
 	inner, err := c.begin(ctx, opts)
 	if err != nil {
 		return nil, c.leave(nil, false, err)

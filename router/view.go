@@ -35,12 +35,20 @@ func (v *view) freshEnough(need time.Duration) []*Reader {
 
 // leaseOf returns the lease of a reader that is fit.
 func (v *view) leaseOf(reader *Reader) *lease {
+	if l := v.promised(reader); l != nil {
+		return l
+	}
+	return reader.lease.Load()
+}
+
+// promised returns the lease of a reader, nil if nothing is known of its freshness.
+func (v *view) promised(reader *Reader) *lease {
 	for i, r := range v.fit {
 		if r == reader && i < len(v.leases) {
 			return v.leases[i]
 		}
 	}
-	return reader.lease.Load()
+	return nil
 }
 
 // A reader leaves the set at half the allowed lag, unless it would be the last, and at the allowed
