@@ -80,3 +80,12 @@ func TestRowsThatBreakTellTheirOutcome(t *testing.T) {
 		})
 	}
 }
+
+func TestAClosedConnectionIsForgotten(t *testing.T) {
+	n := noticing(&wire{}, newPeople())
+	n.conns = new(conns)
+	c := n.watch(&wireConn{wire: &wire{}}, n.age())
+	assert.Len(t, n.conns.open, 1)
+	require.NoError(t, c.Close())
+	assert.Empty(t, n.conns.open)
+}
