@@ -43,10 +43,15 @@ func (f *forwarder) uri(s *integration.Server) string {
 
 // move leads new connections to target, and breaks those that lead elsewhere. No target refuses.
 func (f *forwarder) move(target string) {
-	f.mu.Lock()
-	f.target = target
-	f.mu.Unlock()
+	f.lead(target)
 	f.cut()
+}
+
+// lead leads new connections to target, and leaves the others, as a name does that is changed.
+func (f *forwarder) lead(target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.target = target
 }
 
 // cut breaks all connections, as a middlebox does that has lost its memory.

@@ -11,11 +11,13 @@ import (
 // serves only reads that need no freshness. The verdict does not last for good: an address that was
 // moved while the server before was still up looks the same for a moment.
 type balance struct {
-	// suspect is when a connection reached another server than the known one, 0 if none did. If a new
-	// connection of the monitor's finds the known one still, the address leads to several.
-	suspect time.Duration
-	alike   int           // answers of one server in a row, each on a connection of its own, since the verdict
-	checked time.Duration // when the latest of them came
+	// stranger is another server than the known one that a connection reached at the moment suspect, ""
+	// if none did. If a new connection of the monitor's finds the known one still, the address leads to
+	// several; if it finds the stranger, it has moved.
+	stranger string
+	suspect  time.Duration
+	alike    int           // answers of one server in a row, each on a connection of its own, since the verdict
+	checked  time.Duration // when the latest of them came
 }
 
 const (
@@ -39,21 +41,24 @@ func (m *monitor) askAnew(i int) bool {
 	return true
 }
 
-// suspectsLocked notes that a connection of reader i reached a server that is not known.
-func (m *monitor) suspectsLocked(i int) {
+// suspectsLocked notes that a connection of reader i reached a server that is not the known one.
+func (m *monitor) suspectsLocked(i int, stranger string) {
 	m.r.readers[i].engine.ProbeAnew()
-	m.states[i].suspect = m.r.now()
+	m.states[i].stranger, m.states[i].suspect = stranger, m.r.now()
 }
 
 // judge says by the answer to a question asked at a moment whether the reader's address leads to
 // several servers; anew tells that it was asked on a new connection for that.
 func (s *readerState) judge(p binds.Probe, asked time.Duration, anew bool) {
 	switch {
-	case s.suspect != 0 && asked < s.suspect:
+	case s.stranger == "", p.Server == s.stranger:
+	case asked < s.suspect:
 		return // perhaps on the connection of before
-	case s.suspect != 0 && p.Server == s.server:
+	case p.Server == s.server:
 		s.balanced, s.alike, s.checked = true, 0, asked
-	case s.balanced && anew:
+	}
+	s.stranger = ""
+	if s.balanced && anew {
 		s.checked = asked
 		if s.alike++; p.Server != s.server {
 			s.alike = 1
@@ -63,5 +68,4 @@ func (s *readerState) judge(p binds.Probe, asked time.Duration, anew bool) {
 			s.forget()
 		}
 	}
-	s.suspect = 0
 }

@@ -374,7 +374,7 @@ func (m *monitor) moved(reader *Reader, was *claim, server string) {
 			continue
 		}
 		if server != s.server {
-			m.suspectsLocked(i)
+			m.suspectsLocked(i, server)
 		}
 		s.forget()
 		reader.publish(&s.standing)

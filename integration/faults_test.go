@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"maps"
@@ -290,6 +291,79 @@ func TestReadersRejoinAfterAWrite(t *testing.T) {
 		slices.Sort(took)
 		t.Logf("readers rejoin after a write: median %v, p90 %v, worst %v of %d", took[rounds/2], took[rounds*9/10], took[rounds-1], rounds)
 	})
+}
+
+// TestASessionThatReadsOnRejoins measures how long a session stays on the writer that reads without a
+// pause after a write.
+func TestASessionThatReadsOnRejoins(t *testing.T) {
+	onServers(t, "", func(t *testing.T, s *stage) {
+		const rounds = 20
+		var took []time.Duration
+		for i := range rounds {
+			ctx := router.NewSession(t.Context())
+			require.NoError(t, s.write(ctx))
+			written := time.Now()
+			for {
+				got, engine, err := s.read(ctx)
+				require.NoError(t, err)
+				require.EqualValues(t, i+1, got.V, "on %s", engine)
+				if strings.Contains(engine, "/reader-") {
+					break
+				}
+				require.Less(t, time.Since(written), waitFor, "session %d reads from the writer alone", i)
+			}
+			took = append(took, time.Since(written))
+		}
+		slices.Sort(took)
+		t.Logf("a session that reads on is back on a reader: median %v, worst %v of %d", took[rounds/2], took[rounds-1], rounds)
+	})
+}
+
+// TestAReadersAddressMoves lets a reader's address lead to another replica while the one of before
+// stays up with connections of the pool to it, and stands still.
+func TestAReadersAddressMoves(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		t.Run(name, func(t *testing.T) {
+			c := servers[name](t)
+			address := newForwarder(t, c.Replicas[0].Addr())
+			m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{address.uri(c.Replicas[0])}, ""))
+			bind, err := m.Bind(shop{})
+			require.NoError(t, err)
+			s := &stage{cluster: c, m: m, bind: bind}
+			_, err = m.NewCreateTable((*cell)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = m.NewInsert(&cell{ID: 1}).Exec(t.Context())
+			require.NoError(t, err)
+			s.awaitReaders(t, "shop/reader-1")
+			hold := func(n int) { // has n connections made, of which the pool keeps some
+				var conns []*sql.Conn
+				for range n {
+					conn, err := bind.ReaderEngines()[0].DB().Conn(t.Context())
+					if err == nil { // one that finds a stranger is refused
+						conns = append(conns, conn)
+					}
+				}
+				for _, conn := range conns {
+					require.NoError(t, conn.Close())
+				}
+			}
+			hold(4)
+
+			address.lead(c.Replicas[1].Addr())
+			require.NoError(t, c.Replicas[0].PauseReplay(t.Context()))
+			hold(8)
+			for i := range 20 {
+				require.NoError(t, s.write(t.Context()))
+				require.Eventually(t, func() bool {
+					got, engine, err := s.read(t.Context())
+					require.NoError(t, err)
+					require.EqualValues(t, i+1, got.V, "on %s", engine)
+					return engine == "shop/reader-1"
+				}, waitFor, time.Millisecond, "the replica at the new address serves")
+			}
+			require.NoError(t, c.Replicas[0].ResumeReplay(t.Context()))
+		})
+	}
 }
 
 // TestFaultsLeaveNothing compares goroutines and connections before and after many faults.
