@@ -17,7 +17,7 @@ test: deps ## run all tests, on real servers too; installs those if they are mis
 	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
 
 soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
-	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -tags soak -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
+	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh
@@ -25,7 +25,6 @@ deps: ## install the PostgreSQL and MariaDB servers that the tests start, if the
 lint: ## check format and run vet, staticcheck and errcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags soak ./integration
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
 

@@ -30,6 +30,9 @@ type Probe struct {
 	// History identifies what positions can be compared with: the cluster and its timeline. Two
 	// servers with different histories have nothing to say about each other.
 	History string
+	// Detached says that a replica receives from no primary at the moment: its History is then what it
+	// last wrote down, and may be one that it has left since.
+	Detached bool
 	// Primary says that the server accepts writes.
 	Primary bool
 	// Position is how far the server has written, on a primary, or replayed, on a replica.

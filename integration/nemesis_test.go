@@ -1,5 +1,3 @@
-//go:build soak
-
 package integration_test
 
 import (
@@ -193,6 +191,10 @@ func (n *nemesis) promote(ctx context.Context, r *rand.Rand) error {
 	at := r.IntN(len(n.readers))
 	laggard, hang := r.IntN(2) == 0, r.IntN(2) == 0
 	steps := context.WithoutCancel(ctx)
+	at, err := n.candidate(steps, at)
+	if err != nil {
+		return err
+	}
 	old, next, other := n.primary, n.readers[at], n.readers[1-at]
 	if laggard { // the next primary misses the last writes, the other reader does not
 		if err := next.Stop(steps); err != nil {
@@ -230,6 +232,20 @@ func (n *nemesis) promote(ctx context.Context, r *rand.Rand) error {
 	n.backs[at].move(old.Addr())
 	n.readers[at] = old
 	return nil
+}
+
+// candidate returns which reader can become the primary: the one at first, unless it was rebuilt a
+// moment ago and has hardly begun to take what there is.
+func (n *nemesis) candidate(ctx context.Context, first int) (int, error) {
+	const patience = 4 // times what replays waits
+	for range patience {
+		for _, at := range []int{first, 1 - first} {
+			if n.replays(ctx, n.readers[at]) {
+				return at, nil
+			}
+		}
+	}
+	return 0, errors.New("no reader follows the primary")
 }
 
 func end(ctx context.Context, s *integration.Server, hang bool) error {

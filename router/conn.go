@@ -31,6 +31,7 @@ type route struct {
 	reason Reason
 	lease  *lease       // of a reader that was chosen for its freshness, or where a session counts
 	sb     *sessionBind // nil where no session counts
+	late   bool         // no reader, though one shows all that the session needs but for what it has seen
 	start  time.Duration
 }
 
@@ -42,7 +43,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 			return c.queryInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 			return c.execInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 			return c.queryRowInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(s, query)
+	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return failedRow(ctx, err)
 	}
@@ -125,7 +126,7 @@ func closeRows(rows *sql.Rows) { _ = rows.Close() } // they are not what was ask
 func closeRow(row *sql.Row) { _ = row.Scan() } // which closes it, whatever else it says
 
 // route decides where a statement runs.
-func (c *Conn) route(s *scope, query string) (route, error) {
+func (c *Conn) route(ctx context.Context, s *scope, query string) (route, error) {
 	r := c.router
 	kind := c.kind(query)
 	switch {
@@ -142,14 +143,14 @@ func (c *Conn) route(s *scope, query string) (route, error) {
 	case s.hint == onWriter && c.mode != readerOnly:
 		return c.toWriter(s, kind, HintWriter), nil
 	}
-	return c.routeRead(s)
+	return c.routeRead(ctx, s)
 }
 
 // routeRead finds the reader for a plain read.
-func (c *Conn) routeRead(s *scope) (route, error) {
+func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
 	r := c.router
 	if c.only != nil {
-		return c.toReader(s, c.only.up[0], ReaderDB), nil
+		return c.toReader(s, c.only, c.only.up[0], ReaderDB), nil
 	}
 	if len(r.readers) == 0 {
 		return c.fallback(s, NoReader, nil)
@@ -166,7 +167,7 @@ func (c *Conn) routeRead(s *scope) (route, error) {
 		if len(v.up) == 0 {
 			return c.fallback(s, ReadersDown, nil)
 		}
-		return c.toReader(s, r.pick(v.up), reason), nil
+		return c.toReader(s, v, r.pick(v.up), reason), nil
 	}
 	to, ok := r.freshReader(s, v)
 	switch {
@@ -176,15 +177,20 @@ func (c *Conn) routeRead(s *scope) (route, error) {
 		return c.fallback(s, ReadersDown, nil)
 	}
 	r.monitor.want()
+	if to.late {
+		if to, ok := r.rejoin(ctx, s, to.sb); ok {
+			return to, nil
+		}
+	}
 	return c.fallback(s, Stale, nil)
 }
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all
 // the same.
-func (c *Conn) toReader(s *scope, reader *Reader, reason Reason) route {
+func (c *Conn) toReader(s *scope, v *view, reader *Reader, reason Reason) route {
 	to := route{reader: reader, kind: sqlkind.Read, reason: reason}
 	if s.session != nil {
-		to.sb, to.lease = s.session.on(c.router), reader.lease.Load()
+		to.sb, to.lease = s.session.on(c.router), v.promised(reader)
 		to.sb.leaves(to.lease)
 	}
 	return to

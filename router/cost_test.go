@@ -16,7 +16,7 @@ const pointSelect = `SELECT "item"."id" FROM "items" AS "item" WHERE ("item"."id
 func decide(ctx context.Context, b *bench, q bun.Query) (*Reader, error) {
 	c := b.routed.ResolveConn(ctx, q).(*Conn)
 	s := scopeOf(ctx)
-	to, err := c.route(s, pointSelect)
+	to, err := c.route(ctx, s, pointSelect)
 	if err == nil {
 		c.begin(&to)
 		c.end(s, &to, pointSelect)

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -396,7 +397,16 @@ func TestCanceledReadReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// TestAThousandFaults looks at what is left of a router's connections and goroutines after them.
+// heap returns the bytes in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalizers had kept
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestAThousandFaults looks at what is left of a router's connections, memory and goroutines after them.
 // The bubble and goleak count the goroutines.
 func TestAThousandFaults(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {
@@ -414,6 +424,7 @@ func TestAThousandFaults(t *testing.T) {
 			return connections
 		}
 		before := settle()
+		held := heap()
 		for n := range 1000 {
 			s := servers[n%3]
 			switch n % 4 {
@@ -433,6 +444,11 @@ func TestAThousandFaults(t *testing.T) {
 			s.Heal()
 		}
 		assert.LessOrEqual(t, settle(), before+len(servers), "a pool may keep a connection more than before")
+		// The servers are in memory too, and keep a log of what was written.
+		const slack = 1 << 20
+		after := heap()
+		assert.Less(t, after, held+slack, "memory")
+		t.Logf("memory in use: %d kB before, %d kB after a thousand faults", held>>10, after>>10)
 		require.NoError(t, p.write(t.Context(), 1))
 		value, _ := p.mustRead(t, t.Context())
 		assert.EqualValues(t, 1, value)

@@ -43,6 +43,7 @@ func (r *Router) freshReader(s *scope, v *view) (route, bool) {
 	if sb != nil {
 		to.sb = sb
 		to.reader, to.lease = sb.choose(r, v, need)
+		to.late = to.reader == nil && len(v.freshEnough(need)) > 0
 	} else if fit := v.freshEnough(need); len(fit) > 0 {
 		to.reader = r.pick(fit)
 		to.lease = v.leaseOf(to.reader)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -91,10 +92,11 @@ type standing struct {
 	proven   binds.Position
 	server   string // whom horizon and proven are true of
 	history  string
+	left     []string // the histories that server was on before
 	epoch    int
 	life     uint64 // counts the times that what was known became void
 	parted   bool   // it has diverged; true until the server or the history is another
-	balanced bool   // its address leads to several servers; true for good
+	balanced bool   // its address leads to several servers, see balance
 	why      error  // why the reader's freshness cannot be proved, nil if it can
 
 	previous binds.Position // of the probe before
@@ -109,11 +111,20 @@ func (st *standing) forget() {
 
 // learn takes in what a reader says of itself, asked after the latest of the writer's samples.
 func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
+	if p.Detached && p.Server == st.server && slices.Contains(st.left, p.History) {
+		p.History = st.history // a server goes back to none that it has left: it only does not know better
+	}
 	if p.Server != st.server || p.History != st.history || s.epoch != st.epoch {
 		if p.Server != "" || st.server != "" { // a driver without positions promises nothing that could end
 			st.forget()
 		}
 		st.parted = st.parted && p.Server == st.server && p.History == st.history
+		switch {
+		case p.Server != st.server:
+			st.left = nil
+		case p.History != st.history && !slices.Contains(st.left, st.history):
+			st.left = append(st.left, st.history)
+		}
 		st.server, st.history, st.epoch = p.Server, p.History, s.epoch
 	}
 	writer, ok := s.last()

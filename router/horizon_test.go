@@ -129,6 +129,31 @@ func TestWhatMakesAHorizonVoid(t *testing.T) {
 	}
 }
 
+// A standby that has lost its primary tells the timeline that it last wrote down.
+func TestNoServerGoesBackToAHistoryThatItLeft(t *testing.T) {
+	on := func(history string, detached bool) binds.Probe {
+		return binds.Probe{Server: "r", History: history, Position: place(30), Detached: detached}
+	}
+	s := sampled(3)
+	var st standing
+	st.learn(on("h", false), 4, s)
+	require.NoError(t, st.why)
+	st.learn(on("h", true), 5, s)
+	require.NoError(t, st.why, "its primary is gone: that is no other history")
+	st.learn(on("h2", false), 6, s)
+	require.ErrorContains(t, st.why, "another history (h2)")
+	st.learn(on("h", true), 7, s)
+	require.ErrorContains(t, st.why, "another history (h2)", "it has only not written down that it left")
+	st.learn(on("h3", true), 8, s)
+	require.ErrorContains(t, st.why, "another history (h3)", "what is new to us it did not leave")
+	st.learn(on("h", true), 9, s)
+	require.ErrorContains(t, st.why, "another history (h3)")
+	rebuilt := on("h", true)
+	rebuilt.Server = "rebuilt"
+	st.learn(rebuilt, 10, s)
+	require.NoError(t, st.why)
+}
+
 func TestDivergedUntilRebuilt(t *testing.T) {
 	s := sampled(1)
 	var st standing

@@ -100,10 +100,7 @@ type readerState struct {
 	err   error         // why it is down
 	asked bool          // since the writer was, the first time
 	tardy bool          // left out for its lag, see Freshness.tardy
-
-	// suspect says that a connection reached another server than the known one. If that still
-	// answers, the reader's address leads to several.
-	suspect bool
+	balance
 }
 
 func newMonitor(r *Router, conf Freshness) *monitor {
@@ -293,7 +290,8 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 // askReader asks reader i and publishes the outcome. It reports whether to ask again soon.
 func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader := m.r.readers[i]
-	probe, _, err := m.probe(ctx, reader.engine)
+	anew := m.askAnew(i)
+	probe, asked, err := m.probe(ctx, reader.engine)
 	answered := m.r.now()
 	if ctx.Err() != nil {
 		return false
@@ -311,8 +309,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 		return true
 	}
 	before := s.why
-	s.balanced = s.balanced || s.suspect && probe.Server == s.server
-	s.suspect = false
+	s.judge(probe, asked, anew)
 	s.learn(probe, answered, &m.samples)
 	logDoubt(m.r.logger, reader.Name(), before, s.why)
 	if s.down {
@@ -376,7 +373,9 @@ func (m *monitor) moved(reader *Reader, was *claim, server string) {
 		if reader.claim.Load() != was && server == s.server {
 			continue
 		}
-		s.suspect = server != s.server
+		if server != s.server {
+			m.suspectsLocked(i, server)
+		}
 		s.forget()
 		reader.publish(&s.standing)
 		m.publishLocked()

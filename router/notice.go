@@ -22,12 +22,15 @@ type notice struct {
 	saw    func(s *Session)      // nil, or: a plain read of s has its first answer
 	unsure func(err error) error // nil, or what an error of a write is told as: its outcome may be unknown
 	conns  *conns                // nil, or who keeps the list of connections
+	proven bool                  // a connection that was retired runs no statement more, not even its first
 }
 
 // watch returns conn with its writes noticed. To database/sql it behaves as conn does, and it is a
 // [binds.Interrupter] if conn is. It hides the driver's own type from sql.Conn.Raw: whoever needs
 // that type uses a bind's Native pool and reports its writes by router.Wrote.
-func (n *notice) watch(conn driver.Conn) driver.Conn {
+//
+// Age is [notice.age] of before conn was opened.
+func (n *notice) watch(conn driver.Conn, age uint64) driver.Conn {
 	c := &watchedConn{notice: n, inner: conn}
 	c.execer, _ = conn.(driver.ExecerContext)
 	c.queryer, _ = conn.(driver.QueryerContext)
@@ -36,10 +39,25 @@ func (n *notice) watch(conn driver.Conn) driver.Conn {
 	_, validates := conn.(driver.Validator)
 	c.discards = !resets || !validates
 	if n.conns != nil {
-		n.conns.opened(c)
+		n.conns.opened(c, age)
 	}
 	return c.offered()
 }
+
+// age tells connections that are opened now from those of before the last time that all were retired.
+func (n *notice) age() uint64 {
+	if n.conns == nil {
+		return 0
+	}
+	return n.conns.age.Load()
+}
+
+// retired reports that no more statements should run on c.
+func (c *watchedConn) retired() bool { return c.notice.age() != c.age }
+
+// refuses reports that a statement must not run on c: it is retired, and what it would show is not
+// what was promised of it. Nothing is sent, and database/sql takes another connection.
+func (c *watchedConn) refuses() bool { return c.notice.proven && c.open == 0 && c.retired() }
 
 // preparing is what a watchedConn is beside the two doors that its driver may lack.
 type preparing interface {
@@ -287,7 +305,7 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 		err = r.ResetSession(ctx)
 	}
 	c.doubt()
-	if c.notice.conns != nil && c.notice.conns.age.Load() != c.age {
+	if c.retired() {
 		return driver.ErrBadConn
 	}
 	return err
@@ -295,7 +313,7 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 
 func (c *watchedConn) IsValid() bool {
 	v, ok := c.inner.(driver.Validator)
-	valid := !c.spoilt && (!ok || v.IsValid())
+	valid := !c.spoilt && !c.retired() && (!ok || v.IsValid())
 	if !valid {
 		c.doubt()
 	}

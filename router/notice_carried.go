@@ -11,6 +11,9 @@ import (
 // admit refuses what came past the router to another connection than that of the transaction which its
 // context carries.
 func (c *watchedConn) admit(s *scope) error {
+	if c.refuses() {
+		return driver.ErrBadConn
+	}
 	if s.tx == nil {
 		return nil
 	}
@@ -58,7 +61,7 @@ func (r *Router) watchOutsider(e *binds.Engine) {
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {
-	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn), nil })
+	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn, n.age()), nil })
 }
 
 func (r *Router) isRead(query string) bool { return r.kinds.Of(query) == sqlkind.Read }

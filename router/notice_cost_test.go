@@ -51,9 +51,9 @@ var oneRow [1]driver.Value
 func costly() (ctx context.Context, bare, watched driver.Conn, bareStmt, watchedStmt driver.Stmt) {
 	n := &notice{plainRead: func(q string) bool { return q[0] == 'S' }, wrote: func(*Session) {}}
 	w := &wire{quiet: true}
-	bare, watched = &wireConn{wire: w}, n.watch(&wireConn{wire: w})
+	bare, watched = &wireConn{wire: w}, n.watch(&wireConn{wire: w}, n.age())
 	bareStmt, _ = (&wireConn{wire: w}).Prepare("INSERT")
-	watchedStmt, _ = n.watch(&wireConn{wire: w}).Prepare("INSERT")
+	watchedStmt, _ = n.watch(&wireConn{wire: w}, n.age()).Prepare("INSERT")
 	return NewSession(context.Background()), bare, watched, bareStmt, watchedStmt
 }
 

@@ -70,6 +70,9 @@ func (r *watchedRows) NextResultSet() error {
 		r.tell()
 		r.told = err == io.EOF
 	}
+	if err != nil && err != io.EOF {
+		return r.conn.told(err)
+	}
 	return err
 }
 
@@ -80,7 +83,7 @@ func (r *watchedRows) Close() error {
 		r.open = false
 		r.conn.forget(r)
 	}
-	return err
+	return r.conn.told(err)
 }
 
 // forget takes r off the list of open rows.

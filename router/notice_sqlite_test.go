@@ -39,7 +39,7 @@ func (f *file) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.notice.watch(conn), nil
+	return f.notice.watch(conn, f.notice.age()), nil
 }
 
 func (f *file) Driver() driver.Driver { return new(sqlite.Driver) }

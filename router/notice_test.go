@@ -50,7 +50,7 @@ type script struct {
 func newScript(w *wire) *script {
 	p := newPeople()
 	inner, _ := w.Connect(context.Background())
-	return &script{w, p, noticing(w, p).watch(inner)}
+	return &script{w, p, noticing(w, p).watch(inner, 0)}
 }
 
 func (s *script) returned() { s.log("-") }

@@ -26,7 +26,7 @@ type through struct {
 func (c through) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.wire.Connect(ctx)
 	if c.notice != nil {
-		conn = c.notice.watch(conn)
+		conn = c.notice.watch(conn, c.notice.age())
 	}
 	return conn, err
 }
@@ -339,7 +339,7 @@ func TestWatchedConnIsAnInterrupterIfItsDriversIs(t *testing.T) {
 		"full": inner, "no exec": connLacksExecer{Conn: inner, QueryerContext: inner},
 		"no query": connLacksQueryer{Conn: inner, ExecerContext: inner}, "neither": struct{ driver.Conn }{inner},
 	} {
-		_, ok := n.watch(conn).(binds.Interrupter)
+		_, ok := n.watch(conn, n.age()).(binds.Interrupter)
 		assert.False(t, ok, name)
 
 		count := 0
@@ -365,7 +365,7 @@ func TestWatchedConnIsAnInterrupterIfItsDriversIs(t *testing.T) {
 				binds.Interrupter
 			}{inner, i}
 		}
-		watched := n.watch(conn)
+		watched := n.watch(conn, n.age())
 		watched.(binds.Interrupter).Interrupt()
 		assert.Equal(t, 1, count, name)
 		_, had := conn.(driver.ExecerContext)

@@ -23,16 +23,18 @@ func (r *Router) watchReader(reader *Reader) {
 		plainRead: func(string) bool { return true }, // and its server refuses what is none
 		saw:       func(s *Session) { s.on(r).saw(reader.lease.Load(), r.now()) },
 		conns:     &reader.conns,
+		proven:    true,
 	}
 	reader.engine.LimitConnect(r.fresh.ProbeTimeout)
 	reader.engine.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
+		age := n.age()
 		if positions {
 			if err := r.prove(ctx, reader, by, conn); err != nil {
 				_ = conn.Close() // the reason to close it is the error to tell
 				return nil, err
 			}
 		}
-		return n.watch(conn), nil
+		return n.watch(conn, age), nil
 	})
 }
 
@@ -68,10 +70,11 @@ func (r *Router) watchWrites() {
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
 	r.writer.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
+		age := n.age()
 		if positions && r.monitor != nil {
 			r.checkWriter(ctx, by, conn)
 		}
-		return n.watch(conn), nil
+		return n.watch(conn, age), nil
 	})
 }
 

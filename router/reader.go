@@ -127,12 +127,19 @@ func (r *Reader) load() float64 {
 // now is the reader's monotonic clock. It is never zero.
 func (r *Reader) now() time.Duration { return max(time.Since(r.started), 1) }
 
-// publish makes a reader's standing known to queries and connections. Only the monitor calls it.
+// publish makes a reader's standing known to queries and connections, before the view that promises
+// it. Only the monitor calls it.
 func (r *Reader) publish(s *standing) {
 	// The lease first: a read whose connection has proved no more than the new claim must not
 	// believe that the old one held.
-	if old := r.claim.Load(); old != nil && old.life != s.life {
+	old := r.claim.Load()
+	if old != nil && old.life != s.life {
 		r.lease.Store(&lease{reader: r})
 	}
 	r.claim.Store(&claim{server: s.server, proven: s.proven, life: s.life, balanced: s.balanced})
+	// Connections that lead to another server, or may do so since they proved nothing, are used no
+	// more; last, so that none which has yet to prove itself by the old claim is left.
+	if s.server != "" && (old == nil || old.server != s.server || old.balanced && !s.balanced) {
+		r.conns.retire()
+	}
 }

@@ -125,7 +125,7 @@ func (f *failures) elsewhere(err error) (route, error) {
 	left := without(v, f.tried)
 	if f.conflicts < 2 && len(left.up) > 0 {
 		if c.mode == readerOnly || f.s.hint == onReader {
-			return c.toReader(f.s, r.pick(left.up), HintReader), nil
+			return c.toReader(f.s, left, r.pick(left.up), HintReader), nil
 		}
 		if to, ok := r.freshReader(f.s, left); ok {
 			return to, nil
@@ -185,7 +185,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	}
 	r.stats.retried.Add(1)
 	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now
-		next, err := f.c.routeRead(f.s)
+		next, err := f.c.routeRead(ctx, f.s)
 		if err != nil {
 			return nil, err
 		}

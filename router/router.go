@@ -109,7 +109,7 @@ func New(cfg Config) (*Router, error) {
 
 // watch makes the first view and hooks into the engines' connections.
 func (r *Router) watch() {
-	v := &view{up: r.readers}
+	v := &view{up: r.readers, replaced: make(chan struct{})}
 	r.shared = r.writer.Storage() != ""
 	for _, reader := range r.readers {
 		r.shared = r.shared && reader.engine.Storage() == r.writer.Storage()

@@ -37,6 +37,8 @@ type sessionBind struct {
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]
+	// stay is its time on the writer for want of a reader that covers what it has seen.
+	stay atomic.Pointer[stay]
 }
 
 // A lease is one engine for as long as its state only moves forward: it ends when the server behind
@@ -46,8 +48,10 @@ type lease struct{ reader *Reader } // nil for the writer
 // NewSession returns a context with a new session. Without one, read_your_writes = "process" lets a
 // read wait for the writes of the whole process; reads are then not monotonic.
 //
-// A session that reads without a pause after it has written stays on the writer: a reader must cover
-// the latest read before it may serve the next. A few milliseconds without a read let it move.
+// After a session has read from the writer, a reader must cover that read before it may serve the
+// next. A session that has read there for 10 ms without a pause, though a reader shows all that it
+// has written, lets one read wait for that: usually for a few milliseconds, for 150 ms in all at most
+// until its next write.
 func NewSession(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.session = new(Session) })
 }

@@ -16,13 +16,14 @@ type conns struct {
 	open map[*watchedConn]struct{}
 }
 
-func (cs *conns) opened(conn *watchedConn) {
+// opened adds a connection; age is from before it was opened.
+func (cs *conns) opened(conn *watchedConn, age uint64) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.open == nil {
 		cs.open = make(map[*watchedConn]struct{})
 	}
-	conn.age = cs.age.Load()
+	conn.age = age
 	cs.open[conn] = struct{}{}
 }
 

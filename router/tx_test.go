@@ -104,7 +104,7 @@ func TestStatementInTxCostsNothing(t *testing.T) {
 	}))
 	w := &wire{quiet: true}
 	n := &notice{router: r, plainRead: func(q string) bool { return q[0] == 'S' }, wrote: func(*Session) {}}
-	bare, carried := &wireConn{wire: w}, n.watch(&wireConn{wire: w})
+	bare, carried := &wireConn{wire: w}, n.watch(&wireConn{wire: w}, n.age())
 	tx := &openTx{router: r, engine: r.writer, turn: make(chan struct{}, 1)}
 	_, err := carried.(driver.ConnBeginTx).BeginTx(withScope(t.Context(), func(s *scope) { s.begins = tx }), driver.TxOptions{})
 	require.NoError(t, err)

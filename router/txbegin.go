@@ -77,7 +77,7 @@ const beginStatement = "BEGIN" // as Explain shows it, whatever the driver sends
 func (r *Router) beginTx(ctx context.Context, opts *TxOptions) (*txLevel, error) {
 	s := *scopeOf(ctx)
 	c := &r.routed.unknown
-	to, err := c.routeTx(&s, opts)
+	to, err := c.routeTx(ctx, &s, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (t *openTx) on(db *sql.DB) {
 
 // routeTx decides where a transaction runs. Its kind is that of the BEGIN: one whose answer was lost has
 // changed nothing.
-func (c *Conn) routeTx(s *scope, opts *TxOptions) (route, error) {
+func (c *Conn) routeTx(ctx context.Context, s *scope, opts *TxOptions) (route, error) {
 	serializable := opts.Isolation >= sql.LevelSerializable
 	switch {
 	case !opts.ReadOnly, serializable && !c.router.shared: // where the file is shared, readers have it too
@@ -126,5 +126,5 @@ func (c *Conn) routeTx(s *scope, opts *TxOptions) (route, error) {
 	case s.hint == onWriter, opts.onWriter:
 		return c.toWriter(s, sqlkind.Read, HintWriter), nil
 	}
-	return c.routeRead(s)
+	return c.routeRead(ctx, s)
 }

@@ -14,6 +14,7 @@ type view struct {
 	leases   []*lease        // of fit: what horizons are true of
 	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
 	up       []*Reader       // up, however stale
+	replaced chan struct{}   // closed when there is a newer one
 }
 
 // always is the horizon of a reader that sees its primary's own data.
@@ -34,12 +35,20 @@ func (v *view) freshEnough(need time.Duration) []*Reader {
 
 // leaseOf returns the lease of a reader that is fit.
 func (v *view) leaseOf(reader *Reader) *lease {
+	if l := v.promised(reader); l != nil {
+		return l
+	}
+	return reader.lease.Load()
+}
+
+// promised returns the lease of a reader, nil if nothing is known of its freshness.
+func (v *view) promised(reader *Reader) *lease {
 	for i, r := range v.fit {
 		if r == reader && i < len(v.leases) {
 			return v.leases[i]
 		}
 	}
-	return reader.lease.Load()
+	return nil
 }
 
 // A reader leaves the set at half the allowed lag, unless it would be the last, and at the allowed
@@ -60,7 +69,7 @@ func (m *monitor) publishLocked() {
 		horizon time.Duration
 		tardy   bool
 	}
-	v := new(view)
+	v := &view{replaced: make(chan struct{})}
 	var fit []entry
 	today := m.r.now()
 	if m.writerErr != nil {
@@ -116,7 +125,9 @@ func (m *monitor) publishLocked() {
 		}
 	}
 	m.logServing(v)
-	m.r.view.Store(v)
+	if old := m.r.view.Swap(v); old != nil && old.replaced != nil {
+		close(old.replaced)
+	}
 }
 
 // logServing writes one line when the last reader goes, and one when the first is back.

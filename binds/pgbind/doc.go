@@ -105,7 +105,8 @@
 // failover the standby proves nothing until its next restartpoint, which may take minutes. And if the
 // old primary of a failover still accepts writes, and is the writer, a standby that follows the
 // new one is known for it only from then on, or once it has replayed more than the old one wrote.
-// Grant pg_monitor where failovers happen.
+// Grant pg_monitor where failovers happen. A standby that follows another timeline from archived log alone,
+// without a connection to its primary, is like one without the grant.
 //
 // The server is known by its port, its start, and the time when its statistics began: after one of its
 // processes crashed, a standby shows an older state though its postmaster was not restarted. Before

@@ -37,7 +37,8 @@ const probeQuery = `SELECT r::text,
  CASE WHEN NOT r AND current_setting('synchronous_commit') = 'off' THEN current_setting('wal_block_size') END,
  CASE WHEN NOT r AND current_setting('synchronous_commit') = 'off'
   THEN pg_size_bytes(current_setting('wal_segment_size'))::text END,
- (r AND pid IS NOT NULL AND received_tli IS NULL)::text
+ (r AND pid IS NOT NULL AND received_tli IS NULL)::text,
+ (r AND pid IS NULL)::text
 FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) AS role LEFT JOIN pg_stat_get_wal_receiver() ON r`
 
 // plainQuery asks for what every server tells.
@@ -67,7 +68,7 @@ func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 }
 
 func readProbe(row []string) (binds.Probe, error) {
-	if len(row) != 8 {
+	if len(row) != 9 {
 		return binds.Probe{}, errProbe
 	}
 	standby, server, system, timeline, at := row[0] == "true", row[1], row[2], row[3], row[4]
@@ -87,6 +88,7 @@ func readProbe(row []string) (binds.Probe, error) {
 		Server:   server,
 		History:  system + ":" + strconv.FormatUint(tli, 10),
 		Primary:  !standby,
+		Detached: row[8] == "true",
 		Position: pos,
 	}
 	if row[7] == "true" {

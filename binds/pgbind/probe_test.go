@@ -276,6 +276,15 @@ func TestProbeOfAPromotion(t *testing.T) {
 	exec(t, monitor, "CHECKPOINT")
 	covered(t, w, plain)
 
+	// It loses its primary: what it says of its timeline is what it wrote down last.
+	assert.False(t, probe(t, monitor).Detached)
+	require.NoError(t, one.Stop(t.Context()))
+	require.Eventually(t, func() bool { return probe(t, monitor).Detached }, 20*time.Second, time.Millisecond)
+	require.NoError(t, one.Start(t.Context()))
+	require.Eventually(t, func() bool { return !probe(t, monitor).Detached }, 20*time.Second, 10*time.Millisecond)
+	w = open(t, one.AdminURI())
+	assert.False(t, probe(t, w).Detached, "a primary receives from nobody")
+
 	// The old primary comes back and takes writes that nobody will ever see.
 	require.NoError(t, c.Primary.Start(t.Context()))
 	assert.Equal(t, old.History, probe(t, open(t, c.Primary.URI())).History)
@@ -343,25 +352,25 @@ func TestProbeRefused(t *testing.T) {
 }
 
 func TestProbeOfSomethingElse(t *testing.T) {
-	good := []string{"true", "5432/1/0", "77", "1", "0/28", "", "", "false"}
+	good := []string{"true", "5432/1/0", "77", "1", "0/28", "", "", "false", "false"}
 	_, err := readProbe(good)
 	require.NoError(t, err)
 	for reason, bad := range map[string][]string{
-		"too few columns":    good[:7],
-		"no server":          {"true", "", "77", "1", "0/28", "", "", "false"},
-		"no cluster":         {"true", "5432/1/0", "", "1", "0/28", "", "", "false"},
-		"no timeline":        {"true", "5432/1/0", "77", "", "0/28", "", "", "false"},
-		"a strange position": {"true", "5432/1/0", "77", "1", "28", "", "", "false"},
-		"strange sizes":      {"false", "5432/1/0", "77", "1", "0/28", "0", "0", "false"},
+		"too few columns":    good[:8],
+		"no server":          {"true", "", "77", "1", "0/28", "", "", "false", "false"},
+		"no cluster":         {"true", "5432/1/0", "", "1", "0/28", "", "", "false", "false"},
+		"no timeline":        {"true", "5432/1/0", "77", "", "0/28", "", "", "false", "false"},
+		"a strange position": {"true", "5432/1/0", "77", "1", "28", "", "", "false", "false"},
+		"strange sizes":      {"false", "5432/1/0", "77", "1", "0/28", "0", "0", "false", "false"},
 	} {
 		_, err := Driver{}.Probe(t.Context(), func(context.Context, string) ([]string, error) { return bad, nil })
 		assert.ErrorContains(t, err, "pgbind: probe: ", reason)
 	}
-	p, err := readProbe([]string{"true", "5432/1/0", "77", "26", "", "", "", "false"})
+	p, err := readProbe([]string{"true", "5432/1/0", "77", "26", "", "", "", "false", "false"})
 	require.NoError(t, err)
 	assert.Equal(t, "77:26", p.History)
 	assert.Equal(t, position(0), p.Position, "nothing replayed since the start")
-	p, err = readProbe([]string{"false", "5432/1/0", "77", "0000001A", "0/E002018", "8192", "16777216", "false"})
+	p, err = readProbe([]string{"false", "5432/1/0", "77", "0000001A", "0/E002018", "8192", "16777216", "false", "false"})
 	require.NoError(t, err)
 	assert.Equal(t, "77:26", p.History, "a log file's name is hexadecimal")
 	assert.Equal(t, position(0xE002000), p.Position)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"modernc.org/sqlite"
 )
@@ -67,7 +68,8 @@ type statement struct {
 	rows  bool // the client wants rows, not a count
 }
 
-// newStatement keeps a copy of the arguments, whose bytes belong to the caller.
+// newStatement keeps a copy of the arguments, whose bytes belong to the caller, and of the text, which is
+// part of a larger buffer where Bun made it.
 func newStatement(query string, args []driver.NamedValue, rows bool) statement {
 	own := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
@@ -76,7 +78,7 @@ func newStatement(query string, args []driver.NamedValue, rows bool) statement {
 		}
 		own[i] = arg
 	}
-	return statement{query, own, rows}
+	return statement{strings.Clone(query), own, rows}
 }
 
 // An answer is all that a server says to a statement. As a driver.Result it holds the counts.

@@ -1,6 +1,9 @@
 package routertest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Statements returns the texts of the statements that the server has begun to carry out or refused
 // itself, in order, BEGIN, COMMIT and ROLLBACK among them. Probes, pings, replay and what failed
@@ -27,5 +30,5 @@ func (c *Cluster) ResetStatements() {
 
 func (s *Server) note(query string) {
 	defer s.lock()()
-	s.statements = append(s.statements, query)
+	s.statements = append(s.statements, strings.Clone(query)) // Bun's are parts of larger buffers
 }

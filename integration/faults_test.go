@@ -1,9 +1,8 @@
-//go:build soak
-
 package integration_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"maps"
@@ -62,12 +61,28 @@ func (s *stage) awaitLog(t *testing.T, text string) {
 	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), text) }, waitFor, tick, text)
 }
 
+// errBroken is the end of a read whose rows had begun to arrive: the caller may have used them, so
+// that nobody can read them again for it.
+var errBroken = errors.New("broken while its rows arrived")
+
 // read reads the row, and returns who served it.
 func (s *stage) read(ctx context.Context) (cell, string, error) {
 	ctx, route := router.Explain(ctx)
 	var c cell
-	err := s.m.NewSelect(&c).Where("id = 1").Scan(ctx)
-	return c, route.Engine(), err
+	rows, err := s.m.NewSelect((*cell)(nil)).Where("id = 1").Rows(ctx)
+	if err != nil {
+		return c, route.Engine(), err
+	}
+	defer func() { _ = rows.Close() }() // what goes wrong is rows.Err
+	for rows.Next() {
+		if err := s.bind.DB().ScanRow(ctx, rows, &c); err != nil {
+			return c, route.Engine(), err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return c, route.Engine(), errors.Join(errBroken, err)
+	}
+	return c, route.Engine(), nil
 }
 
 func (s *stage) write(ctx context.Context) error {
@@ -93,7 +108,7 @@ func (s *stage) awaitReaders(t *testing.T, want ...string) {
 
 // A load is goroutines that read until they are stopped.
 type load struct {
-	reads, failed, fromWriter atomic.Int64
+	reads, failed, broken, fromWriter atomic.Int64
 
 	mu      sync.Mutex // guards the rest
 	longest time.Duration
@@ -138,7 +153,10 @@ func (l *load) note(took time.Duration, engine string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.longest = max(l.longest, took)
-	if err != nil {
+	switch {
+	case errors.Is(err, errBroken):
+		l.broken.Add(1)
+	case err != nil:
 		l.failed.Add(1)
 		l.errs = append(l.errs, err)
 	}
@@ -171,8 +189,9 @@ func TestOneOfTwoReadersKilled(t *testing.T) {
 		}
 		l.end()
 		assert.Zero(t, l.failed.Load(), "failed reads: %v", errors.Join(l.errs...))
-		t.Logf("%d kills, %d reads, %d failed, %d on the writer, the longest %v",
-			kills, l.reads.Load(), l.failed.Load(), l.fromWriter.Load(), l.longest)
+		assert.LessOrEqual(t, l.broken.Load(), int64(kills), "reads that broke while their rows arrived")
+		t.Logf("%d kills, %d reads, %d failed, %d broken while their rows arrived, %d on the writer, the longest %v",
+			kills, l.reads.Load(), l.failed.Load(), l.broken.Load(), l.fromWriter.Load(), l.longest)
 	})
 }
 
@@ -274,6 +293,79 @@ func TestReadersRejoinAfterAWrite(t *testing.T) {
 	})
 }
 
+// TestASessionThatReadsOnRejoins measures how long a session stays on the writer that reads without a
+// pause after a write.
+func TestASessionThatReadsOnRejoins(t *testing.T) {
+	onServers(t, "", func(t *testing.T, s *stage) {
+		const rounds = 20
+		var took []time.Duration
+		for i := range rounds {
+			ctx := router.NewSession(t.Context())
+			require.NoError(t, s.write(ctx))
+			written := time.Now()
+			for {
+				got, engine, err := s.read(ctx)
+				require.NoError(t, err)
+				require.EqualValues(t, i+1, got.V, "on %s", engine)
+				if strings.Contains(engine, "/reader-") {
+					break
+				}
+				require.Less(t, time.Since(written), waitFor, "session %d reads from the writer alone", i)
+			}
+			took = append(took, time.Since(written))
+		}
+		slices.Sort(took)
+		t.Logf("a session that reads on is back on a reader: median %v, worst %v of %d", took[rounds/2], took[rounds-1], rounds)
+	})
+}
+
+// TestAReadersAddressMoves lets a reader's address lead to another replica while the one of before
+// stays up with connections of the pool to it, and stands still.
+func TestAReadersAddressMoves(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		t.Run(name, func(t *testing.T) {
+			c := servers[name](t)
+			address := newForwarder(t, c.Replicas[0].Addr())
+			m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{address.uri(c.Replicas[0])}, ""))
+			bind, err := m.Bind(shop{})
+			require.NoError(t, err)
+			s := &stage{cluster: c, m: m, bind: bind}
+			_, err = m.NewCreateTable((*cell)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = m.NewInsert(&cell{ID: 1}).Exec(t.Context())
+			require.NoError(t, err)
+			s.awaitReaders(t, "shop/reader-1")
+			hold := func(n int) { // has n connections made, of which the pool keeps some
+				var conns []*sql.Conn
+				for range n {
+					conn, err := bind.ReaderEngines()[0].DB().Conn(t.Context())
+					if err == nil { // one that finds a stranger is refused
+						conns = append(conns, conn)
+					}
+				}
+				for _, conn := range conns {
+					require.NoError(t, conn.Close())
+				}
+			}
+			hold(4)
+
+			address.lead(c.Replicas[1].Addr())
+			require.NoError(t, c.Replicas[0].PauseReplay(t.Context()))
+			hold(8)
+			for i := range 20 {
+				require.NoError(t, s.write(t.Context()))
+				require.Eventually(t, func() bool {
+					got, engine, err := s.read(t.Context())
+					require.NoError(t, err)
+					require.EqualValues(t, i+1, got.V, "on %s", engine)
+					return engine == "shop/reader-1"
+				}, waitFor, time.Millisecond, "the replica at the new address serves")
+			}
+			require.NoError(t, c.Replicas[0].ResumeReplay(t.Context()))
+		})
+	}
+}
+
 // TestFaultsLeaveNothing compares goroutines and connections before and after many faults.
 func TestFaultsLeaveNothing(t *testing.T) {
 	onServers(t, "pool = { max_idle = 2 }", func(t *testing.T, s *stage) {
@@ -317,12 +409,13 @@ func TestFaultsLeaveNothing(t *testing.T) {
 		s.awaitReaders(t, "shop/reader-1", "shop/reader-2")
 		l.end()
 		assert.Zero(t, l.failed.Load(), "failed reads: %v", errors.Join(l.errs...))
+		assert.LessOrEqual(t, l.broken.Load(), int64(cuts), "reads that broke while their rows arrived")
 		round()
 		assert.Eventually(t, func() bool { return connections() <= kept }, waitFor, tick, "connections stay open")
 		// A connection of a PostgreSQL or MariaDB driver may have a goroutine of its own, or two.
 		assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2*kept }, waitFor, tick, "goroutines stay behind")
-		t.Logf("%d terminations, a restart and a freeze under %d reads: %d connections (at most %d), goroutines %d → %d",
-			cuts, l.reads.Load(), connections(), kept, before, runtime.NumGoroutine())
+		t.Logf("%d terminations, a restart and a freeze under %d reads, %d of them broken while their rows arrived: %d connections (at most %d), goroutines %d → %d",
+			cuts, l.reads.Load(), l.broken.Load(), connections(), kept, before, runtime.NumGoroutine())
 	})
 }
 
