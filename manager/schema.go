@@ -20,7 +20,7 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 
 // CreateTables creates the tables of models that are missing, and their indexes: each in the bind where
 // its model lives, on the writer, referenced tables before those that refer to them. Models are
-// (*T)(nil), or values; pass link tables of many-to-many relations too.
+// (*T)(nil), or values; pass link tables of many-to-many relations too, which Bun then knows.
 //
 // Any number of goroutines and processes may call it at once: each table is created once, and nobody
 // gets an error for coming second. It looks first, by one question a bind (for each 50 tables); only
