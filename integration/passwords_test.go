@@ -109,9 +109,9 @@ func walk(t *testing.T, uri string) shown {
 	log := manager.WithLogger(slog.New(slog.NewJSONHandler(&out, nil)))
 	show := func(values ...any) {
 		for _, v := range values {
-			fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
+			_, _ = fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
 			if b, err := json.Marshal(v); err == nil {
-				out.Write(b)
+				_, _ = out.Write(b)
 			}
 			slog.New(slog.NewTextHandler(&out, nil)).Info("value", "v", v)
 		}

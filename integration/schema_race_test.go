@@ -100,6 +100,7 @@ func (*attendance) AfterCreateTable(context.Context, *bun.CreateTableQuery) erro
 func (*course) Indexes(index func(string) *bun.CreateIndexQuery) {
 	index("courses_Name").Column("name")
 	index("courses_group_name").Unique().Column("group", "name")
+	index("courses_" + strings.Repeat("long_", 11)).Column("name") // 63 bytes, the longest that all take
 }
 
 func (*attendance) Indexes(index func(string) *bun.CreateIndexQuery) {

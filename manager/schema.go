@@ -36,7 +36,7 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 // binds is a [*router.CrossBindRelationError].
 //
 // Indexes are those of [IndexedModel]. Bun's hooks, BeforeCreateTable and AfterCreateTable, run when
-// the table is created, and not when it is there. A table that is there is never changed, but for its
+// the table is created, and not when it is there, even if AfterCreateTable failed the last time. A table that is there is never changed, but for its
 // missing indexes: columns are a matter of migrations, see [Bind.Migrator]. MySQL and MariaDB commit at
 // each statement; what a process that died had created is there, and the next call creates the rest.
 //
