@@ -222,7 +222,7 @@ func TestContextAfterItsTransaction(t *testing.T) {
 			return err
 		},
 		"InTx": func(ctx context.Context) error {
-			return m.InTx(ctx, ledger{}, func(context.Context) error { panic("must not run") })
+			return m.InTx(ctx, ledger{}, func(context.Context) error { panic("must not run") }, manager.Retry(1))
 		},
 		"past the router": func(ctx context.Context) error {
 			_, err := b.DB().ExecContext(ctx, "DELETE FROM accounts")

@@ -10,6 +10,9 @@ import (
 // setSavepoint opens a savepoint in level l.
 func (l *txLevel) setSavepoint(ctx context.Context, opts *TxOptions) (*txLevel, error) {
 	t := l.tx
+	if l.done.Load() {
+		return nil, l.doneError(nil)
+	}
 	if err := t.canNest(opts); err != nil {
 		return nil, err
 	}
