@@ -90,7 +90,7 @@ func TestEightProcessesMigrate(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, readers, cluster := k.uris(t)
-			text := config(map[string]string{"shop": writer}, readers, "")
+			text := config(map[string]string{"shop": writer}, readers, "read_your_writes = 'off'")
 			file := filepath.Join(t.TempDir(), "config.toml")
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 			if cluster != nil {

@@ -100,6 +100,7 @@ func (*attendance) AfterCreateTable(context.Context, *bun.CreateTableQuery) erro
 func (*course) Indexes(index func(string) *bun.CreateIndexQuery) {
 	index("courses_Name").Column("name")
 	index("courses_group_name").Unique().Column("group", "name")
+	index("courses_" + strings.Repeat("long_", 11)).Column("name") // 63 bytes, the longest that all take
 }
 
 func (*attendance) Indexes(index func(string) *bun.CreateIndexQuery) {
@@ -243,9 +244,13 @@ func TestTablesAreLookedForOnTheWriter(t *testing.T) {
 				require.NoError(t, r.PauseReplay(ctx))
 			}
 			text := config(map[string]string{"shop": writer, "audit": writer}, readers, "read_your_writes = 'off'")
+			second := openManager(t, text)
+			b, err := second.Bind(shop{})
+			require.NoError(t, err)
+			require.Len(t, b.Router().Health(ctx), 2)
 			require.NoError(t, openManager(t, text).CreateTables(ctx, school...))
 			schoolTables.Store(0)
-			second := openManager(t, text)
+			require.Error(t, second.NewRaw(shop{}, "SELECT count(*) FROM pupils").Scan(ctx, new(int)), "a reader serves, and shows none")
 			require.NoError(t, second.Check(ctx, school...).Err())
 			require.NoError(t, second.CreateTables(ctx, school...))
 			assert.Zero(t, schoolTables.Load())

@@ -222,7 +222,7 @@ func TestContextAfterItsTransaction(t *testing.T) {
 			return err
 		},
 		"InTx": func(ctx context.Context) error {
-			return m.InTx(ctx, ledger{}, func(context.Context) error { panic("must not run") })
+			return m.InTx(ctx, ledger{}, func(context.Context) error { panic("must not run") }, manager.Retry(1))
 		},
 		"past the router": func(ctx context.Context) error {
 			_, err := b.DB().ExecContext(ctx, "DELETE FROM accounts")
@@ -440,110 +440,4 @@ func TestInTxAllDoesNotDeadlock(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Len(t, owners(t, m), 20)
-}
-
-// TestRowsOpenInTx goes on with other statements while rows are being read: the rows are those of the
-// moment at which they were asked for.
-func TestRowsOpenInTx(t *testing.T) {
-	m := newLedger(t)
-	b, err := m.Bind(ledger{})
-	require.NoError(t, err)
-	require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
-		require.NoError(t, insert(ctx, m, "ann", "bob", "cid"))
-		rows, err := b.DB().NewSelect().Model((*account)(nil)).Column("id", "owner").Order("id").Rows(ctx)
-		require.NoError(t, err)
-		defer func() { require.NoError(t, rows.Close()) }()
-		var got []string
-		for rows.Next() {
-			var a account
-			require.NoError(t, b.DB().ScanRow(ctx, rows, &a))
-			got = append(got, a.Owner)
-			require.NoError(t, insert(ctx, m, a.Owner+"'s"))
-			require.ErrorIs(t, m.InTx(ctx, ledger{}, func(ctx context.Context) error { return errors.Join(insert(ctx, m, "nobody"), errNo) }), errNo)
-		}
-		require.NoError(t, rows.Err())
-		assert.Equal(t, []string{"ann", "bob", "cid"}, got)
-		return nil
-	}))
-	assert.Equal(t, []string{"ann", "bob", "cid", "ann's", "bob's", "cid's"}, owners(t, m))
-}
-
-func TestManyGoroutinesInOneTx(t *testing.T) {
-	m := newLedger(t)
-	const all = 50
-	require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
-		var wg sync.WaitGroup
-		for range all {
-			wg.Go(func() { assert.NoError(t, insert(ctx, m, "ann")) })
-			wg.Go(func() {
-				var some []account
-				_, err := m.NewSelect(&some).Limit(10).ScanAndCount(ctx)
-				assert.NoError(t, err)
-			})
-		}
-		wg.Wait()
-		return nil
-	}))
-	assert.Len(t, owners(t, m), all)
-}
-
-// TestPastTheTransaction uses what Bun does not route. The transaction has SQLite's only connection that
-// writes: to wait for that would be for ever.
-func TestPastTheTransaction(t *testing.T) {
-	m := newLedger(t)
-	b, err := m.Bind(ledger{})
-	require.NoError(t, err)
-	past := map[string]func(ctx context.Context, db *bun.DB) error{
-		"exec": func(ctx context.Context, db *bun.DB) error {
-			_, err := db.ExecContext(ctx, "SELECT ?", 1)
-			return err
-		},
-		"query": func(ctx context.Context, db *bun.DB) error {
-			rows, err := db.QueryContext(ctx, "SELECT 1")
-			if err == nil {
-				err = rows.Close()
-			}
-			return err
-		},
-		"query row": func(ctx context.Context, db *bun.DB) error { return db.QueryRowContext(ctx, "SELECT 1").Scan(new(int)) },
-		"begin": func(ctx context.Context, db *bun.DB) error {
-			tx, err := db.BeginTx(ctx, nil)
-			if err == nil {
-				err = tx.Rollback()
-			}
-			return err
-		},
-		"run in tx": func(ctx context.Context, db *bun.DB) error {
-			return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return nil })
-		},
-		"prepare": func(ctx context.Context, db *bun.DB) error {
-			stmt, err := db.PrepareContext(ctx, "SELECT 1")
-			if err == nil {
-				err = errors.Join(stmt.QueryRowContext(ctx).Scan(new(int)), stmt.Close())
-			}
-			return err
-		},
-		"conn": func(ctx context.Context, db *bun.DB) error {
-			conn, err := db.Conn(ctx)
-			if err == nil {
-				_, err = conn.ExecContext(ctx, "SELECT 1")
-				err = errors.Join(err, conn.Close())
-			}
-			return err
-		},
-	}
-	for name, db := range map[string]*bun.DB{"DB": b.DB(), "Writer": b.Writer(), "Reader": b.Reader()} {
-		for what, past := range past {
-			require.NoError(t, past(t.Context(), db), "%s on %s: no transaction is in the way", what, name)
-			require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
-				var refused *router.PastTxError
-				require.ErrorAs(t, past(ctx, db), &refused, "%s on %s", what, name)
-				return nil
-			}))
-		}
-	}
-	require.NoError(t, m.InTx(t.Context(), ledger{}, func(ctx context.Context) error {
-		require.NoError(t, b.Native().QueryRowContext(ctx, "SELECT 1").Scan(new(int)), "Native is exempt")
-		return nil
-	}))
 }

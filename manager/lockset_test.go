@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,7 @@ import (
 // Close does not wait for locks that others hold: it ends those who do.
 func TestCloseEndsWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // SQLite's interrupts end a moment after what they interrupt
 		dir := filepath.ToSlash(t.TempDir())
 		var ms [2]*DBManager
 		for i := range ms {

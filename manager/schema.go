@@ -20,7 +20,7 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 
 // CreateTables creates the tables of models that are missing, and their indexes: each in the bind where
 // its model lives, on the writer, referenced tables before those that refer to them. Models are
-// (*T)(nil), or values; pass link tables of many-to-many relations too.
+// (*T)(nil), or values; pass link tables of many-to-many relations too, which Bun then knows.
 //
 // Any number of goroutines and processes may call it at once: each table is created once, and nobody
 // gets an error for coming second. It looks first, by one question a bind (for each 50 tables); only
@@ -36,7 +36,7 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 // binds is a [*router.CrossBindRelationError].
 //
 // Indexes are those of [IndexedModel]. Bun's hooks, BeforeCreateTable and AfterCreateTable, run when
-// the table is created, and not when it is there. A table that is there is never changed, but for its
+// the table is created, and not when it is there, even if AfterCreateTable failed the last time. A table that is there is never changed, but for its
 // missing indexes: columns are a matter of migrations, see [Bind.Migrator]. MySQL and MariaDB commit at
 // each statement; what a process that died had created is there, and the next call creates the rest.
 //

@@ -91,12 +91,16 @@ func (u unionAll) AppendQuery(gen schema.QueryGen, b []byte) (_ []byte, err erro
 	return b, nil
 }
 
-// foldName makes names of indexes comparable: only PostgreSQL tells upper and lower case apart.
+// foldName makes names of indexes comparable: only PostgreSQL tells upper and lower case apart, and it
+// cuts names that are too long.
 func foldName(db *bun.DB, name string) string {
-	if db.Dialect().Name() == dialect.PG {
-		return name
+	if db.Dialect().Name() != dialect.PG {
+		return strings.ToLower(name)
 	}
-	return strings.ToLower(name)
+	if len(name) > longestName {
+		name = strings.ToValidUTF8(name[:longestName], "")
+	}
+	return name
 }
 
 // splitName takes a name as SQL writes it, `"shop"."users"` or shop.users, apart.

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -40,7 +41,7 @@ func (s *tableSet) failed(t *tableModel, op string, err error) error {
 // createTable creates one table. That somebody who did not ask for the lock came first is no error.
 func (s *tableSet) createTable(ctx context.Context, t *tableModel, found catalogue) error {
 	for _, other := range t.after {
-		if found[other.written] == nil && !t.isLate(other) && !s.isSQLite() {
+		if found[other.written] == nil && !t.isLate(other) && !s.noKeys && !s.isSQLite() {
 			return fmt.Errorf("the table %q, which it refers to, could not be created", other.table.Name)
 		}
 	}
@@ -56,8 +57,25 @@ func (s *tableSet) createTable(ctx context.Context, t *tableModel, found catalog
 			}
 		}
 	}
-	_, err := q.Exec(ctx)
+	conn := &recordedConn{IConn: s.bind.router.WriterOnly().ResolveConn(ctx, q)}
+	_, err := q.Conn(conn).Exec(ctx)
+	if conn.done {
+		return err // a hook's
+	}
 	return s.unlessThere(ctx, t, "", err)
+}
+
+// recordedConn knows whether the statement that it was given succeeded: what fails after that is the
+// model's own hook.
+type recordedConn struct {
+	bun.IConn
+	done bool
+}
+
+func (c *recordedConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	res, err := c.IConn.ExecContext(ctx, query, args...)
+	c.done = c.done || err == nil
+	return res, err
 }
 
 // addLateKeys adds the foreign keys of a circle that are missing. Where the other table could not be

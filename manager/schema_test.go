@@ -194,6 +194,24 @@ type (
 	}
 )
 
+type badHook struct {
+	accounts
+	ID int64 `bun:",pk"`
+}
+
+func (*badHook) AfterCreateTable(ctx context.Context, q *bun.CreateTableQuery) error {
+	_, err := q.DB().NewInsert().Model(&badHook{}).Column("nothing").Exec(ctx)
+	return err
+}
+
+// TestAFailedHookIsTold has a table that is there all the same.
+func TestAFailedHookIsTold(t *testing.T) {
+	m := open(t)
+	require.ErrorContains(t, m.CreateTables(t.Context(), (*badHook)(nil)), `create table "bad_hooks"`)
+	assert.Empty(t, missing(m.Check(t.Context(), (*badHook)(nil))))
+	require.NoError(t, m.CreateTables(t.Context(), (*badHook)(nil)), "a hook runs once")
+}
+
 var hooks atomic.Int64
 
 func (*hooked) AfterCreateTable(context.Context, *bun.CreateTableQuery) error {

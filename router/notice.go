@@ -140,7 +140,6 @@ type watchedConn struct {
 
 // enter notes a statement that is about to run, and tells whether to report its end.
 func (c *watchedConn) enter(sc *scope, e effect) (*Session, bool) {
-	c.makeWay()
 	if c.open == 0 {
 		if e == changesNothing {
 			return nil, false
@@ -195,7 +194,7 @@ func (c *watchedConn) report(s *Session) {
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
-	if err := c.admit(sc); err != nil {
+	if err := c.admit(sc, query); err != nil {
 		return nil, err
 	}
 	e := c.effectOf(query)
@@ -212,7 +211,7 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 
 func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
-	if err := c.admit(sc); err != nil {
+	if err := c.admit(sc, query); err != nil {
 		return nil, err
 	}
 	e := c.effectOf(query)
@@ -243,10 +242,9 @@ func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *watchedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if err := c.admit(scopeOf(ctx)); err != nil {
+	if err := c.admit(scopeOf(ctx), query); err != nil {
 		return nil, err
 	}
-	c.makeWay()
 	stmt, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, c.leave(nil, false, err)
@@ -293,7 +291,9 @@ func (c *watchedConn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	c.makeWay()
+	if err := c.makeWay(""); err != nil {
+		return err
+	}
 	return c.leave(nil, false, p.Ping(ctx))
 }
 

@@ -9,15 +9,17 @@ import (
 )
 
 // admit refuses what came past the router to another connection than that of the transaction which its
-// context carries.
-func (c *watchedConn) admit(s *scope) error {
+// context carries, and makes way for the rest.
+func (c *watchedConn) admit(s *scope, query string) error {
 	if c.refuses() {
 		return driver.ErrBadConn
 	}
-	if s.tx == nil {
-		return nil
+	if s.tx != nil {
+		if err := refusePast(s, c.notice.router, c.carried); err != nil {
+			return err
+		}
 	}
-	return refusePast(s, c.notice.router, c.carried)
+	return c.makeWay(query)
 }
 
 // refusePast refuses what would run outside the transaction on r that its context carries, unless that is

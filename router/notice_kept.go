@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/bindery-go/bindery/binds"
@@ -88,12 +89,19 @@ func (c *watchedConn) keep(rows driver.Rows) driver.Rows {
 	return r
 }
 
-// makeWay lets the connection run its next statement, although rows of an earlier one are open.
-func (c *watchedConn) makeWay() {
-	if r := c.live; r != nil {
-		c.live = nil
-		r.readAhead()
+// makeWay lets the connection run its next statement, although rows of an earlier one are open. If those
+// turn out to have broken the transaction, only what mends it may be sent.
+func (c *watchedConn) makeWay(query string) error {
+	r := c.live
+	if r == nil {
+		return nil
 	}
+	c.live = nil
+	r.readAhead()
+	if broken, _ := c.carried.state(); broken != nil && !strings.HasPrefix(query, rollbackTo) {
+		return &TxAbortedError{Bind: c.carried.router.key, Cause: broken}
+	}
+	return nil
 }
 
 // readAhead reads inner to its end and closes it.

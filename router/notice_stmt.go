@@ -61,7 +61,7 @@ func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
-	if err := s.conn.admit(sc); err != nil {
+	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}
 	session, reports := s.conn.enter(sc, s.effect)
@@ -85,7 +85,7 @@ func (s *watchedStmt) exec(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
-	if err := s.conn.admit(sc); err != nil {
+	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}
 	session, reports := s.conn.enter(sc, s.effect)

@@ -53,10 +53,9 @@ func (c *watchedConn) Begin() (driver.Tx, error) {
 
 func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	sc := scopeOf(ctx)
-	if err := c.admit(sc); err != nil {
+	if err := c.admit(sc, ""); err != nil {
 		return nil, err
 	}
-	c.makeWay()
 	inner, err := c.begin(ctx, opts)
 	if err != nil {
 		return nil, c.leave(nil, false, err)
@@ -100,7 +99,7 @@ func (c *watchedConn) begin(ctx context.Context, opts driver.TxOptions) (driver.
 }
 
 func (t *watchedTx) Commit() error {
-	t.conn.makeWay()
+	_ = t.conn.makeWay("") // COMMIT tells what became of it
 	wrote, err := t.conn.wrote, t.inner.Commit()
 	t.ended()
 	if wrote {

@@ -204,3 +204,6 @@ func newStrict(t testing.TB) (*strict, *Router, *bun.DB) {
 	t.Cleanup(r.Close)
 	return d, r, bun.NewDB(e.DB(), dialect, bun.WithConnResolver(r.Routed()))
 }
+
+// BeginTx lets the fakes of routing begin whatever they are asked for.
+func (c *fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return c.Begin() }

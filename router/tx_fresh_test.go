@@ -52,7 +52,7 @@ func TestReadOnlyTxIsFresh(t *testing.T) {
 		assert.NotEqual(t, "shop/writer", engine)
 		assert.Equal(t, router.PlainRead, why)
 		time.Sleep(10 * time.Millisecond)
-	_, engine, _ = in(router.MaxStale(t.Context(), time.Millisecond))
+		_, engine, _ = in(router.MaxStale(t.Context(), time.Millisecond))
 		assert.Equal(t, "shop/writer", engine, "MaxStale")
 		_, engine, why = in(router.OnWriter(t.Context()))
 		assert.Equal(t, "shop/writer", engine)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +47,16 @@ func TestRowsGoOnFromMemory(t *testing.T) {
 	} {
 		for after := range 6 { // so many rows another statement runs
 			d.rows = row.rows
+			d.taken()
 			var got [][]string
+			other := func(ctx context.Context) {
+				err := exec(ctx, r, "UPDATE")
+				if row.fails {
+					require.ErrorIs(t, err, errBroken, name)
+					return
+				}
+				require.NoError(t, err, name)
+			}
 			err := r.InTx(t.Context(), TxOptions{}, func(ctx context.Context) error {
 				rows := query(ctx, t, r)
 				defer func() { require.NoError(t, rows.Close()) }()
@@ -59,13 +69,13 @@ func TestRowsGoOnFromMemory(t *testing.T) {
 						var raw sql.RawBytes // the driver's own
 						require.NoError(t, rows.Scan(&raw))
 						if read++; read == after {
-							_ = exec(ctx, r, "UPDATE")
+							other(ctx)
 						}
 						set = append(set, string(raw))
 					}
 					got = append(got, set)
 					if after == 0 || read < after {
-						_ = exec(ctx, r, "UPDATE")
+						other(ctx)
 					}
 					if types, err := rows.ColumnTypes(); err == nil {
 						assert.Equal(t, "TENTHS", types[0].DatabaseTypeName(), name)
@@ -83,6 +93,9 @@ func TestRowsGoOnFromMemory(t *testing.T) {
 				require.NoError(t, err, name)
 			}
 			assert.Equal(t, row.sets, got, "%s, %d", name, after)
+			if row.fails {
+				assert.Equal(t, []string{"BEGIN 0", "SELECT n", "ROLLBACK"}, d.taken(), "nothing is sent into what the rows have broken")
+			}
 		}
 	}
 }
@@ -149,6 +162,26 @@ func TestNothingIsSentIntoABrokenTransaction(t *testing.T) {
 	})
 	require.ErrorIs(t, err, errBroken)
 	assert.Equal(t, []string{"BEGIN 0", `SAVEPOINT "savepoint_1"`, "UPDATE", "ROLLBACK"}, d.taken(), "no savepoint is left")
+}
+
+// TestSavepointMendsWhatRowsBroke comes upon rows that are still open.
+func TestSavepointMendsWhatRowsBroke(t *testing.T) {
+	d, r, _ := newStrict(t)
+	d.rows = "1,!"
+	for _, read := range []int{0, 2} {
+		require.NoError(t, r.InTx(t.Context(), TxOptions{}, func(ctx context.Context) error {
+			var rows *sql.Rows
+			_ = r.InTx(ctx, TxOptions{}, func(ctx context.Context) error {
+				rows = query(ctx, t, r)
+				for range read {
+					rows.Next()
+				}
+				return errNo
+			})
+			defer func() { require.NoError(t, rows.Close()) }()
+			return exec(ctx, r, "INSERT")
+		}), "%d rows", read)
+	}
 }
 
 func TestEndsThatFail(t *testing.T) {
@@ -250,6 +283,16 @@ func TestRetry(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 3, tries)
 	})
+	t.Run("never what may have been committed", func(t *testing.T) {
+		_, r, _ := newStrict(t)
+		tries := 0
+		err := r.InTx(t.Context(), TxOptions{Retry: 3}, func(context.Context) error {
+			tries++
+			return errors.Join(errConflict, &OutcomeUnknownError{Engine: "other/writer", Err: errNoAnswer})
+		})
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		assert.Equal(t, 1, tries)
+	})
 	t.Run("swallowed", func(t *testing.T) {
 		d, r, _ := newStrict(t)
 		d.fail("UPDATE", errConflict)
@@ -282,6 +325,21 @@ func TestWaitForASavepoint(t *testing.T) {
 			})
 		}))
 	})
+}
+
+// TestIsolation shows what the driver is asked for.
+func TestIsolation(t *testing.T) {
+	d, r, _ := newStrict(t)
+	none := func(context.Context) error { return nil }
+	for level, opts := range map[sql.IsolationLevel]TxOptions{
+		sql.LevelDefault:        {},
+		sql.LevelRepeatableRead: {ReadOnly: true}, // one snapshot
+		sql.LevelReadCommitted:  {ReadOnly: true, Isolation: sql.LevelReadCommitted},
+		sql.LevelSerializable:   {Isolation: sql.LevelSerializable},
+	} {
+		require.NoError(t, r.InTx(t.Context(), opts, none))
+		assert.Equal(t, []string{fmt.Sprintf("BEGIN %d", level), "COMMIT"}, d.taken())
+	}
 }
 
 // TestBeginMeetsADeadServer has nothing begun on a server that is down, and waits for it.

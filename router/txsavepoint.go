@@ -10,6 +10,9 @@ import (
 // setSavepoint opens a savepoint in level l.
 func (l *txLevel) setSavepoint(ctx context.Context, opts *TxOptions) (*txLevel, error) {
 	t := l.tx
+	if l.done.Load() {
+		return nil, l.doneError(nil)
+	}
 	if err := t.canNest(opts); err != nil {
 		return nil, err
 	}
@@ -43,6 +46,8 @@ func (t *openTx) canNest(opts *TxOptions) error {
 	}
 	return nil
 }
+
+const rollbackTo = "ROLLBACK TO SAVEPOINT "
 
 // savepoint runs one of the statements on savepoints. The turn must be held.
 func (t *openTx) savepoint(ctx context.Context, verb string, l *txLevel) error {
@@ -92,7 +97,7 @@ func (l *txLevel) discard() error {
 	if _, whole := t.state(); whole {
 		return nil // together with all the rest
 	}
-	err := t.savepoint(t.ctx, "ROLLBACK TO SAVEPOINT ", l)
+	err := t.savepoint(t.ctx, rollbackTo, l)
 	if err == sql.ErrTxDone {
 		return nil // its context has ended, and with that the transaction
 	}

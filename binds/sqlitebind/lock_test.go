@@ -44,6 +44,7 @@ func acquire(t *testing.T, l *lock, wait time.Duration) bool {
 // inBubble runs a test in which time costs nothing, with two attempts at one lock.
 func inBubble(t *testing.T, test func(t *testing.T, a, b *lock)) {
 	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // an interrupt ends a moment after what it interrupts
 		ls := locksOf(t, "sqlite://"+filepath.Join(t.TempDir(), "app.db"))
 		test(t, attempt(t, ls, "a"), attempt(t, ls, "a"))
 	})
