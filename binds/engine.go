@@ -27,6 +27,7 @@ type Engine struct {
 	closed bool
 
 	probe prober
+	locks lockMaker
 
 	closing  sync.Once
 	closeErr error // of closing
@@ -186,6 +187,9 @@ func (e *Engine) close() error {
 	e.mu.Unlock()
 	e.probe.close()
 	var errs []error
+	if err := e.locks.close(); err != nil {
+		errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))
+	}
 	for _, db := range []*sql.DB{e.db, native} {
 		if db == nil {
 			continue

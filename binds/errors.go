@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bindery-go/bindery/internal/nearest"
 )
@@ -141,6 +142,35 @@ func packageOf(scheme string) string {
 		if slices.Contains(schemes, scheme) {
 			return pkg
 		}
+	}
+	return ""
+}
+
+var (
+	// ErrNoLocks reports a lock on a database whose driver is no [NamedLocker].
+	ErrNoLocks = errors.New("binds: the driver knows no named locks")
+	// ErrNotPrimary reports a lock on a server that may not write: a lock there keeps nobody out.
+	ErrNotPrimary = errors.New("binds: the server is a replica or read-only, where a lock keeps nobody out: give the primary's address as writer")
+)
+
+// LockNameError reports a name that no lock can have.
+type LockNameError struct {
+	Name   string
+	Reason string // "is empty"
+}
+
+func (e *LockNameError) Error() string {
+	return fmt.Sprintf("binds: the lock name %q %s: give text in UTF-8 without NUL", e.Name, e.Reason)
+}
+
+func badLockName(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case !utf8.ValidString(name):
+		return "is not UTF-8"
+	case strings.ContainsRune(name, 0):
+		return "holds a NUL"
 	}
 	return ""
 }

@@ -26,15 +26,24 @@ type prober struct {
 // moved while the server before is still up.
 const probeLife = time.Minute
 
-func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (Probe, error) {
+func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (probe Probe, err error) {
+	err = p.use(ctx, c, func(ask Ask) (err error) {
+		probe, err = by.Probe(ctx, ask)
+		return err
+	})
+	return probe, err
+}
+
+// use calls fn with the connection, and drops that if fn fails.
+func (p *prober) use(ctx context.Context, c *connector, fn func(Ask) error) error {
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done(): // while another probe waits for a server that hangs
-		return Probe{}, ctx.Err()
+		return ctx.Err()
 	}
 	if p.closed {
-		return Probe{}, driver.ErrBadConn
+		return driver.ErrBadConn
 	}
 	if p.moved.Swap(false) || time.Since(p.born) > probeLife {
 		p.drop()
@@ -42,15 +51,15 @@ func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (Probe, e
 	if p.conn == nil {
 		conn, err := c.plain(ctx)
 		if err != nil {
-			return Probe{}, err
+			return err
 		}
 		p.conn, p.born = conn, time.Now()
 	}
-	probe, err := by.Probe(ctx, AskConn(p.conn))
+	err := fn(AskConn(p.conn))
 	if err != nil {
 		p.drop()
 	}
-	return probe, err
+	return err
 }
 
 // drop closes the connection, which has failed already: its own error says nothing more.

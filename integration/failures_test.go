@@ -40,7 +40,7 @@ func TestServersThatAreDown(t *testing.T) {
 			logger := manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 			text := config(map[string]string{"shop": writer}, readers, `policy = "round_robin"`)
 			m := openManager(t, text, logger)
-			require.NoError(t, m.Check(ctx))
+			require.NoError(t, m.Check(ctx).Err())
 			read := func() error { return m.NewRaw(shop{}, "SELECT 1").Scan(ctx, new(int)) }
 
 			require.NoError(t, c.Replicas[0].Kill(ctx))
@@ -48,7 +48,7 @@ func TestServersThatAreDown(t *testing.T) {
 				require.NoError(t, read(), "reads go on without a reader")
 			}
 			var connect *binds.ConnectError
-			err := m.Check(ctx)
+			err := m.Check(ctx).Err()
 			require.ErrorAs(t, err, &connect)
 			assert.Equal(t, "shop/reader-1", connect.Engine)
 			assert.NotContains(t, err.Error(), "shop/reader-2")
@@ -59,7 +59,7 @@ func TestServersThatAreDown(t *testing.T) {
 			require.NoError(t, second.Close())
 
 			require.NoError(t, c.Replicas[0].Start(ctx))
-			require.NoError(t, m.Check(ctx), "it is back")
+			require.NoError(t, m.Check(ctx).Err(), "it is back")
 
 			require.NoError(t, c.Primary.Kill(ctx))
 			for range 8 {
@@ -67,7 +67,7 @@ func TestServersThatAreDown(t *testing.T) {
 			}
 			_, err = m.NewRaw(shop{}, "CREATE TABLE t (id INT)").Exec(ctx)
 			require.Error(t, err, "writes do not")
-			assert.Contains(t, m.Check(ctx).Error(), `binds: connect "shop/writer": `)
+			assert.Contains(t, m.Check(ctx).Err().Error(), `binds: connect "shop/writer": `)
 
 			file := filepath.Join(t.TempDir(), "config.toml")
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -124,5 +124,5 @@ func TestCloseLeavesNothing(t *testing.T) {
 	require.ErrorIs(t, m.NewRaw(shop{}, "SELECT 1").Scan(context.Background(), new(int)), manager.ErrClosed)
 	_, err := m.Bind(shop{})
 	require.ErrorIs(t, err, manager.ErrClosed)
-	require.ErrorIs(t, m.Check(t.Context()), manager.ErrClosed)
+	require.ErrorIs(t, m.Check(t.Context()).Err(), manager.ErrClosed)
 }

@@ -142,7 +142,8 @@ func walk(t *testing.T, uri string) shown {
 	require.NoError(t, err)
 	show(m, b.WriterEngine(), b, b.ReaderEngines(), b.DB(), b.WriterEngine().DB(), b.WriterEngine().Connector(),
 		struct{ m *manager.DBManager }{m}, b.DB().Driver())
-	show(m.Check(ctx))
+	report := m.Check(ctx)
+	show(report, *report, report.Err())
 	// A statement waits for a writer that cannot be reached as long as its caller does: not long.
 	short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer stop()

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	case "":
 	case siteHelper:
 		os.Exit(serveSite())
+	case tablesHelper:
+		os.Exit(createTables())
+	case migrateHelper:
+		os.Exit(migrateUp())
 	default:
 		os.Exit(startAndHang())
 	}

@@ -31,6 +31,9 @@ type Bind struct {
 	readerDB func() *bun.DB
 	nativeDB func() *bun.DB
 
+	schemaTurn chan struct{} // held by the call that makes tables
+	locks      *lockSet
+
 	mu     sync.Mutex // guards extra
 	extra  []func() error
 	closed bool
@@ -51,7 +54,8 @@ func (b *Bind) MarshalText() ([]byte, error) { return []byte(b.key.String()), ni
 // DB returns the Bun DB that routes: reads to readers, writes and locks to the writer.
 //
 // Bun sends what is not a query builder past the router: BeginTx, RunInTx, Conn, Prepare,
-// ExecContext and QueryContext use the DB's own pool, which is the writer's.
+// ExecContext and QueryContext use the DB's own pool, which is the writer's. With a context that carries a
+// transaction of this bind, see [DBManager.InTx], they are a *router.PastTxError.
 func (b *Bind) DB() *bun.DB { return b.db }
 
 // Writer returns the Bun DB whose every statement runs on the writer.
@@ -87,7 +91,7 @@ func (b *Bind) Dialect() schema.Dialect { return b.dialect }
 
 // openBind opens the engines of a bind. Nothing is connected to.
 func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer func(binds.Key) *router.Router, o *options) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, opts: o}
+	b := &Bind{key: cfg.Key, opts: o, schemaTurn: make(chan struct{}, 1), locks: newLockSet()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -119,8 +123,10 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	if b.router, err = router.New(routing); err != nil {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".writer_functions", Err: err}
 	}
-	b.db = b.newDB(b.writer.DB(), b.router.Routed())
-	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(b.writer.DB(), b.router.WriterOnly()) })
+	pool, closer := b.router.Pool()
+	b.keep(closer)
+	b.db = b.newDB(pool, b.router.Routed())
+	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(pool, b.router.WriterOnly()) })
 	b.readerDB = sync.OnceValue(b.openReaderDB)
 	b.nativeDB = sync.OnceValue(b.openNativeDB)
 	return b, nil
@@ -228,6 +234,7 @@ func (b *Bind) close() error {
 	extra := b.extra
 	b.closed = true
 	b.mu.Unlock()
+	b.locks.closeAll()
 	var errs []error
 	if b.router != nil {
 		b.router.Close()

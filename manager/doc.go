@@ -9,6 +9,9 @@
 //	err = m.NewSelect(&users).Where("active").Scan(ctx) // a reader of the users' bind
 //	_, err = m.NewInsert(&user).Exec(ctx)               // its writer
 //
+// [DBManager.InTx] carries a transaction in the context: every query of its bind that is given the
+// context joins.
+//
 // Drivers are imported for their effect, one package for each kind of database:
 //
 //	import _ "github.com/bindery-go/bindery/binds/pgbind" // postgres://

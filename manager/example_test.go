@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -142,8 +143,71 @@ func ExampleDBManager_NewRaw() {
 func ExampleDBManager_Check() {
 	m, done := exampleManager()
 	defer done()
-	fmt.Println(m.Check(context.Background()))
-	// Output: <nil>
+	r := m.Check(context.Background(), (*User)(nil), (*Entry)(nil))
+	for _, b := range r.Binds {
+		for _, e := range b.Engines {
+			fmt.Println(e.Engine, e.Freshness, e.Err)
+		}
+	}
+	fmt.Println(r.Err())
+	// Output:
+	// accounts/writer shared <nil>
+	// accounts/reader-1 shared <nil>
+	// audit/writer shared <nil>
+	// audit/reader-1 shared <nil>
+	// manager: check bind "audit": the table "entries" of model manager_test.Entry is missing: call CreateTables, or run the migrations
+}
+
+// Audit marks the models of the audit database.
+type Audit struct{}
+
+func (Audit) BindKey() binds.Key { return "audit" }
+
+// Entry has an index beyond its primary key.
+type Entry struct {
+	bun.BaseModel `bun:"table:entries"`
+	Audit
+
+	ID   int64 `bun:",pk,autoincrement"`
+	At   time.Time
+	Text string
+}
+
+func (*Entry) Indexes(index func(name string) *bun.CreateIndexQuery) {
+	index("entries_at").Column("at")
+}
+
+func ExampleDBManager_CreateTables() {
+	m, done := exampleManager()
+	defer done()
+	ctx := context.Background()
+	for range 2 { // again, or in a thousand processes: nothing happens twice
+		fmt.Println(m.CreateTables(ctx, (*Entry)(nil), (*User)(nil)))
+	}
+	type Stray struct {
+		User
+		Audit
+	}
+	fmt.Println(m.CreateTables(ctx, (*Stray)(nil)))
+	// Output:
+	// <nil>
+	// <nil>
+	// manager: table of model manager_test.Stray: binds: model manager_test.Stray has 2 markers, manager_test.Accounts (bind "accounts", as User.Accounts) and manager_test.Audit (bind "audit", as Audit): keep one
+}
+
+func ExampleDBManager_ResetTables() {
+	m, done := exampleManager()
+	defer done()
+	ctx := context.Background()
+	if _, err := m.NewInsert(&User{Name: "Alice"}).Exec(ctx); err != nil {
+		panic(err)
+	}
+	fmt.Println(m.ResetTables(ctx, (*User)(nil)))
+	n, err := m.NewSelect((*User)(nil)).Count(ctx)
+	fmt.Println(n, err)
+	// Output:
+	// <nil>
+	// 0 <nil>
 }
 
 func ExampleWithPolicy() {

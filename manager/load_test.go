@@ -286,7 +286,7 @@ func TestConfigShowsNoPassword(t *testing.T) {
 			assert.NotContains(t, fmt.Sprintf(verb, v), "s3cret")
 		}
 	}
-	err = m.Check(t.Context())
+	err = m.Check(t.Context()).Err()
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "s3cret")
 	assert.Contains(t, err.Error(), `binds: connect "a/writer": nobody is there`)

@@ -144,19 +144,6 @@ func (m *DBManager) Bind(b binds.Bound) (*Bind, error) {
 // Binds returns every bind in the order of the configuration.
 func (m *DBManager) Binds() []*Bind { return slices.Clone(m.binds) }
 
-// Check connects to every engine of every bind, readers too, and returns what could not be reached,
-// joined, each a [*binds.ConnectError] with the engine's name.
-func (m *DBManager) Check(ctx context.Context) error {
-	if m.closed.Load() {
-		return ErrClosed
-	}
-	var engines []*binds.Engine
-	for _, b := range m.binds {
-		engines = append(engines, b.engines()...)
-	}
-	return errors.Join(each(engines, func(_ int, e *binds.Engine) error { return e.Ping(ctx) })...)
-}
-
 // Close closes every bind. Idle connections end at once, those in use when their statement, rows or
 // transaction ends; what is started after it fails. It returns all errors joined; calling it again
 // waits for the first call and returns the same.

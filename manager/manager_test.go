@@ -191,7 +191,7 @@ func TestBindsInTheOrderOfTheFile(t *testing.T) {
 		keys = append(keys, b.String())
 	}
 	assert.Equal(t, []string{"accounts", "audit"}, keys)
-	require.NoError(t, m.Check(t.Context()))
+	require.NoError(t, m.Check(t.Context()).Err())
 }
 
 func TestFirstBindIsTheDefault(t *testing.T) {
@@ -295,7 +295,7 @@ func TestClosed(t *testing.T) {
 	require.ErrorIs(t, err, manager.ErrClosed)
 	_, err = m.Bind(accounts{})
 	require.ErrorIs(t, err, manager.ErrClosed)
-	require.ErrorIs(t, m.Check(t.Context()), manager.ErrClosed)
+	require.ErrorIs(t, m.Check(t.Context()).Err(), manager.ErrClosed)
 	for _, db := range []*bun.DB{b.DB(), b.Writer(), b.Reader(), b.Native()} {
 		require.Error(t, db.NewRaw("SELECT 1").Scan(t.Context(), new(int)), "a DB that outlived its manager")
 	}

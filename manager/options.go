@@ -18,6 +18,8 @@ type options struct {
 	policies []boundPolicy
 	bun      []bun.DBOption
 	hooks    []bun.QueryHook
+
+	noForeignKeys bool
 }
 
 type boundPolicy struct {

@@ -38,6 +38,11 @@ type route struct {
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
+	if s.tx != nil {
+		if l, err := c.txOf(s, query); l != nil || err != nil {
+			return c.queryInTx(ctx, s, l, err, query, args)
+		}
+	}
 	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
@@ -59,6 +64,11 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
+	if s.tx != nil {
+		if l, err := c.txOf(s, query); l != nil || err != nil {
+			return c.execInTx(ctx, s, l, err, query, args)
+		}
+	}
 	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return nil, err
@@ -76,6 +86,11 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 // QueryRowContext runs a statement that returns at most one row.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := scopeOf(ctx)
+	if s.tx != nil {
+		if l, err := c.txOf(s, query); l != nil || err != nil {
+			return c.queryRowInTx(ctx, s, l, err, query, args)
+		}
+	}
 	to, err := c.route(ctx, s, query)
 	if err != nil {
 		return failedRow(ctx, err)
@@ -233,5 +248,6 @@ func (c *Conn) note(s *scope, to *route, query string) {
 	if to.reader != nil {
 		d.Engine, d.Role = to.reader.Name(), binds.Reader
 	}
+	d.Outside = s.tx.firstOpen() != nil
 	s.route.note(d)
 }

@@ -21,6 +21,14 @@
 // A context may carry a session ([NewSession], [ResumeSession]), a hint ([OnWriter], [OnReader],
 // [MaxStale]) and a place for the outcome ([Explain]).
 //
+// # Transactions
+//
+// A context may carry transactions, one of each bind: [Router.InTx] begins one, and every query of the
+// bind that is given the context runs in it, whatever its DB and its hints. Without one in the context a
+// query pays nothing for that. Several goroutines may share a transaction: their statements take turns,
+// and rows that are still open when the next statement comes are read into memory, so that they go on.
+// What would silently run outside is an error: [CrossBindWriteError], [PastTxError], [TxDoneError].
+//
 // # What is not routed
 //
 // What Bun does not route, a Router does not see: bun.Tx, bun.Conn, prepared statements and the

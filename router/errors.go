@@ -1,9 +1,11 @@
 package router
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/uptrace/bun/dialect"
 
@@ -149,4 +151,149 @@ type StaleTokenError struct{ Bind binds.Key }
 
 func (e *StaleTokenError) Error() string {
 	return fmt.Sprintf("router: the session token speaks of another history of bind %q: its primary failed over, or the token comes from another cluster", e.Bind.String())
+}
+
+// ErrTxDone is matched by the error of a query whose context carries a transaction that has ended.
+var ErrTxDone = errors.New("router: the transaction has ended")
+
+// TxDoneError reports the use of a context whose transaction has ended: the function that it was given
+// to has returned, or its own context has ended. Nothing was sent. It matches [ErrTxDone] and
+// sql.ErrTxDone.
+type TxDoneError struct {
+	Bind binds.Key
+	Name string // of the transaction or savepoint, "" if it has none
+	Err  error  // why it ended early, nil if it ended with its function
+}
+
+func (e *TxDoneError) Error() string {
+	what := "transaction"
+	if e.Name != "" {
+		what = fmt.Sprintf("transaction %q", e.Name)
+	}
+	if e.Err != nil {
+		return fmt.Sprintf("router: the %s on bind %q was rolled back: %v", what, e.Bind.String(), e.Err)
+	}
+	return fmt.Sprintf("router: the context carries a %s on bind %q that has ended: use the context from before it, or router.OutsideTx", what, e.Bind.String())
+}
+
+// Is reports whether target is [ErrTxDone] or sql.ErrTxDone.
+func (e *TxDoneError) Is(target error) bool { return target == ErrTxDone || target == sql.ErrTxDone }
+
+func (e *TxDoneError) Unwrap() error { return e.Err }
+
+// TxAbortedError reports a transaction, or a savepoint, that was rolled back although its function
+// returned no error: a statement in it had failed and the function went on, or COMMIT was refused.
+// Nothing of it is left.
+type TxAbortedError struct {
+	Bind  binds.Key
+	Err   error // the server's answer to COMMIT, or why it was not sent; nil if neither is known
+	Cause error // the statement's error that began it, nil if there was none
+}
+
+func (e *TxAbortedError) Error() string {
+	text := fmt.Sprintf("router: the transaction on bind %q was rolled back", e.Bind.String())
+	if e.Cause != nil {
+		text += fmt.Sprintf(", because a statement in it had failed: %v", e.Cause)
+	}
+	if e.Err != nil {
+		text += fmt.Sprintf(": %v", e.Err)
+	}
+	return text
+}
+
+// Unwrap returns the answer to COMMIT and the first cause.
+func (e *TxAbortedError) Unwrap() []error {
+	var errs []error
+	for _, err := range []error{e.Err, e.Cause} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// errNestedRunning is a mistake in the program, and never guessed to be meant.
+var errNestedRunning = errors.New("the function returned while a nested InTx was running in another goroutine: wait for that first")
+
+// SavepointOpenError reports a query, or a nested InTx, that waited in vain for another nested InTx of
+// the same transaction to end. If that waits for this query, give the query the nested context.
+type SavepointOpenError struct {
+	Bind      binds.Key
+	Savepoint string
+	Waited    time.Duration
+}
+
+func (e *SavepointOpenError) Error() string {
+	return fmt.Sprintf("router: waited %v on bind %q for savepoint %q to end: inside a nested InTx use the context that it gives, not the outer one", e.Waited, e.Bind.String(), e.Savepoint)
+}
+
+// ReadOnlyTxError reports a statement that is not a plain read in a transaction that is read-only.
+// Nothing was sent.
+type ReadOnlyTxError struct {
+	Bind binds.Key
+	Name string // of the transaction, "" if it has none
+}
+
+func (e *ReadOnlyTxError) Error() string {
+	return fmt.Sprintf("router: a statement that is not a plain read was given to a read-only transaction on bind %q: begin it without ReadOnly", e.Bind.String())
+}
+
+// CrossBindWriteError reports a write to another bind's database than the transaction's. It would not
+// be rolled back with the transaction. Nothing was sent.
+type CrossBindWriteError struct {
+	Bind binds.Key // where the write would go
+	Tx   binds.Key // whose transaction the context carries
+}
+
+func (e *CrossBindWriteError) Error() string {
+	return fmt.Sprintf("router: a write to bind %q inside a transaction on bind %q would not be part of it: open one on both (InTxAll, or InTx inside InTx), or allow it by router.AllowCrossBind",
+		e.Bind.String(), e.Tx.String())
+}
+
+// PastTxError reports what went past the router, such as the bun.DB's own ExecContext, QueryContext,
+// BeginTx, Conn or Prepare, with a context that carries a transaction: it would run outside that.
+// Nothing was sent.
+type PastTxError struct{ Bind binds.Key }
+
+func (e *PastTxError) Error() string {
+	return fmt.Sprintf("router: the context carries a transaction on bind %q, which the DB's own ExecContext, QueryContext, BeginTx, Conn and Prepare are no part of: use NewRaw or another builder, a nested InTx for BeginTx, or router.OutsideTx to run outside", e.Bind.String())
+}
+
+// TxOptionError reports an option that a transaction, or a savepoint, cannot have. Nothing was begun.
+type TxOptionError struct {
+	Bind   binds.Key
+	Option string // "Isolation", "ReadOnly", "Retry", "Name"
+	Reason string
+}
+
+func (e *TxOptionError) Error() string {
+	return fmt.Sprintf("router: transaction option %s cannot be honoured: %s", e.Option, e.Reason)
+}
+
+// PartialCommitError reports that of several transactions some were committed, or may have been, and
+// others not. It matches what Err does.
+type PartialCommitError struct {
+	Committed  []binds.Key // in this order
+	Failed     binds.Key   // whose COMMIT failed
+	Unknown    bool        // whether Failed was committed is not known; else it was rolled back
+	RolledBack []binds.Key
+	Err        error
+}
+
+func (e *PartialCommitError) Error() string {
+	failed := "was rolled back"
+	if e.Unknown {
+		failed = "may have been committed"
+	}
+	return fmt.Sprintf("router: not all transactions were committed: committed: %q; %q %s; rolled back: %q: %v",
+		e.Committed, e.Failed.String(), failed, e.RolledBack, e.Err)
+}
+
+func (e *PartialCommitError) Unwrap() error { return e.Err }
+
+// DuplicateBindError reports a bind that was named twice where each may be named once.
+type DuplicateBindError struct{ Bind binds.Key }
+
+func (e *DuplicateBindError) Error() string {
+	return fmt.Sprintf("router: bind %q is named twice: a transaction has each bind once", e.Bind.String())
 }

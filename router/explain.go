@@ -39,6 +39,8 @@ const (
 	ReaderDB
 	// NativeDB: the query was built on the bind's Native().
 	NativeDB
+	// Transaction: the context carries a transaction of the bind, see [Router.InTx].
+	Transaction
 )
 
 var reasonNames = [...]string{
@@ -55,6 +57,7 @@ var reasonNames = [...]string{
 	WriterDB:      "writer_db",
 	ReaderDB:      "reader_db",
 	NativeDB:      "native_db",
+	Transaction:   "transaction",
 }
 
 // String returns the reason's code in snake case: "plain_read".
@@ -76,6 +79,9 @@ type Decision struct {
 	Kind   sqlkind.Kind
 	Reason Reason
 	Query  string // the statement with its values, as Bun formatted it
+	// Outside says that the context carries a transaction, and the statement was no part of it: it
+	// is another bind's, or went to Native().
+	Outside bool
 }
 
 // A Route collects what became of the queries of one context, see [Explain]. It is safe for
@@ -128,7 +134,11 @@ func (r *Route) String() string {
 	if d.Reason == Unrouted {
 		return d.Reason.String()
 	}
-	return fmt.Sprintf("%s (%s, %s)", d.Engine, d.Kind, d.Reason)
+	outside := ""
+	if d.Outside {
+		outside = ", outside the transaction"
+	}
+	return fmt.Sprintf("%s (%s, %s%s)", d.Engine, d.Kind, d.Reason, outside)
 }
 
 func (r *Route) note(d Decision) {

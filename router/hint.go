@@ -20,6 +20,9 @@ type scope struct {
 	route   *Route
 	session *Session
 	stale   time.Duration // MaxStale; 0: the bind's max_lag alone counts
+	tx      *txLevel      // the innermost of the transactions; nil if there are none
+	cross   bool          // AllowCrossBind
+	begins  *openTx       // what this context begins, for the connection to know
 }
 
 type scopeKey struct{}

@@ -15,6 +15,7 @@ import (
 //
 // The functions must be safe for concurrent use.
 type notice struct {
+	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
 	plainRead func(query string) bool // true: the text is known to change nothing
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
 
@@ -127,24 +128,26 @@ type watchedConn struct {
 
 	watchedTxs
 	first *watchedRows // the open rows of writes
+	live  *keptRows    // the rows that the driver has open in a carried transaction
+	names columnNames  // of such rows
 
 	// The usual transaction, rows and statement, of which there is one at a time, cost nothing.
 	tx   watchedTx
 	rows watchedRows
+	kept keptRows
 	stmt watchedStmt
 }
 
 // enter notes a statement that is about to run, and tells whether to report its end.
-func (c *watchedConn) enter(ctx context.Context, e effect) (*Session, bool) {
+func (c *watchedConn) enter(sc *scope, e effect) (*Session, bool) {
 	if c.open == 0 {
 		if e == changesNothing {
 			return nil, false
 		}
-		return SessionFrom(ctx), true
+		return sc.session, true
 	}
-	s := SessionFrom(ctx)
-	c.saw(s, e)
-	return s, e != changesNothing && c.loose
+	c.saw(sc.session, e)
+	return sc.session, e != changesNothing && c.loose
 }
 
 // leave reports a statement that has ended, if it is to be reported or broke the connection. It
@@ -152,6 +155,9 @@ func (c *watchedConn) enter(ctx context.Context, e effect) (*Session, bool) {
 func (c *watchedConn) leave(s *Session, reports bool, err error) error {
 	if reports || err != nil && c.wrote && errors.Is(err, driver.ErrBadConn) {
 		c.report(s)
+	}
+	if err != nil {
+		c.fails(err)
 	}
 	if reports {
 		return c.told(err)
@@ -168,12 +174,9 @@ func (c *watchedConn) told(err error) error {
 }
 
 // sawRead notes a plain read that has its first answer.
-func (c *watchedConn) sawRead(ctx context.Context) {
-	if c.notice.saw == nil {
-		return
-	}
-	if s := SessionFrom(ctx); s != nil {
-		c.notice.saw(s)
+func (c *watchedConn) sawRead(sc *scope) {
+	if sc.session != nil && c.notice.saw != nil {
+		c.notice.saw(sc.session)
 	}
 }
 
@@ -190,33 +193,35 @@ func (c *watchedConn) report(s *Session) {
 }
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if c.refuses() {
-		return nil, driver.ErrBadConn
+	sc := scopeOf(ctx)
+	if err := c.admit(sc, query); err != nil {
+		return nil, err
 	}
 	e := c.effectOf(query)
-	s, reports := c.enter(ctx, e)
+	s, reports := c.enter(sc, e)
 	res, err := c.execer.ExecContext(ctx, query, args)
 	if err == driver.ErrSkip { // which says that nothing ran yet
 		return res, err
 	}
 	if e == changesNothing {
-		c.sawRead(ctx)
+		c.sawRead(sc)
 	}
 	return res, c.leave(s, reports, err)
 }
 
 func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if c.refuses() {
-		return nil, driver.ErrBadConn
+	sc := scopeOf(ctx)
+	if err := c.admit(sc, query); err != nil {
+		return nil, err
 	}
 	e := c.effectOf(query)
-	s, reports := c.enter(ctx, e)
+	s, reports := c.enter(sc, e)
 	rows, err := c.queryer.QueryContext(ctx, query, args)
 	if err == driver.ErrSkip {
 		return rows, err
 	}
 	if e == changesNothing {
-		c.sawRead(ctx)
+		c.sawRead(sc)
 	}
 	return c.watchRows(rows, err, s, reports)
 }
@@ -237,8 +242,8 @@ func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *watchedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if c.refuses() {
-		return nil, driver.ErrBadConn
+	if err := c.admit(scopeOf(ctx), query); err != nil {
+		return nil, err
 	}
 	stmt, err := c.prepare(ctx, query)
 	if err != nil {
@@ -285,6 +290,9 @@ func (c *watchedConn) Ping(ctx context.Context) error {
 	p, ok := c.inner.(driver.Pinger)
 	if !ok {
 		return nil
+	}
+	if err := c.makeWay(""); err != nil {
+		return err
 	}
 	return c.leave(nil, false, p.Ping(ctx))
 }

@@ -19,6 +19,9 @@ type watchedRows struct {
 
 // watchRows takes what a query returned, and reports it if there are no rows to wait for.
 func (c *watchedConn) watchRows(rows driver.Rows, err error, s *Session, reports bool) (driver.Rows, error) {
+	if err == nil && c.carried != nil {
+		rows = c.keep(rows)
+	}
 	if err != nil || !reports {
 		return rows, c.leave(s, reports, err)
 	}

@@ -60,10 +60,14 @@ func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	session, reports := s.conn.enter(ctx, s.effect)
+	sc := scopeOf(ctx)
+	if err := s.conn.admit(sc, ""); err != nil {
+		return nil, err
+	}
+	session, reports := s.conn.enter(sc, s.effect)
 	res, err := s.exec(ctx, args)
 	if s.effect == changesNothing {
-		s.conn.sawRead(ctx)
+		s.conn.sawRead(sc)
 	}
 	return res, s.conn.leave(session, reports, err)
 }
@@ -80,10 +84,14 @@ func (s *watchedStmt) exec(ctx context.Context, args []driver.NamedValue) (drive
 }
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	session, reports := s.conn.enter(ctx, s.effect)
+	sc := scopeOf(ctx)
+	if err := s.conn.admit(sc, ""); err != nil {
+		return nil, err
+	}
+	session, reports := s.conn.enter(sc, s.effect)
 	rows, err := s.query(ctx, args)
 	if s.effect == changesNothing {
-		s.conn.sawRead(ctx)
+		s.conn.sawRead(sc)
 	}
 	return s.conn.watchRows(rows, err, session, reports)
 }
@@ -114,13 +122,13 @@ func unnamed(ctx context.Context, args []driver.NamedValue) ([]driver.Value, err
 // Exec and Query are what every driver.Stmt has; database/sql does not call them.
 
 func (s *watchedStmt) Exec(args []driver.Value) (driver.Result, error) {
-	session, reports := s.conn.enter(context.Background(), s.effect)
+	session, reports := s.conn.enter(&emptyScope, s.effect)
 	res, err := s.inner.Exec(args) //lint:ignore SA1019 the caller has chosen
 	return res, s.conn.leave(session, reports, err)
 }
 
 func (s *watchedStmt) Query(args []driver.Value) (driver.Rows, error) {
-	session, reports := s.conn.enter(context.Background(), s.effect)
+	session, reports := s.conn.enter(&emptyScope, s.effect)
 	rows, err := s.inner.Query(args) //lint:ignore SA1019 the caller has chosen
 	return s.conn.watchRows(rows, err, session, reports)
 }

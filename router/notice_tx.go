@@ -12,6 +12,7 @@ type watchedTxs struct {
 	open     int
 	wrote    bool       // a statement in them was no plain read
 	loose    bool       // the server may have ended them: a statement may commit by itself
+	carried  *openTx    // that of contexts, nil if it is anybody else's
 	sessions []*Session // who has a part in them: read in them and you have seen what they wrote
 	few      [4]*Session
 }
@@ -51,8 +52,9 @@ func (c *watchedConn) Begin() (driver.Tx, error) {
 }
 
 func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if c.refuses() {
-		return nil, driver.ErrBadConn
+	sc := scopeOf(ctx)
+	if err := c.admit(sc, ""); err != nil {
+		return nil, err
 	}
 	inner, err := c.begin(ctx, opts)
 	if err != nil {
@@ -62,7 +64,10 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 		c.watchedTxs = watchedTxs{}
 	}
 	c.open++
-	c.joins(SessionFrom(ctx))
+	c.joins(sc.session)
+	if sc.begins != nil && sc.begins.router == c.notice.router {
+		c.carried = sc.begins
+	}
 	t := &c.tx
 	if t.open {
 		t = new(watchedTx)
@@ -94,6 +99,7 @@ func (c *watchedConn) begin(ctx context.Context, opts driver.TxOptions) (driver.
 }
 
 func (t *watchedTx) Commit() error {
+	_ = t.conn.makeWay("") // COMMIT tells what became of it
 	wrote, err := t.conn.wrote, t.inner.Commit()
 	t.ended()
 	if wrote {

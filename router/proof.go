@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // errMoved reports a new connection to a reader that found another server, or an older state, than
@@ -20,6 +19,7 @@ var errMoved = errors.New("router: the server is not the one, or not as far, as 
 func (r *Router) watchReader(reader *Reader) {
 	by, positions := reader.engine.Driver().(binds.Positioner)
 	n := &notice{
+		router:    r,
 		plainRead: func(string) bool { return true }, // and its server refuses what is none
 		saw:       func(s *Session) { s.on(r).saw(reader.lease.Load(), r.now()) },
 		conns:     &reader.conns,
@@ -61,17 +61,12 @@ func (r *Router) prove(ctx context.Context, reader *Reader, by binds.Positioner,
 // whose answer did not come that its outcome is unknown.
 func (r *Router) watchWrites() {
 	n := &notice{
-		plainRead: func(query string) bool { return r.kinds.Of(query) == sqlkind.Read },
+		router:    r,
+		plainRead: r.isRead,
 		wrote:     r.wrote,
 		saw:       func(s *Session) { s.on(r).saw(&r.writerLease, r.now()) },
-		unsure: func(err error) error {
-			if r.writer.Classify(err) != binds.Unknown {
-				return err
-			}
-			r.stats.unknown.Add(1)
-			return &OutcomeUnknownError{Engine: r.writer.Name(), Err: err}
-		},
-		conns: &r.writerConns,
+		unsure:    r.unsure,
+		conns:     &r.writerConns,
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
 	r.writer.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {

@@ -73,7 +73,7 @@ func TestAllReadersDown(t *testing.T) {
 			assert.Empty(t, strict.driver.servers())
 
 			b.driver.setDown("writer", true)
-			short, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+			short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			err = read(short, b.db)
 			require.ErrorIs(t, err, ErrNoWriter)
@@ -95,7 +95,7 @@ func TestWhatIsNotRetried(t *testing.T) {
 		assert.Len(t, b.driver.servers(), 1, "an answer is an answer, also an error: %s", name)
 	}
 	b.driver.setDown("writer", true)
-	short, stop := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	short, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer stop()
 	require.ErrorIs(t, insertItem(short, b.db), ErrNoWriter)
 	assert.Empty(t, b.driver.servers(), "a write has nowhere else to go")

@@ -114,7 +114,9 @@ func (r *Router) watch() {
 	for _, reader := range r.readers {
 		r.shared = r.shared && reader.engine.Storage() == r.writer.Storage()
 	}
-	if !r.shared {
+	if r.shared {
+		r.watchShared()
+	} else {
 		r.watchWrites()
 	}
 	if r.shared || len(r.readers) == 0 {

@@ -145,6 +145,7 @@ var promises = []struct {
 	{"Faults", (*suite).faults},
 	{"Pool", (*suite).pools},
 	{"Native", (*suite).natives},
+	{"Locks", (*suite).locks},
 	{"Close", (*suite).closing},
 	{"Secrets", (*suite).secrets},
 }

@@ -55,7 +55,9 @@ var _ schema.Dialect = (*Dialect)(nil)
 // NewDialect returns a dialect without a database.
 func NewDialect() *Dialect {
 	inner := mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))
-	return &Dialect{Dialect: inner, tables: schema.NewTables(tableDialect{inner})}
+	d := &Dialect{Dialect: inner}
+	d.tables = schema.NewTables(tableDialect{inner, d})
+	return d
 }
 
 // Init notes a pool that may be asked for the server's version. It makes no connection.
@@ -71,7 +73,7 @@ func (d *Dialect) Init(db *sql.DB) {
 func (d *Dialect) Tables() *schema.Tables { return d.tables }
 
 // OnTable completes a model's table.
-func (d *Dialect) OnTable(t *schema.Table) { tableDialect{d.Dialect}.OnTable(t) }
+func (d *Dialect) OnTable(t *schema.Table) { tableDialect{d.Dialect, d}.OnTable(t) }
 
 // Features returns what the server can do. The first call may ask it, see [Dialect].
 func (d *Dialect) Features() feature.Feature {

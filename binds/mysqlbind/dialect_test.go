@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -242,4 +243,29 @@ func Example() {
 	// Output:
 	// shop/reader-1 reader MySQL
 	// <nil>
+}
+
+type (
+	singer struct {
+		ID    int64   `bun:",pk"`
+		Songs []*song `bun:"m2m:singers_songs,join:Singer=Song"`
+	}
+	song struct {
+		ID int64 `bun:",pk"`
+	}
+	singerSong struct {
+		bun.BaseModel `bun:"table:singers_songs"`
+		SingerID      int64   `bun:",pk"`
+		Singer        *singer `bun:"rel:belongs-to,join:singer_id=id"`
+		SongID        int64   `bun:",pk"`
+		Song          *song   `bun:"rel:belongs-to,join:song_id=id"`
+	}
+)
+
+func TestRelationsFindTheDialectsTables(t *testing.T) {
+	tables := mysqlbind.Driver{}.Dialect().Tables()
+	tables.Register((*singerSong)(nil))
+	rel := tables.Get(reflect.TypeFor[singer]()).Relations["Songs"]
+	assert.Same(t, tables.Get(reflect.TypeFor[singerSong]()), rel.M2MTable)
+	assert.Same(t, tables.Get(reflect.TypeFor[song]()), rel.JoinTable)
 }

@@ -112,6 +112,17 @@
 // On MySQL, untried, it is gtid_executed on both, with gtid_mode=ON; the sets are compared here, tags
 // included, and server_uuid is part of the server. A transaction of a replica's own does no harm.
 //
+// # Named locks
+//
+// A named lock is one of GET_LOCK, called as [LockName] says: the server shares the names between its
+// databases, but not with replicas or the other nodes of a cluster such as Galera. It is waited for by
+// statements of one second each, so that a session which KILL does not reach is gone a second later.
+// max_statement_time does not apply to it. It goes when its session ends, which the server may take
+// long to notice if the machine of its holder died: see tcp keepalives, and wait_timeout.
+//
+// There is no fence: the servers have no number that grows with each lock, whatever server is the primary,
+// short of a table. Who needs one keeps a counter in a row and raises it under the lock.
+//
 // # TLS
 //
 // The values of ssl-mode are those of the mysql client, as cloud providers write them into URIs:
@@ -127,5 +138,6 @@
 //
 // No MySQL server was at hand. From its manual are: the errors that [Driver.Classify] knows of MySQL
 // alone (3024, 3032, 3101, 3159, 3169, 4031), that KILL and READ ONLY sessions work as on MariaDB,
-// the features of [Dialect] for MySQL 8, and all of a probe's answer. Nor were TiDB, Aurora, Galera, ProxySQL and MaxScale.
+// the features of [Dialect] for MySQL 8, all of a probe's answer, and that GET_LOCK waits for whole
+// seconds. Nor were TiDB, Aurora, Galera, ProxySQL and MaxScale.
 package mysqlbind

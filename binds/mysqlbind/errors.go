@@ -36,3 +36,10 @@ func (e *PositionError) Error() string {
 
 // Unwrap returns the reason.
 func (e *PositionError) Unwrap() error { return e.Err }
+
+var (
+	// errLockNull reports a GET_LOCK that the server gave up: an administrator's KILL QUERY gives no error.
+	errLockNull = errors.New("mysqlbind: the server gave up waiting for the lock: the wait was killed, or it is out of memory")
+	// errLockGone reports a lock that is another session's by now, or nobody's.
+	errLockGone = errors.New("mysqlbind: the session does not hold the lock: something released it, or a proxy gives statements another session")
+)

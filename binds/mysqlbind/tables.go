@@ -14,7 +14,13 @@ import (
 
 // tableDialect completes the tables of models. It has the features of every version, so that no
 // server is asked for while a table is made.
-type tableDialect struct{ *mysqldialect.Dialect }
+type tableDialect struct {
+	*mysqldialect.Dialect
+	whole *Dialect
+}
+
+// Tables returns those of the whole: a relation's other tables are looked up there.
+func (d tableDialect) Tables() *schema.Tables { return d.whole.tables }
 
 func (d tableDialect) OnTable(t *schema.Table) {
 	d.Dialect.OnTable(t)

@@ -112,6 +112,22 @@
 // processes crashed, a standby shows an older state though its postmaster was not restarted. Before
 // PostgreSQL 15 this is not seen. pg_stat_reset_shared('archiver') looks the same, and is harmless.
 //
+// # Named locks
+//
+// A named lock is a session's advisory lock (manual section 13.3.5) on the key that [LockKey] computes,
+// in the URI's database. It is waited for in the server's queue, by statements of one second each under
+// lock_timeout, so that what a cancel request does not reach is gone a second later. The session's own
+// limits on statements are off. It goes when its session ends: at once if the process dies, and after the
+// kernel has given up (tcp keepalives, tcp_user_timeout on the server) if the machine does.
+//
+// The fence is the number of a transaction, written to the disk: no crash gives it out again. A failover
+// to a standby that had not received it may. Each lock thus uses a transaction number, and writes a
+// logical message of a few bytes with the prefix bindery.lock; a login that may not call
+// pg_logical_emit_message has no fence.
+//
+// PgBouncer must pool sessions: with another one for each transaction a lock keeps nobody out, which
+// is noticed as soon as a statement lands in another session than the lock's, not before.
+//
 // # Connections
 //
 // One that died while idle, was left inside a transaction, or whose session quotes strings otherwise, is

@@ -61,6 +61,10 @@ var (
 	errProbe = errors.New("the answer is not PostgreSQL's")
 )
 
+// errLockPooled reports a session that is not the one that took a named lock.
+var errLockPooled = errors.New("pgbind: a pooler gives each transaction another session, where a lock keeps nobody out: " +
+	"lock past it, or let it pool sessions")
+
 // A PositionError reports a server that refuses to tell how far it is: no freshness can be proved
 // of it, or by it. Some services withhold the functions, to others they mean nothing.
 type PositionError struct {

@@ -43,6 +43,12 @@ func ExampleCanceledError() {
 	_ = run
 }
 
+// Another program takes the lock "reports" by pg_advisory_lock of this number.
+func ExampleLockKey() {
+	fmt.Println(pgbind.LockKey("reports"))
+	// Output: -6577070814924081647
+}
+
 // Readers and writers of one URI differ in their belt alone.
 func ExampleDriver() {
 	e, err := binds.Open(context.Background(), "shop/reader-1", "postgres://report@db2/shop", binds.As(binds.Reader))

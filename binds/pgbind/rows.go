@@ -60,3 +60,6 @@ func (r *rows) Close() error {
 	}
 	return err
 }
+
+// OwnsBytes reports that pgdriver makes each value anew, see [binds.BytesOwner].
+func (r *rows) OwnsBytes() bool { return true }

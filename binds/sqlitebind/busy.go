@@ -46,6 +46,26 @@ func (w *waiter) during(ctx context.Context, call func() error) error {
 	return w.explain(ctx, err)
 }
 
+// insist runs a call until it is not SQLITE_BUSY, for as long as a wait may take. SQLite does not wait by
+// itself where two connections could wait for each other: when both turn a new file's journal into
+// a write-ahead log.
+func (w *waiter) insist(ctx context.Context, call func() error) error {
+	for n := 0; ; n++ {
+		err := call()
+		var e *sqlite.Error
+		var waited *BusyError
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY || errors.As(err, &waited) {
+			return err
+		}
+		w.ctx = ctx
+		again := w.wait(n)
+		w.ctx = context.Background()
+		if !again {
+			return w.explain(ctx, err)
+		}
+	}
+}
+
 // explain turns SQLite's error into what it was in truth: the end of the context, or of patience.
 func (w *waiter) explain(ctx context.Context, err error) error {
 	var e *sqlite.Error

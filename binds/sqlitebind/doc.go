@@ -54,6 +54,22 @@
 // everybody else waiting, and rows that are open keep a COMMIT waiting, at most for busy_timeout. Reads
 // inside open rows are fine.
 //
+// # Named locks
+//
+// A named lock is a row of the table bindery_locks in a file of its own beside the database, app.db-locks,
+// which the first lock creates with the database's permissions. There, because the database has one
+// writer at a time: a long transaction would keep its own process from renewing a lock. All processes
+// must see the same file, and be on one machine, as SQLite itself wants it. It may be removed while no
+// process runs; a holder under whose feet it is removed has lost its locks, and knows within a second.
+//
+// A row is held for ten seconds from its last renewal, once a second. A holder that could not renew it
+// for eight knows that it has lost it; others take it after ten at the earliest, and once they have seen
+// that nobody renewed it for 2.5 seconds, so that a clock which was set, or a machine that slept, takes
+// no lock from a process that lives. Waiters look up to fifty times a second. The fence is
+// a counter that starts at the time in microseconds: it grows past the loss of the file.
+//
+// A memory database's locks are in memory, for the engines that share it.
+//
 // # Contexts
 //
 // When a statement's context ends, the statement is interrupted, between the rows of a query too, and

@@ -58,3 +58,11 @@ var errIsolation = errors.New("sqlitebind: SQLite has no such isolation level: e
 
 // errNoHandle reports a version of modernc.org/sqlite whose connections look different.
 var errNoHandle = errors.New("sqlitebind: this version of modernc.org/sqlite is not supported: require v1.60.1")
+
+// errLockReadOnly reports a named lock on a database that the URI lets nobody write.
+var errLockReadOnly = errors.New("sqlitebind: a lock is written beside the database, and the URI says mode=ro: lock through a bind without it")
+
+// lockGoneError reports a named lock that is its holder's no more.
+type lockGoneError struct{ why string }
+
+func (e *lockGoneError) Error() string { return "sqlitebind: the lock is gone: " + e.why }

@@ -1,10 +1,12 @@
 package sqlitebind_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,6 +99,28 @@ func TestManyReadersComeFirst(t *testing.T) {
 	}
 	for range 16 {
 		assert.NoError(t, <-done)
+	}
+}
+
+// TestJournalOfABusyFile opens a file whose journal another connection keeps from becoming a write-ahead
+// log, as processes do that make the same file at once. SQLite would not wait by itself.
+func TestJournalOfABusyFile(t *testing.T) {
+	for name, begin := range map[string]string{"reserved": "BEGIN IMMEDIATE", "exclusive": "BEGIN EXCLUSIVE"} {
+		t.Run(name, func(t *testing.T) {
+			file := "sqlite://" + filepath.ToSlash(t.TempDir()) + "/app.db"
+			conn, err := open(t, file+"?journal_mode=delete").DB().Conn(t.Context())
+			require.NoError(t, err)
+			_, err = conn.ExecContext(t.Context(), "CREATE TABLE t (id INTEGER)")
+			require.NoError(t, err)
+			_, err = conn.ExecContext(t.Context(), begin)
+			require.NoError(t, err)
+			var busy *sqlitebind.BusyError
+			require.ErrorAs(t, open(t, file+"?busy_timeout=20ms").Ping(t.Context()), &busy)
+			assert.Equal(t, 20*time.Millisecond, busy.Waited)
+			_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+			require.NoError(t, errors.Join(err, conn.Close()))
+			require.NoError(t, open(t, file).Ping(t.Context()))
+		})
 	}
 }
 

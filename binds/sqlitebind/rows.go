@@ -62,3 +62,6 @@ func (r *rows) Close() error {
 	}
 	return nil
 }
+
+// OwnsBytes reports that modernc.org/sqlite makes each value anew, see [binds.BytesOwner].
+func (r *rows) OwnsBytes() bool { return true }

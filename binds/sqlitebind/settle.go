@@ -46,7 +46,11 @@ func (s *source) setJournal(ctx context.Context, c *conn, writes bool) error {
 	case !writes:
 		return nil
 	}
-	got, err := c.text(ctx, "PRAGMA journal_mode = "+want)
+	var got string
+	err := c.waiter.insist(ctx, func() (err error) {
+		got, err = c.text(ctx, "PRAGMA journal_mode = "+want)
+		return err
+	})
 	switch {
 	case err != nil:
 		return fmt.Errorf("pragma %q: %w", "journal_mode", err)

@@ -1,0 +1,100 @@
+package manager
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+var checkHeader = []string{"ENGINE", "STATUS", "SERVER", "VERSION", "FRESHNESS", "LAG"}
+
+// String returns a table with a line for each engine, below it, indented, what is wrong or could be
+// better, and below the engines of a bind what is wrong with its tables.
+func (r Report) String() string {
+	rows := [][]string{checkHeader}
+	for i := range r.Binds {
+		for j := range r.Binds[i].Engines {
+			rows = append(rows, r.Binds[i].Engines[j].cells())
+		}
+	}
+	widths := make([]int, len(checkHeader))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	line := func(cells []string) {
+		var padded []string
+		for i, cell := range cells {
+			padded = append(padded, fmt.Sprintf("%-*s", widths[i], cell))
+		}
+		b.WriteString(strings.TrimRight(strings.Join(padded, "  "), " ") + "\n")
+	}
+	note := func(text string) {
+		b.WriteString("    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n")
+	}
+	if len(rows) > 1 {
+		line(rows[0])
+	}
+	n := 1
+	for i := range r.Binds {
+		bind := &r.Binds[i]
+		for j := range bind.Engines {
+			line(rows[n])
+			n++
+			for _, text := range bind.Engines[j].notes() {
+				note(text)
+			}
+		}
+		for j := range bind.Missing {
+			b.WriteString(bind.Missing[j].Error() + "\n")
+		}
+		for _, err := range bind.Errs {
+			b.WriteString(err.Error() + "\n")
+		}
+	}
+	for _, err := range r.Errs {
+		b.WriteString(err.Error() + "\n")
+	}
+	return b.String()
+}
+
+func (r *EngineReport) cells() []string {
+	status := "ok"
+	switch {
+	case r.Err != nil:
+		status = "down"
+	case r.RoleErr != nil:
+		status = "wrong role"
+	case r.Role == binds.Reader && !r.Serving:
+		status = "not serving"
+	}
+	lag := ""
+	if r.LagKnown {
+		lag = r.Lag.Round(time.Millisecond).String()
+	}
+	cells := []string{r.Engine, status, string(r.State), r.Version, string(r.Freshness), lag}
+	for i, cell := range cells {
+		if cell == "" {
+			cells[i] = "-"
+		}
+	}
+	return cells
+}
+
+func (r *EngineReport) notes() []string {
+	var list []string
+	for _, err := range []error{r.Err, r.RoleErr, r.Doubt} {
+		if err != nil {
+			list = append(list, err.Error())
+		}
+	}
+	if r.Advice != "" {
+		list = append(list, r.Advice)
+	}
+	return list
+}

@@ -1,0 +1,73 @@
+package router
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+)
+
+// Pool returns the pool for a bind's Bun DB: for what Bun does not route. It is the writer's own, but
+// where that has a single connection, as SQLite's has, it is a pool in front of it: what goes past the
+// router with a context that carries a transaction would wait for that connection, which the
+// transaction has, and never get it. The pool in front sees the context first, and refuses.
+//
+// Close is the caller's to call before the engine's; it does nothing to the writer's own pool.
+func (r *Router) Pool() (pool *sql.DB, closer func() error) {
+	if r.writer.Pool().MaxOpen != 1 {
+		return r.writer.DB(), func() error { return nil }
+	}
+	pool = sql.OpenDB(&gate{r})
+	pool.SetMaxIdleConns(-1) // what is idle belongs to the writer's pool
+	return pool, pool.Close
+}
+
+// A gate borrows the connections of the writer's pool.
+type gate struct{ router *Router }
+
+func (g *gate) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := refusePast(scopeOf(ctx), g.router, nil); err != nil {
+		return nil, err
+	}
+	lent, err := g.router.writer.DB().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var conn driver.Conn
+	_ = lent.Raw(func(c any) error { // which has no error of its own
+		conn = c.(driver.Conn)
+		return nil
+	})
+	b := borrowed{preparing: conn.(preparing), lent: lent}
+	execer, execs := conn.(driver.ExecerContext)
+	queryer, queries := conn.(driver.QueryerContext)
+	switch {
+	case execs && queries:
+		return struct {
+			borrowed
+			driver.ExecerContext
+			driver.QueryerContext
+		}{b, execer, queryer}, nil
+	case execs:
+		return struct {
+			borrowed
+			driver.ExecerContext
+		}{b, execer}, nil
+	case queries:
+		return struct {
+			borrowed
+			driver.QueryerContext
+		}{b, queryer}, nil
+	}
+	return b, nil
+}
+
+func (g *gate) Driver() driver.Driver { return g.router.writer.DB().Driver() }
+
+// borrowed is a watched connection that goes back to the writer's pool when it is closed.
+type borrowed struct {
+	preparing
+	lent *sql.Conn
+}
+
+// Close gives the connection back. The writer's pool looks whether it is still good.
+func (b borrowed) Close() error { return b.lent.Close() }

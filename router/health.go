@@ -1,0 +1,99 @@
+package router
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// Health is what is known of one reader at one moment.
+type Health struct {
+	Engine *binds.Engine
+	// Serving says that plain reads may go there now.
+	Serving bool
+	// Shared says that the reader sees its primary's own data: its lag is always zero.
+	Shared bool
+	// Down is why the reader serves nothing, nil if it is up.
+	Down error
+	// Doubt is why the reader's freshness cannot be proved, nil if it can.
+	Doubt error
+	// Lag is how long ago the moment is for which the reader is known to show every write that was
+	// acknowledged before it. No server's clock is asked, so it is right while nothing is written.
+	// While the writer does not answer, it is counted up to its last answer. It means nothing
+	// unless LagKnown is set.
+	Lag      time.Duration
+	LagKnown bool
+
+	caughtUp bool // with what was written before the call
+}
+
+// healthPoll is how often [Router.Health] looks whether the readers have caught up.
+const healthPoll = 2 * time.Millisecond
+
+// Health looks at the servers and returns what it finds of each reader, in the order of the
+// configuration. It returns as soon as every reader that can is known to show all that was written
+// before the call, or when ctx or the configured probe timeout ends: what lags by more than that is
+// told with its lag. It is safe for concurrent use.
+func (r *Router) Health(ctx context.Context) []Health {
+	if r.monitor == nil {
+		return r.sharedHealth()
+	}
+	began := r.now()
+	r.Start(ctx)
+	r.monitor.noteRead()
+	r.monitor.want()
+	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
+	defer cancel()
+	var before []Health
+	for {
+		list, settled := r.monitor.health(began)
+		for i := range before { // what one of them keeps us waiting for does not make another one late
+			if before[i].caughtUp && list[i].caughtUp {
+				list[i].Lag = before[i].Lag
+			}
+		}
+		before = list
+		if settled || !pause(ctx, healthPoll) {
+			return list
+		}
+	}
+}
+
+func (r *Router) sharedHealth() []Health {
+	var list []Health
+	for _, reader := range r.readers {
+		list = append(list, Health{Engine: reader.engine, Serving: true, Shared: true, LagKnown: true})
+	}
+	return list
+}
+
+// health returns what is known, and whether no more is to be expected from waiting: each reader shows
+// what was written before began, or cannot.
+func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	today := m.r.now()
+	if m.writerErr != nil {
+		today = m.contact
+	}
+	last, asked := m.samples.last()
+	settled = m.writerErr != nil || asked && last.at >= began
+	serving := m.r.view.Load().fit
+	for i, reader := range m.r.readers {
+		s := &m.states[i]
+		h := Health{Engine: reader.engine, Serving: slices.Contains(serving, reader), Doubt: s.why}
+		if s.down {
+			h.Down = s.err
+		}
+		if h.Doubt == nil && s.horizon > 0 {
+			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon >= began
+		}
+		if m.writerErr == nil && !s.down && s.why == nil && !h.caughtUp {
+			settled = false
+		}
+		list = append(list, h)
+	}
+	return list, settled
+}

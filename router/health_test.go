@@ -1,0 +1,66 @@
+package router_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/router"
+)
+
+func TestHealthOfReaders(t *testing.T) {
+	inBubble(t, 3, func(c *router.Config) { c.Freshness.MaxLag = time.Hour }, func(t *testing.T, p *process) {
+		replicas := p.cluster.Replicas()
+		time.Sleep(time.Minute) // nobody reads: the monitor looks rarely
+		began := time.Now()
+		for _, h := range p.Health(t.Context()) {
+			assert.True(t, h.LagKnown && h.Serving && !h.Shared, h.Engine.Name())
+			assert.Less(t, h.Lag, 10*time.Millisecond, "how old the last look was is no lag")
+			require.NoError(t, h.Down)
+			require.NoError(t, h.Doubt)
+		}
+		assert.Less(t, time.Since(began), 10*time.Millisecond)
+
+		replicas[0].SetLag(200 * time.Millisecond)
+		replicas[1].SetLag(time.Hour)
+		p.mustWrite(t, t.Context(), 7)
+		list := p.Health(t.Context())
+		assert.Equal(t, "shop/reader-1", list[0].Engine.Name())
+		assert.GreaterOrEqual(t, list[0].Lag, 100*time.Millisecond)
+		assert.LessOrEqual(t, list[0].Lag, 500*time.Millisecond, "it catches up while we look, ever more slowly: twice the lag, and half an interval")
+		assert.InDelta(t, 0, list[2].Lag.Milliseconds(), 10, "and keeps no other one late")
+		time.Sleep(30 * time.Second)
+		list = p.Health(t.Context())
+		assert.InDelta(t, 0, list[0].Lag.Milliseconds(), 10)
+		assert.InDelta(t, 30, list[1].Lag.Seconds(), 4, "while nothing is written, too")
+		assert.True(t, list[1].Serving, "max_lag is an hour")
+
+		replicas[0].Down()
+		list = p.Health(t.Context())
+		require.Error(t, list[0].Down)
+		assert.False(t, list[0].Serving)
+		require.NoError(t, list[2].Down)
+
+		p.cluster.Primary().Down()
+		p.Health(t.Context())
+		time.Sleep(30 * time.Second)
+		began = time.Now()
+		list = p.Health(t.Context())
+		assert.LessOrEqual(t, time.Since(began), time.Second)
+		assert.Less(t, list[2].Lag, 5*time.Second, "no write is acknowledged without the writer")
+	})
+}
+
+func TestHealthOfADivergedReader(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		p.cluster.Replicas()[1].Promote()
+		time.Sleep(time.Minute)
+		list := p.Health(t.Context())
+		require.ErrorContains(t, list[0].Doubt, "another history", "it follows that one")
+		require.ErrorContains(t, list[1].Doubt, "a primary of its own")
+		assert.False(t, list[1].LagKnown)
+		assert.False(t, list[1].Serving)
+	})
+}

@@ -1,0 +1,78 @@
+package router
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router/sqlkind"
+)
+
+// admit refuses what came past the router to another connection than that of the transaction which its
+// context carries, and makes way for the rest.
+func (c *watchedConn) admit(s *scope, query string) error {
+	if c.refuses() {
+		return driver.ErrBadConn
+	}
+	if s.tx != nil {
+		if err := refusePast(s, c.notice.router, c.carried); err != nil {
+			return err
+		}
+	}
+	return c.makeWay(query)
+}
+
+// refusePast refuses what would run outside the transaction on r that its context carries, unless that is
+// mine.
+func refusePast(s *scope, r *Router, mine *openTx) error {
+	l := s.tx.of(r)
+	switch {
+	case l == nil || l.tx == mine:
+		return nil
+	case l.done.Load():
+		return l.doneError(nil)
+	}
+	return &PastTxError{Bind: r.key}
+}
+
+// fails tells the transaction that contexts carry on this connection, if there is one, of an error.
+func (c *watchedConn) fails(err error) {
+	if c.carried != nil {
+		c.carried.failed(err)
+	}
+}
+
+// watchShared looks at the connections of a bind whose engines share one copy of the data, which need no
+// proof of freshness: only transactions that contexts carry, and outcomes that are unknown, matter
+// there.
+func (r *Router) watchShared() {
+	r.watchConns(r.writer, &notice{
+		router:    r,
+		plainRead: r.isRead,
+		wrote:     func(*Session) {},
+		unsure:    r.unsure,
+	})
+	for _, reader := range r.readers {
+		r.watchOutsider(reader.engine)
+	}
+}
+
+// watchOutsider looks only at transactions that contexts carry.
+func (r *Router) watchOutsider(e *binds.Engine) {
+	r.watchConns(e, &notice{router: r, plainRead: func(string) bool { return true }, wrote: func(*Session) {}})
+}
+
+func (r *Router) watchConns(e *binds.Engine, n *notice) {
+	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn, n.age()), nil })
+}
+
+func (r *Router) isRead(query string) bool { return r.kinds.Of(query) == sqlkind.Read }
+
+// unsure says of a write whose answer did not come that its outcome is unknown.
+func (r *Router) unsure(err error) error {
+	if r.writer.Classify(err) != binds.Unknown {
+		return err
+	}
+	r.stats.unknown.Add(1)
+	return &OutcomeUnknownError{Engine: r.writer.Name(), Err: err}
+}
