@@ -73,6 +73,10 @@ type Harness struct {
 	// itself. Required.
 	Faults []FaultCase
 
+	// Positions is what the promises of a [binds.Positioner] are checked with. Nil says that Driver
+	// is none, and fails if it is.
+	Positions *Positions
+
 	// Columns names the column type of a field's Go type where Bun's own choice would lose a part
 	// of the value: DATETIME(6) for time.Time. Nil: Bun's choices do.
 	Columns map[reflect.Type]string
@@ -143,6 +147,7 @@ var promises = []struct {
 	{"Cancel", (*suite).cancellation},
 	{"LateCancel", (*suite).lateCancel},
 	{"Faults", (*suite).faults},
+	{"Positions", (*suite).positions},
 	{"Pool", (*suite).pools},
 	{"Native", (*suite).natives},
 	{"Close", (*suite).closing},
@@ -178,6 +183,7 @@ func (h *Harness) missing() []string {
 		lacks["ConnID"] = h.ConnID == ""
 		lacks["Kill"] = h.Kill == nil
 	}
+	maps.Copy(lacks, h.lacksPositions())
 	maps.DeleteFunc(lacks, func(_ string, lacking bool) bool { return !lacking })
 	return slices.Sorted(maps.Keys(lacks))
 }
