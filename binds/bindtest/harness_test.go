@@ -29,6 +29,11 @@ func TestMissingPowers(t *testing.T) {
 	assert.NotContains(t, (&Harness{Driver: struct{ binds.Driver }{}}).missing(), "Positions", "a driver without positions")
 	assert.Subset(t, (&Harness{Positions: &Positions{}}).missing(),
 		[]string{"Positions.Crash", "Positions.Pause", "Positions.Received", "Positions.Resume", "Readers"})
+	assert.Subset(t, (&Harness{Interrupts: &Interrupts{}}).missing(),
+		[]string{"Interrupts.Freeze", "Interrupts.Held", "Interrupts.Running", "Interrupts.Thaw", "Readers"})
+	some := &Harness{Readers: []string{"x:"}, Interrupts: &Interrupts{Held: "SELECT 1"}}
+	assert.NotContains(t, some.missing(), "Readers")
+	assert.NotContains(t, some.missing(), "Interrupts.Held")
 }
 
 type positioner struct {

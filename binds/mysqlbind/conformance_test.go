@@ -58,7 +58,8 @@ func TestConformance(t *testing.T) {
 		Native: isNative,
 		Faults: serverFaults,
 
-		Positions: positions(),
+		Positions:  positions(),
+		Interrupts: interrupts(),
 
 		Columns: map[reflect.Type]string{
 			reflect.TypeFor[string](): "LONGTEXT", // Bun's VARCHAR(255) is short for the suite
@@ -123,6 +124,17 @@ func replicaStatus(ctx context.Context, replica *integration.Server, column stri
 		return "", errors.Join(rows.Err(), sql.ErrNoRows)
 	}
 	return text.String, rows.Scan(into...)
+}
+
+func interrupts() *bindtest.Interrupts {
+	replica := cluster.Replicas[0]
+	return &bindtest.Interrupts{
+		Held: endless("my-held"),
+		Running: "SELECT COUNT(*) FROM information_schema.PROCESSLIST" +
+			" WHERE USER = 'app' AND INFO IS NOT NULL AND ID <> CONNECTION_ID()",
+		Freeze: replica.Freeze,
+		Thaw:   replica.Thaw,
+	}
 }
 
 // administrator opens the administrator's pool of one connection.

@@ -52,8 +52,9 @@ func TestConformance(t *testing.T) {
 			}
 			return nil
 		},
-		Faults:    faults,
-		Positions: positions(t),
+		Faults:     faults,
+		Positions:  positions(t),
+		Interrupts: interrupts(),
 		Columns: map[reflect.Type]string{
 			reflect.TypeFor[sql.NullInt32](): "INTEGER", // Bun takes it for a struct to be kept as JSON
 		},
@@ -79,6 +80,17 @@ func positions(t *testing.T) *bindtest.Positions {
 			return received == "true", err
 		},
 		Crash: func(ctx context.Context) error { return errors.Join(standby.Kill(ctx), standby.Start(ctx)) },
+	}
+}
+
+func interrupts() *bindtest.Interrupts {
+	standby := cluster.Replicas[0]
+	return &bindtest.Interrupts{
+		Held: "SELECT pg_sleep(60)",
+		Running: "SELECT count(*) FROM pg_stat_activity" +
+			" WHERE usename = 'app' AND state = 'active' AND pid <> pg_backend_pid()",
+		Freeze: standby.Freeze,
+		Thaw:   standby.Thaw,
 	}
 }
 
