@@ -58,7 +58,8 @@ type Position interface {
 }
 
 // An Interrupter is a connection whose running statement another goroutine can end at once, as if
-// the connection had broken. The connection cannot be used again.
+// the connection had broken. The connection cannot be used again. A reader's server is told, in the
+// background, to stop working for it.
 type Interrupter interface{ Interrupt() }
 
 // A SharedStorage is a [Source] whose engines all see one copy of the data, so that a reader shows

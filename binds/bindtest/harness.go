@@ -73,6 +73,13 @@ type Harness struct {
 	// itself. Required.
 	Faults []FaultCase
 
+	// Positions is what the promises of a [binds.Positioner] are checked with. Nil says that Driver
+	// is none, and fails if it is.
+	Positions *Positions
+	// Interrupts is what the promises of a [binds.Interrupter] are checked with. Nil says that the
+	// driver's connections are none, and fails if they are.
+	Interrupts *Interrupts
+
 	// Columns names the column type of a field's Go type where Bun's own choice would lose a part
 	// of the value: DATETIME(6) for time.Time. Nil: Bun's choices do.
 	Columns map[reflect.Type]string
@@ -142,7 +149,9 @@ var promises = []struct {
 	{"FailedBegin", (*suite).failedBegin},
 	{"Cancel", (*suite).cancellation},
 	{"LateCancel", (*suite).lateCancel},
+	{"Interrupt", (*suite).interrupts},
 	{"Faults", (*suite).faults},
+	{"Positions", (*suite).positions},
 	{"Pool", (*suite).pools},
 	{"Native", (*suite).natives},
 	{"Locks", (*suite).locks},
@@ -179,6 +188,8 @@ func (h *Harness) missing() []string {
 		lacks["ConnID"] = h.ConnID == ""
 		lacks["Kill"] = h.Kill == nil
 	}
+	maps.Copy(lacks, h.lacksPositions())
+	maps.Copy(lacks, h.lacksInterrupts())
 	maps.DeleteFunc(lacks, func(_ string, lacking bool) bool { return !lacking })
 	return slices.Sorted(maps.Keys(lacks))
 }

@@ -27,6 +27,7 @@ const (
 type suite struct {
 	Harness
 	drivers binds.Drivers
+	servers []goleak.Option // ignore what keeps the servers that the harness started anew
 }
 
 func (s *suite) register(t *testing.T) {
@@ -48,7 +49,7 @@ func (s *suite) run(t *testing.T, check func(*suite, *testing.T)) {
 	ignore := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		s.eventually(t, func() bool { return s.connections(t) <= before }, "sessions are left on the server")
-		goleak.VerifyNone(t, ignore)
+		goleak.VerifyNone(t, append(s.servers, ignore)...)
 	})
 	check(s, t)
 }

@@ -2,17 +2,22 @@ package mysqlbind_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/binds/bindtest"
 	"github.com/bindery-go/bindery/binds/mysqlbind"
+	"github.com/bindery-go/bindery/integration"
 )
 
 const wrongPassword = "wrong-Vk7pass"
@@ -52,10 +57,84 @@ func TestConformance(t *testing.T) {
 		Sync:   cluster.WaitReplayed,
 		Native: isNative,
 		Faults: serverFaults,
+
+		Positions:  positions(),
+		Interrupts: interrupts(),
+
 		Columns: map[reflect.Type]string{
 			reflect.TypeFor[string](): "LONGTEXT", // Bun's VARCHAR(255) is short for the suite
 		},
 	})
+}
+
+func positions() *bindtest.Positions {
+	replica := cluster.Replicas[0]
+	return &bindtest.Positions{
+		Ways:   []string{cluster.Primary.SocketURI()},
+		Loads:  []bindtest.Load{parallel("0"), parallel("4")},
+		Pause:  replica.PauseReplay,
+		Resume: replica.ResumeReplay,
+		Received: func(ctx context.Context, p binds.Position) (bool, error) {
+			received, err := replicaStatus(ctx, replica, "Gtid_IO_Pos")
+			return received != "" && strings.HasSuffix(p.String(), "/"+received), err
+		},
+		Crash: func(ctx context.Context) error { return errors.Join(replica.Kill(ctx), replica.Start(ctx)) },
+	}
+}
+
+// parallel is a replica that applies transactions in so many threads.
+func parallel(threads string) bindtest.Load {
+	set := func(ctx context.Context, threads string) error {
+		return cluster.Replicas[0].Exec(ctx, "STOP SLAVE; SET GLOBAL slave_parallel_threads = "+threads+"; START SLAVE")
+	}
+	return bindtest.Load{
+		Reason: "slave_parallel_threads=" + threads,
+		Setup: func(t *testing.T) {
+			t.Cleanup(func() { assert.NoError(t, set(context.WithoutCancel(t.Context()), "0")) })
+			require.NoError(t, set(t.Context(), threads))
+		},
+	}
+}
+
+// replicaStatus returns a column of SHOW SLAVE STATUS.
+func replicaStatus(ctx context.Context, replica *integration.Server, column string) (_ string, err error) {
+	admin, err := binds.Open(ctx, "test/status", replica.AdminURI())
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, admin.Close()) }()
+	rows, err := admin.DB().QueryContext(ctx, "SHOW SLAVE STATUS")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var text sql.NullString
+	into := make([]any, len(columns))
+	for i, name := range columns {
+		into[i] = new(any)
+		if name == column {
+			into[i] = &text
+		}
+	}
+	if !rows.Next() {
+		return "", errors.Join(rows.Err(), sql.ErrNoRows)
+	}
+	return text.String, rows.Scan(into...)
+}
+
+func interrupts() *bindtest.Interrupts {
+	replica := cluster.Replicas[0]
+	return &bindtest.Interrupts{
+		Held: endless("my-held"),
+		Running: "SELECT COUNT(*) FROM information_schema.PROCESSLIST" +
+			" WHERE USER = 'app' AND INFO IS NOT NULL AND ID <> CONNECTION_ID()",
+		Freeze: replica.Freeze,
+		Thaw:   replica.Thaw,
+	}
 }
 
 // administrator opens the administrator's pool of one connection.

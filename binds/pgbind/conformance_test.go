@@ -52,11 +52,46 @@ func TestConformance(t *testing.T) {
 			}
 			return nil
 		},
-		Faults: faults,
+		Faults:     faults,
+		Positions:  positions(t),
+		Interrupts: interrupts(),
 		Columns: map[reflect.Type]string{
 			reflect.TypeFor[sql.NullInt32](): "INTEGER", // Bun takes it for a struct to be kept as JSON
 		},
 	})
+}
+
+func positions(t *testing.T) *bindtest.Positions {
+	standby := cluster.Replicas[0]
+	commit := func(v string, checks int) bindtest.Load {
+		return bindtest.Load{
+			Reason: "synchronous_commit=" + v,
+			Writer: with(t, cluster.Primary.URI(), "synchronous_commit", v),
+			Checks: checks,
+		}
+	}
+	return &bindtest.Positions{
+		Ways:   []string{cluster.Primary.SocketURI()},
+		Loads:  []bindtest.Load{commit("on", 300), commit("off", 12)}, // each waits for the WAL writer
+		Pause:  standby.PauseReplay,
+		Resume: standby.ResumeReplay,
+		Received: func(ctx context.Context, p binds.Position) (bool, error) {
+			received, err := standby.QueryString(ctx, "SELECT pg_last_wal_receive_lsn() >= '"+p.String()+"'")
+			return received == "true", err
+		},
+		Crash: func(ctx context.Context) error { return errors.Join(standby.Kill(ctx), standby.Start(ctx)) },
+	}
+}
+
+func interrupts() *bindtest.Interrupts {
+	standby := cluster.Replicas[0]
+	return &bindtest.Interrupts{
+		Held: "SELECT pg_sleep(60)",
+		Running: "SELECT count(*) FROM pg_stat_activity" +
+			" WHERE usename = 'app' AND state = 'active' AND pid <> pg_backend_pid()",
+		Freeze: standby.Freeze,
+		Thaw:   standby.Thaw,
+	}
 }
 
 func count(query string) func(context.Context) (int, error) {

@@ -2,23 +2,19 @@ package pgbind
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"database/sql/driver"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"database/sql/driver"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/binds/bindtest"
 	"github.com/bindery-go/bindery/integration"
 )
 
@@ -34,45 +30,15 @@ func openReader(t *testing.T, uri string) *binds.Engine {
 	return open(t, uri, binds.As(binds.Reader))
 }
 
-// covered waits for the reader to cover what the writer has written by now.
-func covered(t *testing.T, w, r *binds.Engine) {
-	t.Helper()
-	at := probe(t, w)
-	require.Eventually(t, func() bool {
-		p, err := r.Probe(t.Context()) // an error is a connection to a server that was restarted
-		return err == nil && p.History == at.History && p.Position.Covers(at.Position)
-	}, 20*time.Second, time.Millisecond)
-}
-
-func TestProbe(t *testing.T) {
-	w, r := open(t, cluster.Primary.URI()), openReader(t, cluster.Replicas[0].URI())
-	exec(t, w, "CREATE TABLE IF NOT EXISTS probed (writer int, n int)")
-	require.NoError(t, cluster.WaitReplayed(t.Context()))
-
-	var atWriter, atReader binds.Probe
-	require.Eventually(t, func() bool {
-		atWriter, atReader = probe(t, w), probe(t, r)
-		// A primary writes a little by itself now and then.
-		return atWriter == probe(t, w) && atReader.Position.Covers(atWriter.Position)
-	}, 20*time.Second, time.Millisecond, "nothing was written, and an idle primary is not ahead")
-	assert.True(t, atWriter.Primary)
-	assert.False(t, atReader.Primary)
-	assert.NoError(t, errors.Join(atWriter.Doubt, atReader.Doubt))
-	assert.Equal(t, atWriter.History, atReader.History)
-	assert.NotEqual(t, atWriter.Server, atReader.Server)
-	assert.False(t, atReader.Position.Exceeds(atWriter.Position))
-
-	again, err := Driver{}.ParsePosition(atWriter.Position.String())
-	require.NoError(t, err)
-	assert.Equal(t, atWriter.Position, again)
-
-	assert.Empty(t, atWriter.Advice)
-	assert.Contains(t, atReader.Advice, "pg_monitor", "the ordinary login may not see the timeline received")
+// A login with pg_monitor sees more, and says the same.
+func TestProbeAdvice(t *testing.T) {
+	w, r := probe(t, open(t, cluster.Primary.URI())), probe(t, openReader(t, cluster.Replicas[0].URI()))
+	assert.Empty(t, w.Advice)
+	assert.Contains(t, r.Advice, "pg_monitor", "the ordinary login may not see the timeline received")
 	monitor := probe(t, openReader(t, cluster.Replicas[0].AdminURI()))
 	assert.Empty(t, monitor.Advice)
-	assert.Equal(t, atReader.Server, monitor.Server)
-	assert.Equal(t, atReader.History, monitor.History)
-	assert.Equal(t, atWriter.Server, probe(t, open(t, cluster.Primary.SocketURI())).Server, "whatever the way to it")
+	assert.Equal(t, r.Server, monitor.Server)
+	assert.Equal(t, r.History, monitor.History)
 }
 
 // pg_switch_wal leaves the insert position past a header that no record has used yet.
@@ -82,156 +48,16 @@ func TestProbeAfterASwitchOfSegments(t *testing.T) {
 		exec(t, w, "CREATE TABLE IF NOT EXISTS probed (writer int, n int)", "INSERT INTO probed VALUES (-1, 1)")
 		_, err := admin.ExecContext(t.Context(), "SELECT pg_switch_wal()")
 		require.NoError(t, err)
-		covered(t, w, r)
+		bindtest.AwaitCovered(t, w, r)
 		assert.False(t, probe(t, r).Position.Exceeds(probe(t, w).Position), commit)
 	}
 }
 
-func TestProbeOfAPausedStandby(t *testing.T) {
-	w, r := open(t, cluster.Primary.URI()), openReader(t, cluster.Replicas[0].URI())
-	exec(t, w, "CREATE TABLE IF NOT EXISTS probed (writer int, n int)")
-	covered(t, w, r)
-	require.NoError(t, cluster.Replicas[0].PauseReplay(t.Context()))
-	exec(t, w, "INSERT INTO probed VALUES (-2, 1)")
-	at := probe(t, w)
-	received := "SELECT pg_last_wal_receive_lsn() >= '" + at.Position.String() + "'"
-	require.Eventually(t, func() bool { return value(t, r, received) == "true" }, 20*time.Second, time.Millisecond)
-	assert.False(t, probe(t, r).Position.Covers(at.Position), "received is not replayed")
-	require.NoError(t, cluster.Replicas[0].ResumeReplay(t.Context()))
-	covered(t, w, r)
-	assert.Equal(t, "1", value(t, r, "SELECT n FROM probed WHERE writer = -2"))
-	exec(t, w, "DELETE FROM probed WHERE writer = -2")
-}
-
-// A probe needs no more than a connection of whatever driver, and leaves it as it was.
-func TestProbeOnAnyConnection(t *testing.T) {
-	source, err := Driver{}.Open(t.Context(), cluster.Replicas[0].URI())
-	require.NoError(t, err)
-	for _, role := range []binds.Role{binds.Writer, binds.Reader} {
-		for _, c := range []driver.Connector{source.Connector(role), source.(binds.NativeSource).NativeConnector(role)} {
-			conn, err := c.Connect(t.Context())
-			require.NoError(t, err)
-			p, err := Driver{}.Probe(t.Context(), binds.AskConn(conn))
-			require.NoError(t, err)
-			assert.False(t, p.Primary)
-			assert.True(t, conn.(driver.Validator).IsValid())
-			assert.NoError(t, conn.(driver.SessionResetter).ResetSession(t.Context()))
-			require.NoError(t, conn.Close())
-		}
-	}
-}
-
-// TestProbedFreshness holds the rule to a server: a reader that covers what the writer said after t0
-// shows every write acknowledged before t0.
-func TestProbedFreshness(t *testing.T) {
-	for _, tt := range []struct {
-		commit string
-		checks int
-	}{{"on", 300}, {"off", 12}} {
-		t.Run("synchronous_commit="+tt.commit, func(t *testing.T) {
-			w := open(t, with(t, cluster.Primary.URI(), "synchronous_commit", tt.commit))
-			r := openReader(t, cluster.Replicas[0].URI())
-			exec(t, w, "CREATE TABLE IF NOT EXISTS probed (writer int, n int)", "TRUNCATE probed")
-			l := startLoad(t, w)
-			defer l.stop()
-			for range tt.checks {
-				l.check(t, w, r)
-			}
-			t.Logf("%d checks, %v", tt.checks, l)
-		})
-	}
-}
-
-// A load is several sessions that write increasing numbers.
-type load struct {
-	acknowledged [4]atomic.Int64 // of each session, the last number
-	permits      chan struct{}   // to write; they keep replay from falling behind for good
-	cancel       func()
-	done         sync.WaitGroup
-}
-
-func startLoad(t *testing.T, w *binds.Engine) *load {
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{permits: make(chan struct{}, 100), cancel: cancel}
-	for i := range l.acknowledged {
-		exec(t, w, fmt.Sprintf("INSERT INTO probed VALUES (%d, 0)", i))
-		l.done.Go(func() {
-			for l.permitted(ctx) {
-				n := l.acknowledged[i].Load() + 1
-				_, err := w.DB().ExecContext(context.Background(), fmt.Sprintf("UPDATE probed SET n = %d WHERE writer = %d", n, i))
-				if !assert.NoError(t, err) {
-					return
-				}
-				l.acknowledged[i].Store(n)
-			}
-		})
-	}
-	return l
-}
-
-func (l *load) permitted(ctx context.Context) bool {
-	select {
-	case <-l.permits:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (l *load) permitMore() {
-	for {
-		select {
-		case l.permits <- struct{}{}:
-		default:
-			return
-		}
-	}
-}
-
-func (l *load) stop() {
-	l.cancel()
-	l.done.Wait()
-}
-
-// check compares what the reader shows once it covers the writer with what was acknowledged before.
-func (l *load) check(t *testing.T, w, r *binds.Engine) {
-	l.permitMore()
-	var before [len(l.acknowledged)]int64
-	for i := range before {
-		before[i] = l.acknowledged[i].Load()
-	}
-	covered(t, w, r)
-	rows, err := r.DB().QueryContext(t.Context(), "SELECT writer, n FROM probed WHERE writer >= 0")
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, rows.Close()) }()
-	for rows.Next() {
-		var i int
-		var n int64
-		require.NoError(t, rows.Scan(&i, &n))
-		require.GreaterOrEqual(t, n, before[i], "writer %d", i)
-	}
-	require.NoError(t, rows.Err())
-}
-
-func (l *load) String() string {
-	var n int64
-	for i := range l.acknowledged {
-		n += l.acknowledged[i].Load()
-	}
-	return fmt.Sprintf("%d writes", n)
-}
-
-func TestProbedServerIsAnotherAfterACrash(t *testing.T) {
+// The postmaster recovers from the death of one of its processes like from a crash, and stays.
+func TestProbedServerIsAnotherAfterAProcessDied(t *testing.T) {
 	s := cluster.Replicas[0]
-	before := probe(t, openReader(t, s.URI()))
-	require.NoError(t, s.Kill(t.Context()))
-	require.NoError(t, s.Start(t.Context()))
-	after := probe(t, openReader(t, s.URI()))
-	assert.NotEqual(t, before.Server, after.Server)
-	assert.Equal(t, before.History, after.History)
-
-	// One process of it dies: the postmaster recovers from that like from a crash, and stays.
 	r := openReader(t, s.URI())
+	before := probe(t, r)
 	started := value(t, r, "SELECT pg_postmaster_start_time()")
 	pid, err := strconv.Atoi(value(t, r, "SELECT pg_backend_pid()"))
 	require.NoError(t, err)
@@ -239,7 +65,7 @@ func TestProbedServerIsAnotherAfterACrash(t *testing.T) {
 	fresh := openReader(t, s.URI())
 	require.Eventually(t, func() bool {
 		p, err := fresh.Probe(t.Context())
-		return err == nil && p.Server != after.Server
+		return err == nil && p.Server != before.Server
 	}, 20*time.Second, 5*time.Millisecond)
 	assert.Equal(t, started, value(t, fresh, "SELECT pg_postmaster_start_time()"))
 	require.NoError(t, cluster.WaitReplayed(t.Context()))
@@ -269,15 +95,15 @@ func TestProbeOfAPromotion(t *testing.T) {
 
 	require.NoError(t, two.Follow(t.Context(), one))
 	exec(t, w, "INSERT INTO t VALUES (1)")
-	covered(t, w, monitor)
+	bindtest.AwaitCovered(t, w, monitor)
 	assert.Equal(t, "1", value(t, monitor, "SELECT id FROM t"))
 	if p := probe(t, plain); p.History != is.History {
 		assert.Contains(t, p.Advice, "pg_monitor")
 	}
 	exec(t, w, "CHECKPOINT")
-	covered(t, w, monitor)
+	bindtest.AwaitCovered(t, w, monitor)
 	exec(t, monitor, "CHECKPOINT")
-	covered(t, w, plain)
+	bindtest.AwaitCovered(t, w, plain)
 
 	// It loses its primary: what it says of its timeline is what it wrote down last.
 	assert.False(t, probe(t, monitor).Detached)
@@ -328,7 +154,7 @@ func TestProbeOfADivergedStandby(t *testing.T) {
 	diverged(r)
 
 	require.NoError(t, two.Rebuild(t.Context(), one))
-	covered(t, w, openReader(t, two.URI()))
+	bindtest.AwaitCovered(t, w, openReader(t, two.URI()))
 }
 
 // A server that withholds a function, or lacks it, has a doubt and is not down.
@@ -381,25 +207,6 @@ func TestProbeOfSomethingElse(t *testing.T) {
 
 func BenchmarkProbe(b *testing.B) {
 	for _, s := range []*integration.Server{cluster.Primary, cluster.Replicas[0]} {
-		source, err := Driver{}.Open(b.Context(), s.URI())
-		require.NoError(b, err)
-		conn, err := source.Connector(binds.Writer).Connect(b.Context())
-		require.NoError(b, err)
-		ask := binds.AskConn(conn)
-		b.Run(s.Name()+"/SELECT 1", func(b *testing.B) {
-			for b.Loop() {
-				if _, err := ask(b.Context(), "SELECT 1"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(s.Name()+"/probe", func(b *testing.B) {
-			for b.Loop() {
-				if _, err := (Driver{}).Probe(b.Context(), ask); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		require.NoError(b, conn.Close())
+		b.Run(s.Name(), func(b *testing.B) { bindtest.BenchmarkProbe(b, Driver{}, s.URI()) })
 	}
 }
