@@ -34,7 +34,7 @@ func main() {
 	}
 	defer func() { _ = m.Close() }()
 
-	if _, err := m.NewCreateTable((*User)(nil)).IfNotExists().Exec(ctx); err != nil { // the writer
+	if err := m.CreateTables(ctx, (*User)(nil)); err != nil { // where they are missing, on the writer
 		log.Fatal(err)
 	}
 	if _, err := m.NewInsert(&User{Name: "Alice"}).Exec(ctx); err != nil { // the writer
