@@ -98,16 +98,23 @@ func (b *bulk[E]) query(db bun.IDB, batch *[]E) *bun.InsertQuery {
 	return b.conflict.apply(q, b.table)
 }
 
-// keepKeys returns what undoes Bun's guess at the keys of a database without RETURNING.
+// keepKeys returns what undoes Bun's guess at the keys where they do not come back: it counts on from
+// the first, or, when the rows have brought their own, from the last of those.
 func (b *bulk[E]) keepKeys(batch []E) (restore func()) {
-	if b.has(feature.InsertReturning) || len(b.table.PKs) != 1 || !b.table.PKs[0].AutoIncrement {
+	if b.has(feature.Returning) || len(b.table.PKs) != 1 || !b.table.PKs[0].AutoIncrement {
 		return func() {}
 	}
 	key := b.table.PKs[0]
 	held := reflect.MakeSlice(reflect.SliceOf(key.StructField.Type), len(batch), len(batch))
 	rows := reflect.ValueOf(batch)
+	comeBack := false
 	for i := range batch {
-		held.Index(i).Set(key.Value(reflect.Indirect(rows.Index(i))))
+		row := reflect.Indirect(rows.Index(i))
+		held.Index(i).Set(key.Value(row))
+		comeBack = comeBack || key.HasZeroValue(row)
+	}
+	if comeBack && b.has(feature.InsertReturning) && b.conflict.mode != ignoreConflict {
+		return func() {}
 	}
 	return func() {
 		for i := range batch {

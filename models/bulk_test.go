@@ -112,6 +112,11 @@ func TestBulkInsertMixedRows(t *testing.T) {
 		}
 		assert.Equal(t, int64(70), got["b"].ID)
 		assert.Equal(t, "old", got["b"].State)
+
+		own := []product{{ID: 100, Code: "d", State: "x"}, {ID: 200, Code: "e", State: "x"}}
+		_, err = models.BulkInsert(t.Context(), db, own)
+		require.NoError(t, err)
+		assert.Equal(t, []int64{100, 200}, []int64{own[0].ID, own[1].ID}, "Bun, alone, numbers these anew on MariaDB")
 	})
 }
 
