@@ -1,0 +1,175 @@
+package models
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/feature"
+	"github.com/uptrace/bun/schema"
+)
+
+// stampUpdate refreshes the mixins of the rows that q updates, and sees that q writes them. Doing it
+// twice is doing it once.
+func stampUpdate(ctx context.Context, q *bun.UpdateQuery) error {
+	p, table, err := prepare(updateBuilder, q.GetModel())
+	if p == nil || err != nil {
+		return err
+	}
+	w := writtenBy(updateBuilder, q, table)
+	now := clock(ctx)
+	for i := range p.mixins {
+		if err := p.stampColumns(q, w, &p.mixins[i], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *plan) stampColumns(q *bun.UpdateQuery, w *written, in *mixedIn, now time.Time) error {
+	m := in.zero()
+	m.touch(now)
+	touched := false
+	for _, c := range in.columns {
+		if c.write == once {
+			continue
+		}
+		how := w.how(c, q.GetModel())
+		if how == assigned {
+			continue
+		}
+		if err := p.checkPair(w.set, c); err != nil {
+			return err
+		}
+		if c.write == raised {
+			raise(q, w, c.name)
+			continue
+		}
+		if !touched {
+			p.touchMixin(rows(q.GetModel()), in, now)
+			touched = true
+		}
+		how.write(q, w, c.name, m.value(c.name))
+	}
+	return nil
+}
+
+// how says how an update can be made to write a column.
+type how int
+
+const (
+	assigned   how = iota // the caller has assigned it, or it was done before
+	fromStruct            // with the struct's other fields
+	byColumn              // with the struct's chosen fields
+	fromRows              // from each row, as Bulk does
+	bySet                 // by an assignment
+)
+
+func (w *written) how(c column, model bun.Model) how {
+	if _, ok := w.values[c.name]; ok {
+		return assigned
+	}
+	if w.setValues != nil {
+		return assigned
+	}
+	yes, fromRow := assigns(w.set, c.name)
+	switch {
+	case fromRow:
+		return fromRows
+	case yes:
+		return assigned
+	case !isStruct(model), c.write == raised:
+		return bySet
+	case w.columns != nil:
+		return byColumn
+	case len(w.set) == 0:
+		return fromStruct
+	}
+	return bySet
+}
+
+func (h how) write(q *bun.UpdateQuery, w *written, name string, value any) {
+	switch h {
+	case byColumn:
+		if !hasColumn(w.columns, name) {
+			q.Column(name)
+		}
+		q.Value(name, "?", value)
+	case fromStruct, fromRows:
+		q.Value(name, "?", value) // to fromRows no more than a mark
+	case bySet:
+		q.Set("? = ?", target(q, w, name), value)
+	}
+}
+
+// isStruct reports whether a query's model is a struct with values, not a slice or no more than a
+// type.
+func isStruct(model bun.Model) bool {
+	tm, ok := model.(bun.TableModel)
+	if !ok {
+		return false
+	}
+	v := reflect.ValueOf(tm.Value())
+	return v.Kind() == reflect.Pointer && !v.IsNil() && v.Elem().Kind() == reflect.Struct
+}
+
+// raise adds one to the version. A struct whose every field is written must then name them, because
+// Bun writes none of them beside a Set.
+func raise(q *bun.UpdateQuery, w *written, name string) {
+	if isStruct(q.GetModel()) && w.columns == nil && len(w.set) == 0 {
+		for _, f := range w.table.DataFields {
+			q.Column(f.Name)
+		}
+	}
+	old := bun.Ident(name)
+	if w.others {
+		old = q.FQN(name)
+	}
+	q.Set("? = ? + 1", target(q, w, name), old)
+}
+
+// target is what an assignment calls the column. With several tables, MySQL wants to know which.
+func target(q *bun.UpdateQuery, w *written, name string) bun.Ident {
+	if w.others && q.DB().HasFeature(feature.UpdateMultiTable) {
+		return q.FQN(name)
+	}
+	return bun.Ident(name)
+}
+
+func (p *plan) touch(rows func(func(reflect.Value) bool), table *schema.Table, now time.Time) {
+	for i := range p.mixins {
+		p.touchMixin(func(yield func(reflect.Value) bool) {
+			for row := range rows {
+				if row.Type() == table.Type && !yield(row) {
+					return
+				}
+			}
+		}, &p.mixins[i], now)
+	}
+}
+
+func (p *plan) touchMixin(rows func(func(reflect.Value) bool), in *mixedIn, now time.Time) {
+	for row := range rows {
+		if m, ok := in.in(row); ok {
+			m.touch(now)
+		}
+	}
+}
+
+// checkUpdated finds an update that was run without the mixins.
+func checkUpdated(q *bun.UpdateQuery) error {
+	p, table, err := prepare(updateBuilder, q.GetModel())
+	if p == nil || err != nil {
+		return err
+	}
+	w := writtenBy(updateBuilder, q, table)
+	for _, m := range p.mixins {
+		for _, c := range m.columns {
+			if c.write != once && w.how(c, q.GetModel()) != assigned {
+				return &HiddenHookError{Model: p.model, Hook: "BeforeUpdate", Column: c.name}
+			}
+		}
+	}
+	return nil
+}
