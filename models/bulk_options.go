@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/uptrace/bun/schema"
 )
@@ -133,10 +132,10 @@ func (o *bulkOptions) check(table *schema.Table) error {
 
 // checkColumn says whether the table has a column.
 func checkColumn(table *schema.Table, name string) error {
-	if !table.HasField(name) {
-		return fmt.Errorf("no column %q (has %s)", name, strings.Join(columnNames(table.Fields), ", "))
+	if table.HasField(name) {
+		return nil
 	}
-	return nil
+	return &UnknownColumnError{Model: table.Type, Column: name, Columns: columnNames(table.Fields)}
 }
 
 func columnNames(fields []*schema.Field) []string {

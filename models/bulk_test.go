@@ -123,7 +123,7 @@ func TestBulkInsertMixedRows(t *testing.T) {
 func TestBulkInsertBytes(t *testing.T) {
 	const bound = 4000
 	eachDB(t, func(t *testing.T, db *bun.DB) {
-		createTables(t, db, (*product)(nil), (*document)(nil))
+		createTables(t, db, (*product)(nil), (*bulkDocument)(nil))
 		longest := new(longestInsert)
 		db = db.WithQueryHook(longest)
 		var rows []product
@@ -138,9 +138,9 @@ func TestBulkInsertBytes(t *testing.T) {
 		assert.Greater(t, longest.alone, 6000, "a row too large for any batch goes alone")
 
 		*longest = longestInsert{}
-		docs := make([]document, 40)
+		docs := make([]bulkDocument, 40)
 		for i := range docs {
-			docs[i] = document{Tags: map[string]string{"key": strings.Repeat("é", 200)}, Ratio: 1e-300}
+			docs[i] = bulkDocument{Tags: map[string]string{"key": strings.Repeat("é", 200)}, Ratio: 1e-300}
 		}
 		done, err = models.BulkInsertSeq(t.Context(), db, slices.Values(docs), models.BatchBytes(bound))
 		require.NoError(t, err)
@@ -154,8 +154,8 @@ func TestBulkInsertBytes(t *testing.T) {
 	})
 }
 
-// document has values of which only Bun knows how long they become.
-type document struct {
+// bulkDocument has values of which only Bun knows how long they become.
+type bulkDocument struct {
 	bun.BaseModel `bun:"table:bulk_documents"`
 
 	Tags  map[string]string
@@ -295,7 +295,7 @@ func TestBulkInsertRefuses(t *testing.T) {
 		"no rows a batch":      {insert(models.BatchRows(0)), "models: bulk insert of models_test.product: a batch cannot have 0 rows"},
 		"no bytes a batch":     {insert(models.BatchBytes(0)), "a batch cannot have 0 bytes"},
 		"nothing to replace":   {insert(models.ReplaceOnConflict(nil)), "no column to replace"},
-		"unknown column":       {insert(models.ReplaceOnConflict(nil, "nmae")), `no column "nmae" (has id, code, name, price, state)`},
+		"unknown column":       {insert(models.ReplaceOnConflict(nil, "nmae")), `models: models_test.product has no column "nmae"`},
 		"unknown key":          {insert(models.IgnoreConflicts(`code") DO NOTHING --`)), `no column "code\") DO NOTHING --"`},
 		"first of two reasons": {insert(models.BatchRows(-1), models.BatchBytes(0)), "-1 rows"},
 	} {
