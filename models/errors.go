@@ -142,3 +142,11 @@ type UnknownBunError struct{ Type, Field string }
 func (e *UnknownBunError) Error() string {
 	return fmt.Sprintf("models: %s has no field %s as Bun 1.3 had it: use the version of Bun in bindery's go.mod", e.Type, e.Field)
 }
+
+// ErrUnseenTransaction reports a statement with an [AfterCommit] signal on a *sql.Tx whose end no
+// hook will see. The statement did not run.
+var ErrUnseenTransaction = errors.New("models: a signal waits for the commit of a transaction that Bun did not begin: begin it on the DB with the signal, or see models.WithTransaction")
+
+// ErrUnseenSavepoint reports a nested transaction of which [AfterCommit] signals cannot tell whose
+// part it is. Its SAVEPOINT did not run.
+var ErrUnseenSavepoint = errors.New("models: a signal waits for a commit, and this savepoint does not say of which transaction: begin it with the context that RunInTx gave, or with that of models.TxContext")
