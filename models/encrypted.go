@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"unsafe"
 
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/extra/bunjson"
@@ -264,7 +265,8 @@ func encodePlain[T any](v *T) (codec byte, plain []byte, err error) {
 	rv := reflect.ValueOf(v).Elem()
 	switch {
 	case rv.Kind() == reflect.String:
-		return plainBytes, []byte(rv.String()), nil
+		s := rv.String()
+		return plainBytes, unsafe.Slice(unsafe.StringData(s), len(s)), nil // only read
 	case isBytes(rv.Type()):
 		return plainBytes, rv.Bytes(), nil
 	}
@@ -285,7 +287,7 @@ func decodePlain[T any](codec byte, plain []byte, v *T) error {
 		}
 		return nil
 	case codec == plainBytes && rv.Kind() == reflect.String:
-		rv.SetString(string(plain))
+		rv.SetString(unsafe.String(unsafe.SliceData(plain), len(plain))) // nobody else has it
 		return nil
 	case codec == plainBytes && isBytes(rv.Type()):
 		rv.SetBytes(plain)

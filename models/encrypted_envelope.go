@@ -94,7 +94,7 @@ func (e Encryption) open(ctx context.Context, sealed []byte, row []any) (env env
 	if err != nil {
 		return env, nil, err
 	}
-	plain, err = key.aead.Open(nil, nil, env.body, place)
+	plain, err = key.aead.Open(make([]byte, 0, len(env.body)), nil, env.body, place) // never nil
 	if err != nil {
 		return env, nil, ErrTampered
 	}

@@ -90,7 +90,11 @@ func newEncodingError(data []byte) error {
 }
 
 func (e *EncodingError) Error() string {
-	return fmt.Sprintf("models: unknown encoding %#x: not a serialized value, or a later version's", e.Start)
+	start := "of no bytes"
+	if len(e.Start) > 0 {
+		start = fmt.Sprintf("%x", e.Start)
+	}
+	return fmt.Sprintf("models: unknown encoding %s: not a serialized value, or a later version's", start)
 }
 
 // EnumError reports a value that is none of an enumerated type's.

@@ -2,6 +2,12 @@ package models_test
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -23,4 +29,82 @@ func mustRing(current *models.Key, old ...*models.Key) *models.KeyRing {
 		panic(err)
 	}
 	return ring
+}
+
+func TestNewKeyRefuses(t *testing.T) {
+	secret := bytes.Repeat([]byte{7}, models.KeySize)
+	for name, test := range map[string]struct {
+		id     string
+		secret []byte
+		err    string
+	}{
+		"no id":           {"", secret, "models: bad key: its id has 0 bytes, not 1 to 255"},
+		"a long id":       {strings.Repeat("x", 256), secret, "models: bad key: its id has 256 bytes, not 1 to 255"},
+		"no secret":       {"k", nil, `models: bad key: "k" has 0 bytes, not 32`},
+		"an AES-128 key":  {"k", secret[:16], `models: bad key: "k" has 16 bytes, not 32`},
+		"a long secret":   {"k", append(secret, 1), `models: bad key: "k" has 33 bytes, not 32`},
+		"the zero secret": {"k", make([]byte, models.KeySize), `models: bad key: "k" is all zeros`},
+	} {
+		k, err := models.NewKey(test.id, test.secret)
+		require.ErrorIs(t, err, models.ErrBadKey, name)
+		require.EqualError(t, err, test.err, name)
+		require.Nil(t, k)
+	}
+}
+
+func TestKeyRingRefuses(t *testing.T) {
+	one := mustKey("one", 1)
+	for name, keys := range map[string][]*models.Key{
+		"nil":                  {nil},
+		"the zero key":         {{}},
+		"the zero key as old":  {one, {}},
+		"two keys with one id": {one, mustKey("one", 2)},
+	} {
+		_, err := models.NewKeyRing(keys[0], keys[1:]...)
+		require.ErrorIs(t, err, models.ErrBadKey, name)
+	}
+	ring, err := models.NewKeyRing(one, one)
+	require.NoError(t, err)
+	require.ErrorIs(t, ring.Rotate(mustKey("one", 2)), models.ErrBadKey)
+	k, err := ring.CurrentKey(t.Context())
+	require.NoError(t, err)
+	require.Same(t, one, k, "a refused key changes nothing")
+}
+
+// The secret is the caller's to wipe.
+func TestKeyKeepsNoSecret(t *testing.T) {
+	raw := bytes.Repeat([]byte{5}, models.KeySize)
+	k, err := models.NewKey("k", raw)
+	require.NoError(t, err)
+	useKeys(t, mustRing(k))
+	var v rotated
+	require.NoError(t, v.Set(t.Context(), "x", 1))
+	clear(raw)
+	got, err := v.Get(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, "x", got)
+}
+
+func TestKeyRingRotatesWhileUsed(t *testing.T) {
+	ring := mustRing(mustKey("k0", 1))
+	useKeys(t, ring)
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for n := range 25 {
+				require.NoError(t, ring.Rotate(mustKey(fmt.Sprintf("k%d-%d", i, n), byte(n+1))))
+				var v rotated
+				require.NoError(t, v.Set(t.Context(), "x", 1))
+				_, err := v.Get(t.Context(), 1)
+				require.NoError(t, err)
+			}
+		})
+	}
+	group.Wait()
+	for i := range 4 {
+		for n := range 25 {
+			_, err := ring.KeyByID(t.Context(), fmt.Sprintf("k%d-%d", i, n))
+			require.NoError(t, err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/gob"
 	"reflect"
+	"sync"
 
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/extra/bunjson"
@@ -87,38 +88,55 @@ func (s SerializedAs[T, E]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, 
 	return appendSerialized(&s, gen, b)
 }
 
-func (*SerializedAs[T, E]) fieldAppender() schema.AppenderFunc { return inPlace(appendSerialized[T, E]) }
-
-func appendSerialized[T any, E Encoding](s *SerializedAs[T, E], gen schema.QueryGen, b []byte) ([]byte, error) {
-	data, err := s.encode()
-	if err != nil {
-		return nil, err
-	}
-	return gen.Dialect().AppendBytes(b, data), nil
+func (*SerializedAs[T, E]) fieldAppender() schema.AppenderFunc {
+	return inPlace(appendSerialized[T, E])
 }
 
-// Value returns the column's bytes, for use without Bun.
-func (s SerializedAs[T, E]) Value() (driver.Value, error) { return s.encode() }
+func appendSerialized[T any, E Encoding](s *SerializedAs[T, E], gen schema.QueryGen, b []byte) ([]byte, error) {
+	out := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if out.Cap() <= 64<<10 { // a big one is not worth its keep
+			buffers.Put(out)
+		}
+	}()
+	out.Reset()
+	if err := s.encode(out); err != nil {
+		return nil, err
+	}
+	return gen.Dialect().AppendBytes(b, out.Bytes()), nil
+}
 
-func (s *SerializedAs[T, E]) encode() ([]byte, error) {
+// buffers holds the *bytes.Buffer of values on their way into a statement.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Value returns the column's bytes, for use without Bun.
+func (s SerializedAs[T, E]) Value() (driver.Value, error) {
+	var out bytes.Buffer
+	if err := s.encode(&out); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func (s *SerializedAs[T, E]) encode(out *bytes.Buffer) error {
+	_ = out.WriteByte(serializedMark) // a buffer takes everything
 	v := reflect.ValueOf(&s.V)
 	if v.Elem().IsZero() {
-		return []byte{serializedMark, encodingZero}, nil
+		return out.WriteByte(encodingZero)
 	}
 	var e E
 	id := e.encoding()
-	var out bytes.Buffer
-	out.Write([]byte{serializedMark, id})
+	_ = out.WriteByte(id)
 	var err error
 	if id == encodingJSON {
-		err = bunjson.NewEncoder(&out).Encode(&s.V)
+		err = bunjson.NewEncoder(out).Encode(&s.V)
 	} else {
-		err = gob.NewEncoder(&out).EncodeValue(v)
+		err = gob.NewEncoder(out).EncodeValue(v)
 	}
 	if err != nil {
-		return nil, &EncodeError{Type: reflect.TypeFor[T](), Err: err}
+		return &EncodeError{Type: reflect.TypeFor[T](), Err: err}
 	}
-	return out.Bytes(), nil
+	return nil
 }
 
 // Scan reads V in whatever encoding it is. NULL gives the zero V, as does an error: a *[DecodeError], in
