@@ -45,7 +45,7 @@ func pointers[T any](rows []T) []*T {
 	return list
 }
 
-func stored(t *testing.T, db bun.IDB) map[string]product {
+func productsByCode(t *testing.T, db bun.IDB) map[string]product {
 	t.Helper()
 	var rows []product
 	require.NoError(t, db.NewSelect().Model(&rows).Scan(t.Context()))
@@ -75,7 +75,7 @@ func TestBulkInsert(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, models.BulkResult{Rows: 25, Batches: 3, Affected: 25}, done)
 			assert.Equal(t, []int{10, 20, 25}, steps)
-			got := stored(t, db)
+			got := productsByCode(t, db)
 			require.Len(t, got, 25)
 			for _, row := range rows {
 				assert.Equal(t, row, got[row.Code], "the rows hold what the database filled in, keys and defaults")
@@ -86,7 +86,7 @@ func TestBulkInsert(t *testing.T) {
 			done, err = models.BulkInsertSeq(t.Context(), db, slices.Values(more), models.BatchRows(3))
 			require.NoError(t, err)
 			assert.Equal(t, models.BulkResult{Rows: 7, Batches: 3, Affected: 7}, done)
-			got = stored(t, db)
+			got = productsByCode(t, db)
 			for _, row := range more {
 				assert.Equal(t, *row, got[row.Code])
 			}
@@ -106,7 +106,7 @@ func TestBulkInsertMixedRows(t *testing.T) {
 		rows := []*product{{Code: "a"}, {ID: 70, Code: "b", State: "old"}, {Code: "c"}}
 		_, err := models.BulkInsert(t.Context(), db, rows)
 		require.NoError(t, err)
-		got := stored(t, db)
+		got := productsByCode(t, db)
 		for _, row := range rows {
 			assert.Equal(t, *row, got[row.Code])
 		}
@@ -133,7 +133,7 @@ func TestBulkInsertBytes(t *testing.T) {
 		done, err := models.BulkInsert(t.Context(), db, rows, models.BatchBytes(bound), models.BatchRows(3))
 		require.NoError(t, err)
 		assert.Equal(t, 9, done.Rows)
-		assert.Len(t, stored(t, db), 9)
+		assert.Len(t, productsByCode(t, db), 9)
 		assert.LessOrEqual(t, longest.many, bound+200, "the values keep to the bound; the names of the columns come on top")
 		assert.Greater(t, longest.alone, 6000, "a row too large for any batch goes alone")
 
@@ -195,7 +195,7 @@ func TestBulkInsertFails(t *testing.T) {
 				assert.Equal(t, models.BulkError{From: 10, To: 20, Err: failed.Err}, *failed)
 				assert.NotNil(t, errors.Unwrap(failed))
 				assert.Zero(t, done)
-				assert.Empty(t, stored(t, db), "and a transaction around it is usable")
+				assert.Empty(t, productsByCode(t, db), "and a transaction around it is usable")
 			})
 			t.Run("each batch", func(t *testing.T) {
 				empty(t, db, (*product)(nil))
@@ -204,7 +204,7 @@ func TestBulkInsertFails(t *testing.T) {
 				require.ErrorAs(t, err, &failed)
 				assert.Equal(t, models.BulkError{From: 10, To: 20, Kept: 10, Err: failed.Err}, *failed)
 				assert.Equal(t, models.BulkResult{Rows: 10, Batches: 1, Affected: 10}, done)
-				assert.Len(t, stored(t, db), 10)
+				assert.Len(t, productsByCode(t, db), 10)
 			})
 		})
 	})
@@ -223,7 +223,7 @@ func TestBulkInsertIgnore(t *testing.T) {
 				done, err := models.BulkInsert(t.Context(), db, rows, append(each, models.BatchRows(10), models.IgnoreConflicts("code"))...)
 				require.NoError(t, err)
 				assert.Equal(t, models.BulkResult{Rows: 25, Batches: 3, Ignored: 3, Affected: 22}, done)
-				got := stored(t, db)
+				got := productsByCode(t, db)
 				assert.Len(t, got, 24)
 				assert.Equal(t, "first", got["c00003"].Name)
 				for _, row := range rows {
@@ -269,7 +269,7 @@ func TestBulkInsertReplace(t *testing.T) {
 				models.ReplaceOnConflict([]string{"code"}, "name", "price"))
 			require.NoError(t, err)
 			assert.Equal(t, models.BulkResult{Rows: 25, Batches: 3, Affected: 25}, done, "these have RETURNING")
-			got := stored(t, db)
+			got := productsByCode(t, db)
 			require.Len(t, got, 25)
 			for _, row := range rows {
 				assert.Equal(t, row.ID, got[row.Code].ID, "the key that the row has, new or not")
@@ -323,11 +323,11 @@ func TestBulkInsertHooks(t *testing.T) {
 
 		refused := []hooked{{Name: "refuse"}}
 		_, err = models.BulkInsert(t.Context(), db, refused)
-		require.ErrorIs(t, err, errRefused)
+		require.ErrorIs(t, err, errBulkRefused)
 	})
 }
 
-var errRefused = errors.New("refused by the hook")
+var errBulkRefused = errors.New("refused by the hook")
 
 type hooked struct {
 	bun.BaseModel `bun:"table:bulk_hooked"`
@@ -338,7 +338,7 @@ type hooked struct {
 
 func (h *hooked) BeforeAppendModel(context.Context, bun.Query) error {
 	if h.Name == "refuse" {
-		return errRefused
+		return errBulkRefused
 	}
 	h.Name = "set by the hook"
 	return nil
@@ -358,7 +358,7 @@ func TestBulkInsertWithoutReturning(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, models.BulkResult{Rows: 3, Batches: 1, Affected: 3}, done)
 		assert.Equal(t, []int64{0, 50, 0}, []int64{rows[0].ID, rows[1].ID, rows[2].ID}, "no guesses")
-		assert.Equal(t, int64(50), stored(t, db)["b"].ID)
+		assert.Equal(t, int64(50), productsByCode(t, db)["b"].ID)
 
 		done, err = models.BulkInsert(t.Context(), db, []product{{Code: "a"}, {Code: "b", Name: "x"}, {Code: "d"}},
 			models.ReplaceOnConflict([]string{"code"}, "name"))

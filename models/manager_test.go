@@ -56,7 +56,7 @@ func TestBulkInsertThroughManager(t *testing.T) {
 		done, err := models.BulkInsert(t.Context(), db, rows[:12], models.BatchRows(5))
 		require.NoError(t, err)
 		assert.Equal(t, models.BulkResult{Rows: 12, Batches: 3, Affected: 12}, done)
-		assert.Equal(t, rows[0], stored(t, db)[rows[0].Code])
+		assert.Equal(t, rows[0], productsByCode(t, db)[rows[0].Code])
 
 		for i := range rows {
 			rows[i].ID = 0
