@@ -285,6 +285,7 @@ func TestEncryptedRows(t *testing.T) {
 		"two columns":              {[]any{"a", 1}, []any{"a", 1}, true},
 		"two columns exchanged":    {[]any{"a", "b"}, []any{"b", "a"}, false},
 		"two columns run together": {[]any{"a", "bc"}, []any{"ab", "c"}, false},
+		"columns that look alike":  {[]any{"asb", "c"}, []any{"a", "bsc"}, false}, // but for their lengths
 		"a column more":            {[]any{"a"}, []any{"a", "b"}, false},
 		"any row":                  {[]any{models.AnyRow{}}, []any{models.AnyRow{}}, true},
 		"any row read as one":      {[]any{models.AnyRow{}}, one, false},

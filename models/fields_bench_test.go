@@ -41,7 +41,7 @@ func BenchmarkFieldRead(b *testing.B) {
 	for _, f := range db.Table(reflect.TypeFor[costField]()).Fields {
 		rf, err := db.Table(reflect.TypeFor[rawField]()).Field(f.Name)
 		require.NoError(b, err)
-		src := stored(b, raw, f.Name)
+		src := fieldSource(b, raw, f.Name)
 		rawSrc := src
 		if f.Name == "state" {
 			src = sealed(b, ours.State)

@@ -75,7 +75,7 @@ func TestFieldAllocations(t *testing.T) {
 			rf, err := db.Table(reflect.TypeFor[rawField]()).Field(f.Name)
 			require.NoError(t, err)
 			wrote, wantWrote := writing(db, f, ours), writing(db, rf, raw)
-			src := stored(t, raw, f.Name)
+			src := fieldSource(t, raw, f.Name)
 			rawSrc := src
 			if f.Name == "state" {
 				src = sealed(t, ours.State)
@@ -103,8 +103,8 @@ func reading(t *testing.T, f *schema.Field, row, src any) float64 {
 	}) - 1
 }
 
-// stored returns what a driver gives for a column.
-func stored(tb testing.TB, raw *rawField, column string) any {
+// fieldSource returns what a driver gives for a column.
+func fieldSource(tb testing.TB, raw *rawField, column string) any {
 	tb.Helper()
 	switch column {
 	case "address", "tags", "state":

@@ -27,8 +27,9 @@ var registering sync.Mutex
 // are included. A model is named as for Bun: (*User)(nil).
 //
 // It is the one line of set-up that this package's field types need, since Bun asks a field's type for
-// nothing: it would make every one of them VARCHAR(255) on MySQL, and JSONB on PostgreSQL even
-// where it is binary. Call it once for each bun.DB after opening it, before the models' first use:
+// nothing: it would make every one of them VARCHAR(255) on MySQL, and all but [LongText] JSONB on
+// PostgreSQL, even where it is binary or an enum. Values that do not fit such a column are an error of the server's, unless
+// MySQL's strict mode is off: then it cuts them. Call it once for each bun.DB after opening it, before the models' first use:
 // it changes the schema that the DB's queries read, and the scheme Bun has made of a join by then stays
 // as it is. Calls of Register itself may overlap and repeat.
 //

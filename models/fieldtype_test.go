@@ -13,7 +13,10 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/dialect/feature"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -401,6 +404,26 @@ func TestForgottenRegister(t *testing.T) {
 	})
 }
 
+// A DB that was not told of the models reads and writes the columns that a migration made right.
+func TestFieldsUnregistered(t *testing.T) {
+	dialects := map[dialect.Name]func() schema.Dialect{
+		dialect.PG:     func() schema.Dialect { return pgdialect.New() },
+		dialect.MySQL:  func() schema.Dialect { return mysqldialect.New() },
+		dialect.SQLite: func() schema.Dialect { return sqlitedialect.New() },
+	}
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		everyTable(t, db)
+		other := bun.NewDB(db.DB, dialects[db.Dialect().Name()]())
+		rows := []*everyField{everyRow(t, 1), {ID: 2, OwnerID: 1}}
+		exec(t, other.NewInsert().Model(&rows))
+		exec(t, other.NewUpdate().Model(rows[0]).WherePK())
+		var got []everyField
+		require.NoError(t, other.NewSelect().Model(&got).Order("id").Scan(t.Context()))
+		sameFields(t, rows[0], &got[0])
+		sameFields(t, rows[1], &got[1])
+	})
+}
+
 func TestRegisterRefuses(t *testing.T) {
 	db := newSQLite(t)
 	for name, test := range map[string]struct {
@@ -470,4 +493,18 @@ func newSQLite(tb testing.TB) *bun.DB {
 	db := bun.NewDB(sqlDB, sqlitedialect.New())
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
+}
+
+// A manager's DBs, whose dialects are bindery's own, do the same.
+func TestFieldsThroughManager(t *testing.T) {
+	eachBind(t, func(t *testing.T, db *bun.DB) {
+		everyTable(t, db)
+		row := everyRow(t, 1)
+		exec(t, db.NewInsert().Model(row))
+		var got everyField
+		require.NoError(t, db.NewSelect().Model(&got).Scan(t.Context()))
+		sameFields(t, row, &got)
+		ddl := db.NewCreateTable().Model((*everyField)(nil)).String()
+		require.Contains(t, ddl, everyType["cache"][dialectIndex[db.Dialect().Name()]])
+	})
 }
