@@ -11,7 +11,7 @@ import "time"
 // before an insert, the other follows it; where both are set, the milliseconds count. An update that
 // assigns one of update_time and update_date must assign both: it is a [*HalfAssignedError] otherwise.
 type EpochTimestamps struct {
-	rung16
+	epochHooks
 
 	CreateTime int64     `bun:"create_time,nullzero,notnull,skipupdate" json:"create_time"` // Unix milliseconds
 	UpdateTime int64     `bun:"update_time,nullzero,notnull" json:"update_time"`            // Unix milliseconds

@@ -41,13 +41,16 @@ const (
 	raised                // by inserts; updates add one
 )
 
-// hooks is what Bun calls. Each of our mixins holds it at a depth of its own, by a rung below, so
-// that Go promotes that of the mixin that is least deep and the others do not make it ambiguous.
+// hooks is what Bun calls for rows, tableHooks what it calls for tables. Every mixin holds both, see
+// below.
 //
 // The hooks of queries, BeforeInsert and the like, do the work: Bun calls them for models of every
 // shape, typed nils included. BeforeAppendModel stands in where the model hides those by its own,
 // and the After hooks find what was missed in spite of both.
-type hooks struct{}
+type (
+	hooks      struct{}
+	tableHooks struct{}
+)
 
 var (
 	_ bun.BeforeInsertHook      = (*hooks)(nil)
@@ -57,8 +60,9 @@ var (
 	_ bun.AfterInsertHook       = (*hooks)(nil)
 	_ bun.AfterUpdateHook       = (*hooks)(nil)
 	_ bun.BeforeAppendModelHook = (*hooks)(nil)
-	_ bun.BeforeCreateTableHook = (*hooks)(nil)
-	_ bun.AfterCreateTableHook  = (*hooks)(nil)
+	_ bun.BeforeCreateTableHook = (*tableHooks)(nil)
+	_ bun.AfterCreateTableHook  = (*tableHooks)(nil)
+	_ bun.AfterSelectHook       = (*tableHooks)(nil)
 )
 
 // BeforeInsert is called by Bun.
@@ -88,13 +92,21 @@ func (*hooks) AfterInsert(_ context.Context, q *bun.InsertQuery) error { return 
 func (*hooks) AfterUpdate(_ context.Context, q *bun.UpdateQuery) error { return checkUpdated(q) }
 
 // BeforeCreateTable is called by Bun.
-func (*hooks) BeforeCreateTable(ctx context.Context, q *bun.CreateTableQuery) error {
+func (*tableHooks) BeforeCreateTable(ctx context.Context, q *bun.CreateTableQuery) error {
 	return BeforeCreateTable(ctx, q)
 }
 
 // AfterCreateTable is called by Bun.
-func (*hooks) AfterCreateTable(ctx context.Context, q *bun.CreateTableQuery) error {
+func (*tableHooks) AfterCreateTable(ctx context.Context, q *bun.CreateTableQuery) error {
 	return AfterCreateTable(ctx, q)
+}
+
+// AfterSelect is called by Bun. It reports a model whose other hooks are lost.
+func (*tableHooks) AfterSelect(_ context.Context, q *bun.SelectQuery) error {
+	if model, ok := q.GetModel().(bun.TableModel); ok {
+		return planOf(model.Table().Type).err
+	}
+	return nil
 }
 
 // BeforeAppendModel is called by Bun, for each row of a slice: the first one counts.
@@ -222,31 +234,39 @@ func fieldAt(row reflect.Value, index []int) (any, bool) {
 	return row.Addr().Interface(), true
 }
 
-// The rungs hold hooks ever deeper. They are eight apart, so that mixins stay at different depths
-// when one is embedded by way of up to seven structs and another directly.
+// Each mixin holds the hooks at depths of its own, the least for the one that is embedded most: with
+// Timestamps and Version side by side Go promotes those of Timestamps, two levels down, and those of
+// Version, six levels down, are no rivals. That holds while a mixin is embedded by way of at most three
+// structs more than another. Should both meet at one depth, one kind of hook is lost and the other,
+// whose distances differ, says so.
 type (
-	rung1  struct{ hooks }
-	rung2  struct{ rung1 }
-	rung3  struct{ rung2 }
-	rung4  struct{ rung3 }
-	rung5  struct{ rung4 }
-	rung6  struct{ rung5 }
-	rung7  struct{ rung6 }
-	rung8  struct{ rung7 } // Timestamps
-	rung9  struct{ rung8 }
-	rung10 struct{ rung9 }
-	rung11 struct{ rung10 }
-	rung12 struct{ rung11 }
-	rung13 struct{ rung12 }
-	rung14 struct{ rung13 }
-	rung15 struct{ rung14 }
-	rung16 struct{ rung15 } // EpochTimestamps
-	rung17 struct{ rung16 }
-	rung18 struct{ rung17 }
-	rung19 struct{ rung18 }
-	rung20 struct{ rung19 }
-	rung21 struct{ rung20 }
-	rung22 struct{ rung21 }
-	rung23 struct{ rung22 }
-	rung24 struct{ rung23 } // Version
+	timestampsHooks struct { // at depth 2
+		hooks
+		tableHooks
+	}
+
+	versionHooks  struct{ versionHooks1 }
+	versionHooks1 struct{ versionHooks2 }
+	versionHooks2 struct{ versionHooks3 }
+	versionHooks3 struct{ versionHooks4 }
+	versionHooks4 struct { // at depths 6 and 7
+		hooks
+		tableHooks1
+	}
+
+	epochHooks  struct{ epochHooks1 }
+	epochHooks1 struct{ epochHooks2 }
+	epochHooks2 struct{ epochHooks3 }
+	epochHooks3 struct{ epochHooks4 }
+	epochHooks4 struct{ epochHooks5 }
+	epochHooks5 struct{ epochHooks6 }
+	epochHooks6 struct{ epochHooks7 }
+	epochHooks7 struct{ epochHooks8 }
+	epochHooks8 struct { // at depths 10 and 12
+		hooks
+		tableHooks2
+	}
+
+	tableHooks1 struct{ tableHooks }
+	tableHooks2 struct{ tableHooks1 }
 )

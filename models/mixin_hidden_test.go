@@ -127,7 +127,7 @@ func TestAmbiguousHooksAreAnError(t *testing.T) {
 		_, err := db.NewInsert().Model(&ambiguous{}).Exec(t.Context())
 		var lost *models.AmbiguousHookError
 		require.ErrorAs(t, err, &lost)
-		assert.EqualError(t, err, "models: models_test.ambiguous embeds Stamper1 and Stamper2, each with a AfterInsert: Go promotes none of them: give models_test.ambiguous a AfterInsert that calls each")
+		assert.EqualError(t, err, "models: models_test.ambiguous embeds Timestamps and Stamper1 and Stamper2, each with a AfterInsert: Go promotes none of them: give models_test.ambiguous a AfterInsert that calls each")
 	})
 }
 
@@ -178,5 +178,54 @@ func TestMixinsAtDifferentDepths(t *testing.T) {
 		assert.True(t, got.UpdatedAt.Equal(inMicros(day2)))
 		assert.Equal(t, day2.UnixMilli(), got.UpdateTime)
 		assert.Equal(t, int64(2), got.RowVersion)
+	})
+}
+
+type (
+	Deep1 struct{ models.Timestamps }
+	Deep2 struct{ Deep1 }
+	Deep3 struct{ Deep2 }
+	Deep4 struct{ Deep3 }
+	Deep5 struct{ Deep4 }
+)
+
+// TestMixinsThatMeetAtOneDepthAreAnError embeds mixins so unevenly that Go promotes some hooks of
+// none.
+func TestMixinsThatMeetAtOneDepthAreAnError(t *testing.T) {
+	type three struct {
+		bun.BaseModel `bun:"table:mixin_depths"`
+		Deep3
+		models.Version
+		ID int64 `bun:",pk,autoincrement"`
+	}
+	type four struct {
+		bun.BaseModel `bun:"table:mixin_depths"`
+		Deep4
+		models.Version
+		ID int64 `bun:",pk,autoincrement"`
+	}
+	type five struct {
+		bun.BaseModel `bun:"table:mixin_depths"`
+		Deep5
+		models.Version
+		ID int64 `bun:",pk,autoincrement"`
+	}
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		createTables(t, db, (*three)(nil))
+		_, err := db.NewInsert().Model(&three{}).Exec(t.Context())
+		require.NoError(t, err)
+		_, err = db.NewUpdate().Model((*three)(nil)).Set("id = id").Where("1 = 1").Exec(clockAt(t, day2))
+		require.NoError(t, err)
+		var got three
+		require.NoError(t, db.NewSelect().Model(&got).Scan(t.Context()))
+		assert.True(t, got.UpdatedAt.Equal(inMicros(day2)))
+
+		var lost *models.AmbiguousHookError
+		_, err = db.NewCreateTable().Model((*four)(nil)).Exec(t.Context())
+		require.ErrorAs(t, err, &lost)
+		assert.EqualError(t, err, "models: models_test.four embeds Deep4 and Version, each with a BeforeSelect: Go promotes none of them: give models_test.four a BeforeSelect that calls each")
+		require.ErrorAs(t, db.NewSelect().Model(&[]four{}).Scan(t.Context()), &lost)
+		_, err = db.NewInsert().Model(&five{}).Exec(t.Context())
+		require.ErrorAs(t, err, &lost)
 	})
 }

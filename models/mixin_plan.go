@@ -111,7 +111,7 @@ func (p *plan) findHooks() error {
 		switch {
 		case len(fields) == 0:
 		case i == 0:
-			p.lost = fields
+			p.lost = slices.DeleteFunc(fields, func(index []int) bool { return ours(p.model.FieldByIndex(index).Type) })
 		default:
 			return &AmbiguousHookError{Model: p.model, Hook: hook.Method(0).Name, Fields: fieldNames(p.model, fields)}
 		}
@@ -127,7 +127,7 @@ func hidden(typ, hook reflect.Type, path []int, depth int) (fields [][]int) {
 	embedded(typ, func(f reflect.StructField, t reflect.Type) {
 		index := append(slices.Clip(path), f.Index...)
 		switch {
-		case reflect.PointerTo(typ).Implements(hook), ours(t):
+		case reflect.PointerTo(typ).Implements(hook):
 		case reflect.PointerTo(t).Implements(hook):
 			fields = append(fields, index)
 		default:

@@ -22,7 +22,7 @@ import "time"
 // A failed statement leaves the refreshed time in the model. The package documentation says which
 // statements a mixin does not see.
 type Timestamps struct {
-	rung8
+	timestampsHooks
 
 	CreatedAt time.Time `bun:"created_at,nullzero,notnull,skipupdate" json:"created_at"`
 	UpdatedAt time.Time `bun:"updated_at,nullzero,notnull" json:"updated_at"`

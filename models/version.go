@@ -19,7 +19,7 @@ import (
 // update does not check it, and leaves the model's own RowVersion as it was: read the row again
 // before the next UpdateVersioned.
 type Version struct {
-	rung24
+	versionHooks
 
 	// RowVersion is the version that was read; 0 is a row that was never inserted.
 	RowVersion int64 `bun:"version,notnull,skipupdate" json:"version"`
