@@ -8,4 +8,17 @@
 // database. Bun does not ask them: call [Register] with the models once after opening a DB, before
 // CREATE TABLE and the first query. NULL is said in Bun's way: a pointer that is nil, or the tag
 // nullzero.
+//
+// The mixins [Timestamps], [EpochTimestamps] and [Version] need no set-up: embed them, by value and
+// without a name, and plain Bun calls them, whatever they stand beside. Go by itself would not have
+// that: of two embedded types with a hook of the same name it promotes neither, and says nothing. So
+// each mixin holds its hooks at depths of its own, whichever is promoted finds all mixins by the
+// model's type, and a BeforeAppendModel of yours that is lost between two types is called as well. A
+// hook that is lost otherwise is an error: an [*AmbiguousHookError] before the statement, or a
+// [*HiddenHookError], at the latest after it, where the model has a hook of its own that hides them
+// (call [BeforeInsert] or [BeforeUpdate] from that). Mixins see the statements of NewInsert and
+// NewUpdate with a model of their type. They do not see NewRaw, NewMerge, models that are maps,
+// INSERT … SELECT, the UPDATE that a soft delete is, and fields tagged embed:.
+//
+// A [Signal] of [OnInsert], [OnUpdate] or [OnDelete] is a Bun query hook: add it to the DB.
 package models
