@@ -7,10 +7,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
@@ -83,28 +81,37 @@ func TestMovedEncryptedValues(t *testing.T) {
 				exec(t, db.NewInsert().Model(&rows))
 
 				exec(t, db.NewRaw(test.sql, []byte(secret)))
-				var err error
-				var got string
-				if test.table {
-					var row archive
-					require.NoError(t, db.NewSelect().Model(&row).Where("id = 1").Scan(t.Context()))
-					got, err = row.Card.Get(t.Context(), row.ID)
-				} else {
-					var row vault
-					require.NoError(t, db.NewSelect().Model(&row).Where("id = 1").Scan(t.Context()))
-					got, err = row.Card.Get(t.Context(), row.ID)
-				}
+				got, err := readCard(t, db, test.table)
+				t.Log(err)
 				if test.err == nil {
 					require.NoError(t, err)
 					require.Equal(t, secret, got)
 					return
 				}
+				var failed *models.DecryptError
+				require.ErrorAs(t, err, &failed)
 				require.ErrorIs(t, err, test.err)
 				require.Empty(t, got)
-				t.Log(err)
 			})
 		}
 	})
+}
+
+// readCard returns the first row's card.
+func readCard(t *testing.T, db *bun.DB, archived bool) (string, error) {
+	t.Helper()
+	if archived {
+		var row archive
+		if err := db.NewSelect().Model(&row).Where("id = 1").Scan(t.Context()); err != nil {
+			return "", err
+		}
+		return row.Card.Get(t.Context(), row.ID)
+	}
+	var row vault
+	if err := db.NewSelect().Model(&row).Where("id = 1").Scan(t.Context()); err != nil {
+		return "", err
+	}
+	return row.Card.Get(t.Context(), row.ID)
 }
 
 // A key that the database makes is known after the insert: the value follows in the same transaction.
@@ -223,9 +230,7 @@ func TestEncryptedChangedBytes(t *testing.T) {
 		for _, bit := range []byte{1, 0x80} {
 			changed := bytes.Clone(raw)
 			changed[i] ^= bit
-			var got rotated
-			require.NoError(t, got.Scan(changed))
-			text, err := got.Get(t.Context(), 7)
+			text, err := readBytes(t, changed)
 			var failed *models.DecryptError
 			require.ErrorAs(t, err, &failed, "byte %d", i)
 			require.Empty(t, text)
@@ -235,11 +240,20 @@ func TestEncryptedChangedBytes(t *testing.T) {
 		}
 	}
 	for n := range raw {
-		var got rotated
-		require.NoError(t, got.Scan(raw[:n]))
-		_, err := got.Get(t.Context(), 7)
+		_, err := readBytes(t, raw[:n])
 		require.Error(t, err, "%d bytes", n)
 	}
+}
+
+// readBytes reads and decrypts what is in a column.
+func readBytes(t *testing.T, data []byte) (string, error) {
+	t.Helper()
+	var got rotated
+	if err := got.Scan(data); err != nil {
+		require.True(t, got.IsZero())
+		return "", err
+	}
+	return got.Get(t.Context(), 7)
 }
 
 // sealed returns what a value puts into the database.
@@ -316,6 +330,7 @@ func TestEncryptedRows(t *testing.T) {
 		"a nil UUID pointer":  {(*uuid)(nil)},
 		"any row among parts": {"tenant", models.AnyRow{}},
 		"a float":             {1.5},
+		"a time":              {time.Now()},
 		"a struct":            {address{City: "x"}},
 	} {
 		before := v
@@ -379,64 +394,6 @@ func TestEncryptedNonces(t *testing.T) {
 	require.Len(t, seen, 1000)
 }
 
-// Nothing prints a plaintext or a key.
-func TestEncryptedIsNeverShown(t *testing.T) {
-	raw := bytes.Repeat([]byte{0xa7}, models.KeySize)
-	key, err := models.NewKey("one", raw)
-	require.NoError(t, err)
-	ring := mustRing(key)
-	useKeys(t, ring)
-	type record struct {
-		Card   rotated
-		Ptr    *rotated
-		Key    *models.Key
-		Plain  models.Key
-		Ring   *models.KeyRing
-		hidden rotated
-		inside models.Key
-		ring   *models.KeyRing
-	}
-	var v rotated
-	require.NoError(t, v.Set(t.Context(), secret, 7))
-	rec := record{v, &v, key, *key, ring, v, *key, ring}
-	var out strings.Builder
-	for _, x := range []any{v, &v, key, *key, ring, rec, &rec, []rotated{v}, map[string]any{"k": key, "v": v}, vaultCard{}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%t"} {
-			_, _ = fmt.Fprintf(&out, verb+"\n", x)
-		}
-		text, err := json.Marshal(x)
-		require.NoError(t, err)
-		out.Write(text)
-		for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-			slog.New(h).Info("x", "value", x)
-		}
-	}
-	_, err = v.Get(t.Context(), 8)
-	_, _ = fmt.Fprintf(&out, "%v %+v %#v", err, err, err)
-	shown := strings.ToLower(out.String())
-	for _, hide := range []string{secret, string(raw), "a7a7a7", "0xa7, 0xa7", "167 167", "167,167", hex.EncodeToString([]byte(secret)),
-		fmt.Sprint([]byte(secret))[1:20]} {
-		require.NotContains(t, shown, strings.ToLower(hide))
-	}
-	require.Contains(t, shown, "[encrypted]")
-	require.Equal(t, `[encrypted] [encrypted] models.Key("one") models.KeyRing`, fmt.Sprintf("%s %#v %+v %v", v, v, key, ring))
-}
-
-func TestEncryptedInJSON(t *testing.T) {
-	type response struct {
-		Card, Phone models.Encrypted[string, structCard]
-	}
-	var r response
-	require.NoError(t, r.Card.Set(t.Context(), secret, 1))
-	text, err := json.Marshal(r)
-	require.NoError(t, err)
-	require.JSONEq(t, `{"Card":"[encrypted]","Phone":null}`, string(text))
-	require.ErrorIs(t, json.Unmarshal(text, &r), models.ErrRedacted)
-	require.ErrorIs(t, r.Card.UnmarshalText([]byte("x")), models.ErrRedacted)
-	require.NoError(t, json.Unmarshal([]byte(`{"Card":null}`), &r))
-	require.False(t, r.Card.IsZero(), "null wipes nothing")
-}
-
 // A provider is a service of keys that fails in some way.
 type provider struct {
 	current, byID func() (*models.Key, error)
@@ -495,9 +452,12 @@ func FuzzEncrypted(f *testing.F) {
 	own := sealed(f, v)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got models.Encrypted[string, structCard]
-		require.NoError(t, got.Scan(data))
-		text, err := got.Get(t.Context(), 1)
-		if data == nil || bytes.Equal(data, own) {
+		var text string
+		err := got.Scan(data)
+		if err == nil {
+			text, err = got.Get(t.Context(), 1)
+		}
+		if bytes.Equal(data, own) {
 			return
 		}
 		var failed *models.DecryptError

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"unsafe"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
@@ -98,6 +99,11 @@ type checkedField interface {
 }
 
 func setUp(d dialect.Name, t *schema.Table, f *schema.Field) error {
+	for _, option := range []string{"array", "msgpack", "hstore", "composite"} {
+		if f.Tag.HasOption(option) {
+			return nil // the field is written in a way of Bun's own
+		}
+	}
 	zero := reflect.New(f.IndirectType).Interface()
 	if typer, ok := zero.(ColumnTyper); ok && !f.Tag.HasOption("type") {
 		if typ := typer.ColumnType(d); typ != "" {
@@ -130,14 +136,14 @@ func inPlace[T any](write func(v *T, gen schema.QueryGen, b []byte) ([]byte, err
 	}
 }
 
-// columnBytes returns what a driver gave for a text or binary column. They are the driver's and change
-// with the next row.
+// columnBytes returns what a driver gave for a text or binary column. It is the driver's: not to be
+// changed, and not to be kept.
 func columnBytes(src any) ([]byte, bool) {
 	switch src := src.(type) {
 	case []byte:
 		return src, true
 	case string:
-		return []byte(src), true
+		return unsafe.Slice(unsafe.StringData(src), len(src)), true
 	}
 	return nil, false
 }

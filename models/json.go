@@ -98,6 +98,15 @@ func (j *JSON[T]) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &j.V)
 }
 
+// MarshalYAML returns V.
+func (j JSON[T]) MarshalYAML() (any, error) { return j.V, nil }
+
+// UnmarshalYAML sets V, from a fixture's YAML.
+func (j *JSON[T]) UnmarshalYAML(decode func(any) error) error {
+	j.V = *new(T)
+	return decode(&j.V)
+}
+
 var (
 	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()

@@ -180,3 +180,12 @@ func (s *SerializedAs[T, E]) UnmarshalJSON(text []byte) error {
 	s.V = *new(T)
 	return bunjson.Unmarshal(text, &s.V)
 }
+
+// MarshalYAML returns V.
+func (s SerializedAs[T, E]) MarshalYAML() (any, error) { return s.V, nil }
+
+// UnmarshalYAML sets V, from a fixture's YAML.
+func (s *SerializedAs[T, E]) UnmarshalYAML(decode func(any) error) error {
+	s.V = *new(T)
+	return decode(&s.V)
+}

@@ -109,6 +109,7 @@ func TestSerializedRefuses(t *testing.T) {
 		want string
 	}{
 		"nothing":         {[]byte{}, "models: read serialized value as int: models: unknown encoding of no bytes: not a serialized value, or a later version's"},
+		"a text":          {"x\x02{}", "models: read serialized value as int: models: unknown encoding 7802: not a serialized value, or a later version's"},
 		"something else":  {"42", "models: read serialized value as int: models: unknown encoding 3432: not a serialized value, or a later version's"},
 		"a later version": {[]byte{0xbd, 9, 1}, "models: read serialized value as int: models: unknown encoding bd09: not a serialized value, or a later version's"},
 	} {
