@@ -46,19 +46,26 @@ func (c conflict) apply(q *bun.InsertQuery, table *schema.Table) *bun.InsertQuer
 
 // onDuplicateKey uses VALUES(), which MySQL deprecates: MariaDB does not know what came after it.
 func (c conflict) onDuplicateKey(q *bun.InsertQuery, table *schema.Table) *bun.InsertQuery {
-	q = q.On("DUPLICATE KEY UPDATE")
 	if c.mode == ignoreConflict {
-		// Both ways give the column its own value, so the row stays as it is. With clientFoundRows
-		// the server would count such a row like a new one, hence the variable.
-		name := bun.Name(table.Fields[0].Name)
-		return q.Set("? = IF(("+ignoredVariable+" := IFNULL("+ignoredVariable+", 0) + 1) > 0, ?, ?)",
-			name, name, name)
+		column := table.Fields[0]
+		if len(table.PKs) > 0 {
+			column = table.PKs[0]
+		}
+		name := bun.Name(column.Name)
+		return q.On(leaveAsItIs, name, name, name)
 	}
+	q = q.On("DUPLICATE KEY UPDATE")
 	for _, name := range c.columns {
 		q = q.Set("? = VALUES(?)", bun.Name(name), bun.Name(name))
 	}
 	return q
 }
+
+// leaveAsItIs gives a column its own value whichever way the condition goes, and counts: with
+// clientFoundRows the server would count such a row like a new one. The comment keeps the mixins
+// from taking this for an update, in which they would refresh their columns.
+const leaveAsItIs = "DUPLICATE KEY /* is ignored */ UPDATE " +
+	"? = IF((" + ignoredVariable + " := IFNULL(" + ignoredVariable + ", 0) + 1) > 0, ?, ?)"
 
 const ignoredVariable = "@bindery_ignored"
 
