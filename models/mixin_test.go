@@ -235,3 +235,22 @@ func TestMixinsOnBulkUpdates(t *testing.T) {
 		}
 	})
 }
+
+func TestMixinsOfABuilderThatIsUsedTwice(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		createTables(t, db, (*everything)(nil))
+		for name, update := range map[string]func(row *everything) *bun.UpdateQuery{
+			"all columns":    func(row *everything) *bun.UpdateQuery { return db.NewUpdate().Model(row).WherePK() },
+			"chosen columns": func(row *everything) *bun.UpdateQuery { return db.NewUpdate().Model(row).Column("name").WherePK() },
+			"set":            func(row *everything) *bun.UpdateQuery { return db.NewUpdate().Model(row).Set("name = 'a'").WherePK() },
+		} {
+			row := insertMixins(t, db, "a")[0]
+			q := update(row)
+			for i, moment := range []time.Time{day2, day2.Add(time.Hour)} {
+				_, err := q.Exec(clockAt(t, moment))
+				require.NoError(t, err, name)
+				wroteMixins(t, db, row, day1, moment, int64(2+i))
+			}
+		}
+	})
+}

@@ -10,8 +10,8 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// stampUpdate refreshes the mixins of the rows that q updates, and sees that q writes them. Doing it
-// twice is doing it once.
+// stampUpdate refreshes the mixins of the rows that q updates, and sees that q writes them. It may be
+// called again for the same builder.
 func stampUpdate(ctx context.Context, q *bun.UpdateQuery) error {
 	p, table, err := prepare(updateBuilder, q.GetModel())
 	if p == nil || err != nil {
@@ -35,12 +35,15 @@ func (p *plan) stampColumns(q *bun.UpdateQuery, w *written, in *mixedIn, now tim
 		if c.write == once {
 			continue
 		}
+		before := w.stampOf(c.name)
 		how := w.how(c, q.GetModel())
-		if how == assigned {
+		if how == assigned && before == nil {
 			continue
 		}
-		if err := p.checkPair(w.set, c); err != nil {
-			return err
+		if before == nil {
+			if err := p.checkPair(w.set, c); err != nil {
+				return err
+			}
 		}
 		if c.write == raised {
 			raise(q, w, c.name)
@@ -50,7 +53,11 @@ func (p *plan) stampColumns(q *bun.UpdateQuery, w *written, in *mixedIn, now tim
 			p.touchMixin(rows(q.GetModel()), in, now)
 			touched = true
 		}
-		how.write(q, w, c.name, m.value(c.name))
+		if before != nil {
+			before.value = m.value(c.name)
+			continue
+		}
+		how.write(q, w, &stamp{column: c.name, value: m.value(c.name)})
 	}
 	return nil
 }
@@ -89,18 +96,54 @@ func (w *written) how(c column, model bun.Model) how {
 	return bySet
 }
 
-func (h how) write(q *bun.UpdateQuery, w *written, name string, value any) {
+func (h how) write(q *bun.UpdateQuery, w *written, s *stamp) {
 	switch h {
 	case byColumn:
-		if !hasColumn(w.columns, name) {
-			q.Column(name)
+		if !hasColumn(w.columns, s.column) {
+			q.Column(s.column)
 		}
-		q.Value(name, "?", value)
+		q.Value(s.column, "?", s)
 	case fromStruct, fromRows:
-		q.Value(name, "?", value) // to fromRows no more than a mark
+		q.Value(s.column, "?", s) // to fromRows no more than a mark
 	case bySet:
-		q.Set("? = ?", target(q, w, name), value)
+		q.Set("? = ?", target(q, w, s.column), s)
 	}
+}
+
+// stamp is a value that a mixin has put into an update. It is found again when the builder is used
+// again.
+type stamp struct {
+	column string
+	value  any
+}
+
+// AppendQuery is called by Bun.
+func (s *stamp) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	return gen.Append(b, s.value), nil
+}
+
+// stampOf returns the stamp that is in the update for the column, nil if there is none.
+func (w *written) stampOf(column string) *stamp {
+	if v, ok := w.values[column]; ok {
+		return stampIn(v, column)
+	}
+	for _, set := range w.set {
+		if s := stampIn(set, column); s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+func stampIn(q schema.QueryWithArgs, column string) *stamp {
+	if len(q.Args) == 0 {
+		return nil
+	}
+	s, ok := q.Args[len(q.Args)-1].(*stamp)
+	if !ok || s.column != column {
+		return nil
+	}
+	return s
 }
 
 // isStruct reports whether a query's model is a struct with values, not a slice or no more than a
