@@ -20,46 +20,52 @@ func stampUpdate(ctx context.Context, q *bun.UpdateQuery) error {
 	w := writtenBy(updateBuilder, q, table)
 	now := clock(ctx)
 	for i := range p.mixins {
-		if err := p.stampColumns(q, w, &p.mixins[i], now); err != nil {
+		if err := p.stampMixin(q, w, &p.mixins[i], now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *plan) stampColumns(q *bun.UpdateQuery, w *written, in *mixedIn, now time.Time) error {
+func (p *plan) stampMixin(q *bun.UpdateQuery, w *written, in *mixedIn, now time.Time) error {
 	m := in.zero()
 	m.touch(now)
-	touched := false
+	refreshed := false
 	for _, c := range in.columns {
-		if c.write == once {
-			continue
+		yes, err := p.stampColumn(q, w, c, m)
+		if err != nil {
+			return err
 		}
-		before := w.stampOf(c.name)
-		how := w.how(c, q.GetModel())
-		if how == assigned && before == nil {
-			continue
-		}
-		if before == nil {
-			if err := p.checkPair(w.set, c); err != nil {
-				return err
-			}
-		}
-		if c.write == raised {
-			raise(q, w, c.name)
-			continue
-		}
-		if !touched {
-			p.touchMixin(rows(q.GetModel()), in, now)
-			touched = true
-		}
-		if before != nil {
-			before.value = m.value(c.name)
-			continue
-		}
-		how.write(q, w, &stamp{column: c.name, value: m.value(c.name)})
+		refreshed = refreshed || yes
+	}
+	if refreshed {
+		p.touchMixin(rows(q.GetModel()), in, now)
 	}
 	return nil
+}
+
+// stampColumn sees that q writes the column, and reports whether that is with the value of m.
+func (p *plan) stampColumn(q *bun.UpdateQuery, w *written, c column, m mixin) (bool, error) {
+	if c.write == once {
+		return false, nil
+	}
+	if again := w.stampOf(c.name); again != nil {
+		again.value = m.value(c.name)
+		return true, nil
+	}
+	how := w.how(c, q.GetModel())
+	if how == assigned {
+		return false, nil
+	}
+	if err := p.checkPair(w.set, c); err != nil {
+		return false, err
+	}
+	if c.write == raised {
+		raise(q, w, c.name)
+		return false, nil
+	}
+	how.write(q, w, &stamp{column: c.name, value: m.value(c.name)})
+	return true, nil
 }
 
 // how says how an update can be made to write a column.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/feature"
+	"github.com/uptrace/bun/schema"
 )
 
 // A Signal calls functions before and after the inserts, updates or deletes of one model. It is a
@@ -173,22 +174,29 @@ func (s *Signal) beforeStatement(ctx context.Context, e *bun.QueryEvent) error {
 }
 
 // readLastID gives the rows of an insert their keys where Bun does so only after its hooks: on
-// MySQL, whose answer holds the first of them.
+// MySQL, whose answer holds the first of them. Where some rows had keys, or conflicts were dealt
+// with, that answer does not tell the others.
 func readLastID(e *bun.QueryEvent) {
 	insert, ok := e.IQuery.(*bun.InsertQuery)
 	if !ok || e.Result == nil || e.DB.HasFeature(feature.Returning) || e.DB.HasFeature(feature.Output) {
 		return
 	}
 	table := insert.GetModel().(bun.TableModel).Table()
-	if len(table.PKs) != 1 || !table.PKs[0].AutoIncrement {
+	if len(table.PKs) != 1 || !table.PKs[0].AutoIncrement || insertBuilder.err != nil || !look[schema.QueryWithArgs](insert, insertBuilder.on).IsZero() {
 		return
+	}
+	pk := table.PKs[0]
+	for row := range rows(insert.GetModel()) {
+		if !pk.HasZeroValue(row) {
+			return
+		}
 	}
 	id, err := e.Result.LastInsertId()
 	if err != nil || id == 0 {
 		return
 	}
 	for row := range rows(insert.GetModel()) {
-		if pk := table.PKs[0]; pk.ScanValue(row, id) != nil {
+		if pk.ScanValue(row, id) != nil {
 			return // Bun meets the same error, and reports it
 		}
 		id++
