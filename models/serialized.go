@@ -29,6 +29,9 @@ type Serialized[T any] = SerializedAs[T, Gob]
 // the zero V. With gob an empty slice or map inside V comes back as nil, and a field that is added to T
 // reads as zero from old rows.
 //
+// In a condition the column equals a value with the same bytes. JSON makes the same bytes of the same value,
+// gob does not where there are maps.
+//
 // Gob is no format for data from strangers: who can write the column can make reading it expensive.
 type SerializedAs[T any, E Encoding] struct {
 	V T
