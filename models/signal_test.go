@@ -327,7 +327,7 @@ func TestAfterCommitOfTransactionsThatBunDoesNotBegin(t *testing.T) {
 		insertSignalled(t, ctx, db, "found by the context")
 		assert.Empty(t, h.take())
 		told.RolledBack()
-		told.Committed(nil)
+		told.Committed(t.Context())
 		assert.Empty(t, h.take())
 	})
 }

@@ -39,27 +39,31 @@ func (t *Transaction) wait(ctx context.Context, call func(context.Context)) {
 	t.waiting = append(t.waiting, waitingCall{ctx, call})
 }
 
-// Committed runs what has waited, in order. The functions get ctx, or the contexts of their
-// statements if it is nil. A second call does nothing.
+// Committed runs what has waited, in order, with ctx: one that does not lead into the transaction
+// any more. A second call does nothing.
 func (t *Transaction) Committed(ctx context.Context) {
-	t.mu.Lock()
-	waiting := t.waiting
-	t.waiting, t.marks = nil, nil
-	t.mu.Unlock()
-	for _, w := range waiting {
-		if ctx != nil {
-			w.ctx = ctx
-		}
+	for _, w := range t.take() {
+		w.call(ctx)
+	}
+}
+
+// committed is Committed with the contexts of the statements.
+func (t *Transaction) committed() {
+	for _, w := range t.take() {
 		w.call(w.ctx)
 	}
 }
 
-// RolledBack drops what has waited.
-func (t *Transaction) RolledBack() {
+func (t *Transaction) take() []waitingCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	waiting := t.waiting
 	t.waiting, t.marks = nil, nil
+	return waiting
 }
+
+// RolledBack drops what has waited.
+func (t *Transaction) RolledBack() { t.take() }
 
 // Savepoint notes that a savepoint was made.
 func (t *Transaction) Savepoint(name string) {
@@ -164,14 +168,8 @@ func begunBy(tx *sql.Tx) (*Transaction, bool) {
 // one transaction, by the event.
 func beforeText(ctx context.Context, e *bun.QueryEvent) context.Context {
 	if e.QueryTemplate == "BEGIN" {
-		t, ok := e.Stash[begunKey{}].(*Transaction)
-		if !ok {
-			t = new(Transaction)
-			if e.Stash == nil {
-				e.Stash = make(map[any]any)
-			}
-			e.Stash[begunKey{}] = t
-			ctx = context.WithValue(ctx, begunKey{}, t)
+		if firstSignal(e) {
+			ctx = context.WithValue(ctx, begunKey{}, new(Transaction))
 		}
 		return ctx
 	}
@@ -188,7 +186,7 @@ func afterText(ctx context.Context, e *bun.QueryEvent) {
 	}
 	switch {
 	case e.QueryTemplate == "COMMIT" && e.Err == nil:
-		t.Committed(nil)
+		t.committed()
 	case e.QueryTemplate == "COMMIT", e.QueryTemplate == "ROLLBACK":
 		t.RolledBack()
 	default:
@@ -200,7 +198,7 @@ func afterText(ctx context.Context, e *bun.QueryEvent) {
 	}
 }
 
-// firstSignal reports whether no other signal has seen the end of this statement.
+// firstSignal reports whether no other signal has dealt with the event. Several share it.
 func firstSignal(e *bun.QueryEvent) bool {
 	if e.Stash[begunKey{}] != nil {
 		return false

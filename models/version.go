@@ -17,7 +17,7 @@ import (
 // [DeleteVersioned]. An insert sets version 1, unless the caller has set another. Every other update
 // raises it too, so that nobody who holds the old version overwrites that update unawares; such an
 // update does not check it, and leaves the model's own RowVersion as it was: read the row again
-// before the next UpdateVersioned.
+// before the next UpdateVersioned. A soft delete does not raise it.
 type Version struct {
 	versionHooks
 
