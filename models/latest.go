@@ -11,8 +11,9 @@ import (
 //
 //	q := models.Latest(db, db.NewSelect().Model(&readings), []string{"sensor_id"}, "taken_at")
 //
-// PostgreSQL does it by DISTINCT ON, the others rank the rows. A NULL is no value: such a row comes
-// only where its group has no other.
+// A NULL is no value: such a row comes only where its group has no other. It ranks the rows on
+// PostgreSQL too, where DISTINCT ON took half as long again. Where the groups are known
+// and few, [TopNOf] with 1 reads less there.
 func Latest(db bun.IDB, q *bun.SelectQuery, group []string, by string) *bun.SelectQuery {
 	top, err := newTop(q, 1, group, nil)
 	if err == nil {
@@ -30,10 +31,6 @@ func Latest(db bun.IDB, q *bun.SelectQuery, group []string, by string) *bun.Sele
 	for _, o := range top.order {
 		order = append(order, topOrder{o.topColumn, "DESC"})
 	}
-	if top.order = order; db.Dialect().Name() != dialect.PG {
-		return top.rank(db, q)
-	}
-	first := top.from(db, q).ColumnExpr("?TableAlias.*").DistinctOn("?", top.group).
-		OrderExpr("?", top.group).OrderExpr("?", topOrders(order))
-	return top.from(db, first).OrderExpr("?", top.group)
+	top.order = order
+	return top.rank(db, q)
 }

@@ -40,7 +40,7 @@ func TopN(db bun.IDB, q *bun.SelectQuery, n int, group []string, order ...string
 //	customers := db.NewSelect().Model((*Customer)(nil)).ColumnExpr("id AS customer_id").Where("vip")
 //	q := models.TopNOf(db, customers, db.NewSelect().Model(&orders), 3, []string{"customer_id"}, "created_at DESC")
 //
-// On PostgreSQL it looks each group up by LATERAL: with an index on group and order that reads n
+// A NULL is no group here. On PostgreSQL it looks each group up by LATERAL: with an index on group and order that reads n
 // rows a group, where TopN reads them all; without one it reads all rows for each group. The others
 // rank the rows of these groups as TopN does: SQLite has no LATERAL, MariaDB neither before 11.8,
 // and Bun cannot tell MySQL 8.0.14, which has it, from older ones.
@@ -140,7 +140,7 @@ func (t *top) rank(db bun.IDB, rows *bun.SelectQuery) *bun.SelectQuery {
 // own, which PostgreSQL merges into this one, so that its index serves.
 func (t *top) lateral(db bun.IDB, groups, rows *bun.SelectQuery) *bun.SelectQuery {
 	first := t.from(db, rows).ColumnExpr("?TableAlias.*").
-		Where("(?) IS NOT DISTINCT FROM (?)", t.group, t.group.of(groupsAlias)).
+		Where("(?) = (?)", t.group, t.group.of(groupsAlias)).
 		OrderExpr("?", topOrders(t.order)).Limit(int64(t.n))
 	q := db.NewSelect().Model(t.model).
 		ModelTableExpr("(SELECT DISTINCT ? FROM (?) AS "+groupsAlias+") AS "+groupsAlias+" CROSS JOIN LATERAL (?) AS ?TableAlias",

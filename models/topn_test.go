@@ -2,12 +2,14 @@ package models_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -145,4 +147,28 @@ func TestTopNRefuses(t *testing.T) {
 	} {
 		require.ErrorContains(t, row.q.Scan(t.Context(), new([]purchase)), row.want, reason)
 	}
+}
+
+// TestTopNOfFindsTheIndex sees that PostgreSQL can look a group up, not only scan for it.
+func TestTopNOfFindsTheIndex(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		if db.Dialect().Name() != dialect.PG {
+			return // the others rank
+		}
+		createTables(t, db, (*purchase)(nil), (*buyer)(nil))
+		_, err := db.NewCreateIndex().Model((*purchase)(nil)).Index("topn_purchases_group").Column("group", "order", "id").Exec(t.Context())
+		require.NoError(t, err)
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close()) }()
+		_, err = conn.ExecContext(t.Context(), "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off")
+		require.NoError(t, err)
+		vips := conn.NewSelect().Model((*buyer)(nil)).ColumnExpr("name AS ?", bun.Ident("group")).Where("vip")
+		q := models.TopNOf(conn, vips, conn.NewSelect().Model((*purchase)(nil)), 2, []string{"group"}, "order")
+		var plan []string
+		require.NoError(t, conn.NewRaw("EXPLAIN ?", q).Scan(t.Context(), &plan))
+		assert.Contains(t, strings.Join(plan, "\n"), "Index Scan using topn_purchases_group")
+		_, err = conn.ExecContext(t.Context(), "RESET ALL")
+		require.NoError(t, err)
+	})
 }
