@@ -21,4 +21,13 @@
 // INSERT … SELECT, the UPDATE that a soft delete is, and fields tagged embed:.
 //
 // A [Signal] of [OnInsert], [OnUpdate] or [OnDelete] is a Bun query hook: add it to the DB.
+//
+// Filters are conditions on a model's columns, made by [Filter] of a map or by [Eq], [In] and the other
+// operators, and added to a select, update or delete by [Where]. Names and values may be a user's: what the
+// model cannot have is an error of the query, and nothing but literals becomes SQL. [FetchPage]
+// reads a select in pages by keyset, [Paginate] by offset, in an [Order] that may be a user's as well.
+//
+// [BulkInsert] writes many rows in batches. [TopN], [Latest], [Claim] and expressions such as [Now],
+// [AddSeconds] and [JSONText] are spelled for the dialect when the query is written; names in them
+// are the model's columns or quoted, and values are data. An [Expr] stands wherever Bun takes a value.
 package models
