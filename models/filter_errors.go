@@ -10,14 +10,17 @@ import (
 // names and values, such as a user. It wraps an *[UnknownColumnError], or says what is wrong with
 // the value, which it does not show. Several are joined: [errors.As] finds the first.
 type FilterError struct {
-	Model  reflect.Type
-	Column string // as it was named
+	Model  reflect.Type // nil where it is not known: in [ParseOrder]
+	Column string       // as it was named
 	Err    error
 }
 
 func (e *FilterError) Error() string {
 	if unknown := (*UnknownColumnError)(nil); errors.As(e.Err, &unknown) {
 		return e.Err.Error()
+	}
+	if e.Model == nil {
+		return fmt.Sprintf("models: order by %q: %v", e.Column, e.Err)
 	}
 	return fmt.Sprintf("models: filter %s by %q: %v", e.Model, e.Column, e.Err)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/nearest"
 )
 
 // An Order is the columns that rows are ordered by, the most significant first. A column is named
@@ -88,7 +90,7 @@ func ParseOrder(text string, columns ...string) (Order, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		key, err := parseSortKey(part)
 		if err == nil && len(columns) > 0 && !slices.Contains(columns, key.Column) {
-			err = &UnknownColumnError{Column: key.Column, Columns: columns}
+			err = fmt.Errorf("no column to order by%s: there are %s", nearest.Hint(key.Column, columns), strings.Join(columns, ", "))
 		}
 		if err != nil {
 			return nil, &FilterError{Column: key.Column, Err: err}

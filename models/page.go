@@ -45,7 +45,7 @@ func Before(cursor string) Position { return Position{cursor: cursor, back: true
 // that stays where it is in the order is read once. (Offsets repeat and miss rows then: see [Paginate].)
 //
 // q may have conditions and relations; if it has a model that is a *[]T, which relations need, the rows go
-// there, else it needs none. It must have no order, limit, offset, grouping, DISTINCT or union, and its
+// there, and Items is that slice; else it needs none. It must have no order, limit, offset, grouping, DISTINCT or union, and its
 // alternatives must be in a WhereGroup or an [Or]. It is used up. An error of the query is a [*PageError],
 // one of the order a [*FilterError], one of the cursor a [*CursorError].
 //

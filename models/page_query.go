@@ -63,18 +63,17 @@ func noAlternatives(q *bun.SelectQuery) error {
 	}
 	depth := 0
 	for i := range where.Len() {
-		sep, query := where.Index(i).FieldByName("Sep"), where.Index(i).FieldByName("Query")
-		if !sep.IsValid() || !query.IsValid() {
+		field := where.Index(i).FieldByName("Sep")
+		if !field.IsValid() {
 			return unknownPart("where")
 		}
-		if i > 0 && depth == 0 && strings.Contains(strings.ToUpper(sep.String()), "OR") {
-			return errors.New("the query has WhereOr outside a group: put its conditions into a WhereGroup or a models.Or")
-		}
-		switch query.String() {
-		case "(":
+		switch sep := strings.ToUpper(field.String()); {
+		case sep == "(": // Bun's groups are in the separators
 			depth++
-		case ")":
+		case sep == ")":
 			depth--
+		case i > 0 && depth == 0 && strings.Contains(sep, "OR"):
+			return errors.New("the query has WhereOr outside a group: put its conditions into a WhereGroup or a models.Or")
 		}
 	}
 	return nil
