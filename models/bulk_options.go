@@ -22,7 +22,7 @@ type bulkOptions struct {
 
 const (
 	defaultBatchRows = 1000
-	// MySQL's max_allowed_packet was never smaller by default, and no database is faster with more.
+	// A quarter of the least max_allowed_packet that MySQL has had by default since 5.6.
 	defaultBatchBytes = 1 << 20
 )
 
