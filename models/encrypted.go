@@ -93,6 +93,7 @@ var (
 	_ fmt.Formatter        = Encrypted[any, EncryptedColumn]{}
 	_ slog.LogValuer       = Encrypted[any, EncryptedColumn]{}
 	_ appendedField        = (*Encrypted[any, EncryptedColumn])(nil)
+	_ zeroField            = (*Encrypted[any, EncryptedColumn])(nil)
 	_ checkedField         = (*Encrypted[any, EncryptedColumn])(nil)
 )
 
@@ -192,6 +193,10 @@ func (*Encrypted[T, C]) checkField(t *schema.Table, f *schema.Field) error {
 // AppendQuery appends the encrypted value as a binary literal, or NULL.
 func (e Encrypted[T, C]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return gen.Dialect().AppendBytes(b, e.sealed), nil
+}
+
+func (*Encrypted[T, C]) fieldIsZero() schema.IsZeroerFunc {
+	return zeroInPlace(func(e *Encrypted[T, C]) bool { return e.sealed == nil })
 }
 
 func (*Encrypted[T, C]) fieldAppender() schema.AppenderFunc {

@@ -45,6 +45,7 @@ var (
 	_ driver.Valuer            = Enum[noEnum]{}
 	_ sql.Scanner              = (*Enum[noEnum])(nil)
 	_ appendedField            = (*Enum[noEnum])(nil)
+	_ zeroField                = (*Enum[noEnum])(nil)
 	_ checkedField             = (*Enum[noEnum])(nil)
 	_ encoding.TextMarshaler   = Enum[noEnum]{}
 	_ encoding.TextUnmarshaler = (*Enum[noEnum])(nil)
@@ -118,6 +119,10 @@ func (Enum[T]) ColumnType(d dialect.Name) string {
 // AppendQuery appends the value as a literal.
 func (e Enum[T]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return appendEnum(&e, gen, b)
+}
+
+func (*Enum[T]) fieldIsZero() schema.IsZeroerFunc {
+	return zeroInPlace(func(e *Enum[T]) bool { return e.v == *new(T) })
 }
 
 func (*Enum[T]) fieldAppender() schema.AppenderFunc { return inPlace(appendEnum[T]) }

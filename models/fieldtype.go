@@ -88,12 +88,17 @@ func (r *registry) table(t *schema.Table) {
 }
 
 // An appendedField knows a way to write a model's field that does not copy it to the heap, as Bun's
-// way does. It is called on a nil pointer.
+// way does.
 type appendedField interface {
 	fieldAppender() schema.AppenderFunc
 }
 
-// A checkedField knows whether it may be the given column. It is called on a nil pointer.
+// A zeroField knows such a way to ask whether a field is zero, which Bun asks of each that it inserts.
+type zeroField interface {
+	fieldIsZero() schema.IsZeroerFunc
+}
+
+// A checkedField knows whether it may be the given column.
 type checkedField interface {
 	checkField(t *schema.Table, f *schema.Field) error
 }
@@ -114,6 +119,9 @@ func setUp(d dialect.Name, t *schema.Table, f *schema.Field) error {
 	if a, ok := zero.(appendedField); ok && !f.IsPtr {
 		f.Append = a.fieldAppender()
 	}
+	if z, ok := zero.(zeroField); ok && !f.IsPtr {
+		f.IsZero = z.fieldIsZero()
+	}
 	if c, ok := zero.(checkedField); ok {
 		return c.checkField(t, f)
 	}
@@ -123,17 +131,27 @@ func setUp(d dialect.Name, t *schema.Table, f *schema.Field) error {
 // inPlace makes an appender that writes a field where it is.
 func inPlace[T any](write func(v *T, gen schema.QueryGen, b []byte) ([]byte, error)) schema.AppenderFunc {
 	return func(gen schema.QueryGen, b []byte, v reflect.Value) []byte {
-		if !v.CanAddr() {
-			copied := reflect.New(v.Type()).Elem()
-			copied.Set(v)
-			v = copied
-		}
-		out, err := write(v.Addr().Interface().(*T), gen, b)
+		out, err := write(pointerTo[T](v), gen, b)
 		if err != nil {
 			return dialect.AppendError(b, err)
 		}
 		return out
 	}
+}
+
+// zeroInPlace makes a check of a field where it is.
+func zeroInPlace[T any](isZero func(*T) bool) schema.IsZeroerFunc {
+	return func(v reflect.Value) bool { return isZero(pointerTo[T](v)) }
+}
+
+// pointerTo returns a pointer to v, or to a copy if v has no address.
+func pointerTo[T any](v reflect.Value) *T {
+	if !v.CanAddr() {
+		copied := reflect.New(v.Type()).Elem()
+		copied.Set(v)
+		v = copied
+	}
+	return v.Addr().Interface().(*T)
 }
 
 // columnBytes returns what a driver gave for a text or binary column. It is the driver's: not to be

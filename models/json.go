@@ -38,6 +38,7 @@ var (
 	_ driver.Valuer        = JSON[any]{}
 	_ sql.Scanner          = (*JSON[any])(nil)
 	_ appendedField        = (*JSON[any])(nil)
+	_ zeroField            = (*JSON[any])(nil)
 )
 
 // ColumnType returns JSONB, JSON or TEXT.
@@ -56,7 +57,13 @@ func jsonColumn(d dialect.Name) string {
 }
 
 // IsZero reports whether V is the zero value, which the tag nullzero makes NULL.
-func (j JSON[T]) IsZero() bool { return reflect.ValueOf(&j.V).Elem().IsZero() }
+func (j JSON[T]) IsZero() bool { return isZero(&j.V) }
+
+func (*JSON[T]) fieldIsZero() schema.IsZeroerFunc {
+	return zeroInPlace(func(j *JSON[T]) bool { return isZero(&j.V) })
+}
+
+func isZero[T any](v *T) bool { return reflect.ValueOf(v).Elem().IsZero() }
 
 // AppendQuery appends V as a string literal.
 func (j JSON[T]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {

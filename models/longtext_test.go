@@ -34,7 +34,7 @@ func TestLongTextIsLong(t *testing.T) {
 			exec(t, db.NewInsert().Model(&longText{ID: i, Body: models.LongText(body)}))
 			var got longText
 			require.NoError(t, db.NewSelect().Model(&got).Where("id = ?", i).Where("body = ?", models.LongText(body)).Scan(t.Context()))
-			require.True(t, body == string(got.Body), "article %d", i)
+			require.True(t, body == string(got.Body), "text %d", i)
 		}
 	})
 }

@@ -66,6 +66,7 @@ var (
 	_ driver.Valuer        = Serialized[any]{}
 	_ sql.Scanner          = (*Serialized[any])(nil)
 	_ appendedField        = (*Serialized[any])(nil)
+	_ zeroField            = (*Serialized[any])(nil)
 )
 
 // ColumnType returns BYTEA, LONGBLOB or BLOB.
@@ -84,7 +85,11 @@ func binaryColumn(d dialect.Name) string {
 }
 
 // IsZero reports whether V is the zero value, which the tag nullzero makes NULL.
-func (s SerializedAs[T, E]) IsZero() bool { return reflect.ValueOf(&s.V).Elem().IsZero() }
+func (s SerializedAs[T, E]) IsZero() bool { return isZero(&s.V) }
+
+func (*SerializedAs[T, E]) fieldIsZero() schema.IsZeroerFunc {
+	return zeroInPlace(func(s *SerializedAs[T, E]) bool { return isZero(&s.V) })
+}
 
 // AppendQuery appends V as a binary literal.
 func (s SerializedAs[T, E]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
