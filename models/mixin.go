@@ -235,12 +235,12 @@ func fieldAt(row reflect.Value, index []int) (any, bool) {
 }
 
 // Each mixin holds the hooks at depths of its own, the least for the one that is embedded most: with
-// Timestamps and Version side by side Go promotes those of Timestamps, two levels down, and those of
-// Version, six levels down, are no rivals. That holds while a mixin is embedded by way of at most three
+// Timestamps and Version side by side Go promotes those of Timestamps, three levels down, and those of
+// Version, seven levels down, are no rivals. That holds while a mixin is embedded by way of at most three
 // structs more than another. Should both meet at one depth, one kind of hook is lost and the other,
 // whose distances differ, says so.
 type (
-	timestampsHooks struct { // at depth 2
+	timestampsHooks struct { // three levels down
 		hooks
 		tableHooks
 	}
@@ -249,7 +249,7 @@ type (
 	versionHooks1 struct{ versionHooks2 }
 	versionHooks2 struct{ versionHooks3 }
 	versionHooks3 struct{ versionHooks4 }
-	versionHooks4 struct { // at depths 6 and 7
+	versionHooks4 struct { // seven and eight levels down
 		hooks
 		tableHooks1
 	}
@@ -262,7 +262,7 @@ type (
 	epochHooks5 struct{ epochHooks6 }
 	epochHooks6 struct{ epochHooks7 }
 	epochHooks7 struct{ epochHooks8 }
-	epochHooks8 struct { // at depths 10 and 12
+	epochHooks8 struct { // eleven and thirteen levels down
 		hooks
 		tableHooks2
 	}

@@ -229,3 +229,30 @@ func TestMixinsThatMeetAtOneDepthAreAnError(t *testing.T) {
 		require.ErrorAs(t, err, &lost)
 	})
 }
+
+type (
+	Outer1 struct{ TenantMixin }
+	Outer2 struct{ Outer1 }
+)
+
+// TestMixinsBesideAHookAtTheirDepth embeds a type of an application whose hook is as deep as that of
+// the mixin, so that Go promotes neither.
+func TestMixinsBesideAHookAtTheirDepth(t *testing.T) {
+	type level struct {
+		bun.BaseModel `bun:"table:mixin_level"`
+		models.Timestamps
+		Outer2
+
+		ID int64 `bun:",pk,autoincrement"`
+	}
+	_, promoted := any(new(level)).(bun.BeforeAppendModelHook)
+	require.False(t, promoted)
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		createTables(t, db, (*level)(nil))
+		row := &level{}
+		_, err := db.NewInsert().Model(row).Exec(clockAt(t, day1))
+		require.NoError(t, err)
+		assert.Equal(t, inMicros(day1), row.CreatedAt)
+		assert.Equal(t, "acme", row.TenantName)
+	})
+}

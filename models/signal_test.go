@@ -308,6 +308,18 @@ func TestAfterCommitOfTransactionsThatBunDoesNotBegin(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, n, "it did not run")
 
+		bunTx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		inTx := models.TxContext(t.Context(), bunTx)
+		_, err = bunTx.NewDelete().Model((*signalled)(nil)).Where("1 = 0").Exec(inTx)
+		require.NoError(t, err)
+		nested, err := plain.DB.BeginTx(inTx, nil) // not part of it, for all its context
+		require.NoError(t, err)
+		_, err = db.NewInsert().Conn(nested).Model(&signalled{Name: "1"}).Exec(inTx)
+		require.ErrorIs(t, err, models.ErrUnseenTransaction)
+		require.NoError(t, nested.Rollback())
+		require.NoError(t, bunTx.Rollback())
+
 		var told models.Transaction
 		ctx := models.WithTransaction(t.Context(), db, &told)
 		for _, name := range []string{"1", "2", "3"} {
