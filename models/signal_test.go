@@ -219,6 +219,14 @@ func TestAfterCommit(t *testing.T) {
 			assert.Empty(t, h.take(), name)
 		}
 
+		cancelled, cancel := context.WithCancel(ctx)
+		tx, err := db.BeginTx(cancelled, nil)
+		require.NoError(t, err)
+		insertSignalled(t, ctx, tx, "never committed")
+		cancel()
+		require.Error(t, tx.Commit())
+		assert.Empty(t, h.take())
+
 		require.NoError(t, db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 			insertSignalled(t, ctx, tx, "4")
 			return nil
