@@ -117,7 +117,7 @@ func (b *bulk[E]) split(rows []E, insert func([]E) error) error {
 	for start := 0; start < len(rows); {
 		end, bytes := start, 0
 		for ; end < len(rows) && end-start < b.maxRows; end++ {
-			size, err := b.size(rows[end], end)
+			size, err := b.size(&rows[end], end)
 			if err != nil {
 				return err
 			}
@@ -137,8 +137,9 @@ func (b *bulk[E]) split(rows []E, insert func([]E) error) error {
 func (b *bulk[E]) collect(rows iter.Seq[E], insert func([]E) error) error {
 	var batch []E
 	bytes, index := 0, 0
-	for row := range rows {
-		size, err := b.size(row, index)
+	next := new(E) // a loop's variable would be allocated for every row
+	for *next = range rows {
+		size, err := b.size(next, index)
 		if err != nil {
 			return err
 		}
@@ -149,7 +150,7 @@ func (b *bulk[E]) collect(rows iter.Seq[E], insert func([]E) error) error {
 			clear(batch)
 			batch, bytes = batch[:0], 0
 		}
-		batch = append(batch, row)
+		batch = append(batch, *next)
 		bytes += size
 		index++
 	}
@@ -165,11 +166,11 @@ func (b *bulk[E]) full(rows, bytes int) bool {
 }
 
 // size bounds the bytes of a row in the statement.
-func (b *bulk[E]) size(row E, index int) (int, error) {
+func (b *bulk[E]) size(row *E, index int) (int, error) {
 	if !b.pointers && b.sizer == nil {
 		return 0, nil
 	}
-	v := reflect.ValueOf(&row).Elem()
+	v := reflect.ValueOf(row).Elem()
 	if b.pointers {
 		if v.IsNil() {
 			return 0, &BulkError{From: index, To: index + 1, Kept: b.done.Rows, Err: errors.New("the row is nil")}

@@ -192,22 +192,39 @@ func mixedOrders(n int) []mixedOrder {
 func TestMixinsAllocateAsPlainColumns(t *testing.T) {
 	db := databases[0].get(t)
 	createTables(t, db, (*plainOrder)(nil))
-	plain := allocationsPerRow(t, db, plainOrders)
-	mixed := allocationsPerRow(t, db, mixedOrders)
+	plain := allocationsPerRow(t, db, plainOrders, bareBun)
+	mixed := allocationsPerRow(t, db, mixedOrders, bareBun)
 	t.Logf("allocations a row: %.3f plain, %.3f with three mixins", plain, mixed)
 	assert.LessOrEqual(t, mixed, plain+0.01)
 }
 
-// allocationsPerRow is what each of a thousand more rows costs in one bulk insert.
-func allocationsPerRow[T any](t *testing.T, db *bun.DB, rows func(n int) []T) float64 {
+// TestBulkInsertAllocatesAsBareBun does the same for the batches.
+func TestBulkInsertAllocatesAsBareBun(t *testing.T) {
+	db := databases[0].get(t)
+	createTables(t, db, (*plainOrder)(nil))
+	bare := allocationsPerRow(t, db, plainOrders, bareBun)
+	bulk := allocationsPerRow(t, db, plainOrders, func(ctx context.Context, db *bun.DB, rows []plainOrder, n int) error {
+		_, err := models.BulkInsert(ctx, db, rows, models.BatchRows(n))
+		return err
+	})
+	seq := allocationsPerRow(t, db, plainOrders, func(ctx context.Context, db *bun.DB, rows []plainOrder, n int) error {
+		_, err := models.BulkInsertSeq(ctx, db, slices.Values(rows), models.BatchRows(n))
+		return err
+	})
+	t.Logf("allocations a row: %.3f bare Bun, %.3f BulkInsert, %.3f BulkInsertSeq", bare, bulk, seq)
+	assert.LessOrEqual(t, bulk, bare+0.01)
+	assert.LessOrEqual(t, seq, bare+0.02, "a batch that grows")
+}
+
+// allocationsPerRow is what each of a thousand more rows costs in one insert.
+func allocationsPerRow[T any](t *testing.T, db *bun.DB, rows func(n int) []T, insert func(context.Context, *bun.DB, []T, int) error) float64 {
 	t.Helper()
 	allocations := func(n int) float64 {
 		return testing.AllocsPerRun(3, func() {
 			data := rows(n) // one allocation
 			_, err := db.NewTruncateTable().Model((*T)(nil)).Exec(t.Context())
 			require.NoError(t, err)
-			_, err = models.BulkInsert(t.Context(), db, data, models.BatchRows(n), models.BatchBytes(-1))
-			require.NoError(t, err)
+			require.NoError(t, insert(t.Context(), db, data, n))
 		})
 	}
 	return (allocations(2000) - allocations(1000)) / 1000
