@@ -8,7 +8,8 @@ import (
 
 // FilterError reports a condition or an order that the model cannot have: a mistake of whoever sent the
 // names and values, such as a user. It wraps an *[UnknownColumnError], or says what is wrong with
-// the value, which it does not show. Several are joined: [errors.As] finds the first.
+// the value, which it does not show, unless the field's type does, as [EnumError]. Several are joined: [errors.As]
+// finds the first.
 type FilterError struct {
 	Model  reflect.Type // nil where it is not known: in [ParseOrder]
 	Column string       // as it was named

@@ -143,7 +143,7 @@ func integer(rv reflect.Value) (string, error) {
 }
 
 // float writes a number. PostgreSQL compares a REAL with a number in double precision, in which few
-// are equal, so there the number is made a REAL, too.
+// are equal; what is quoted it takes for one of the column's type.
 func (r *renderer) float(c *filterColumn, rv reflect.Value) (string, error) {
 	var f float64
 	switch {
@@ -164,8 +164,8 @@ func (r *renderer) float(c *filterColumn, rv reflect.Value) (string, error) {
 	}
 	if c.field.IndirectType.Kind() == reflect.Float32 {
 		text := string(r.gen.Append(nil, float32(f)))
-		if r.dialect == dialect.PG && strings.EqualFold(c.field.CreateTableSQLType, "real") {
-			text = "'" + strings.Trim(text, "'") + "'::real"
+		if r.dialect == dialect.PG {
+			text = "'" + strings.Trim(text, "'") + "'"
 		}
 		return text, nil
 	}

@@ -46,10 +46,13 @@ func pageable(q *bun.SelectQuery, byKeyset bool) error {
 			return fmt.Errorf("the query has its own %s", partNames[name])
 		}
 	}
-	if byKeyset {
-		return noAlternatives(q)
+	if !byKeyset {
+		return nil
 	}
-	return nil
+	if _, ok := part(q, "columns", reflect.Slice); !ok {
+		return unknownPart("columns")
+	}
+	return noAlternatives(q)
 }
 
 var partNames = map[string]string{"order": "order", "group": "grouping", "distinctOn": "DISTINCT", "union": "union"}
@@ -79,7 +82,7 @@ func noAlternatives(q *bun.SelectQuery) error {
 	return nil
 }
 
-// hasColumns reports whether the query reads chosen columns, not all.
+// hasColumns reports whether a pageable query reads chosen columns, not all.
 func hasColumns(q *bun.SelectQuery) bool {
 	v, ok := part(q, "columns", reflect.Slice)
 	return ok && !v.IsNil()
