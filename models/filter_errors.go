@@ -1,0 +1,73 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// FilterError reports a condition or an order that the model cannot have: a mistake of whoever sent the
+// names and values, such as a user. It wraps an *[UnknownColumnError], or says what is wrong with
+// the value, which it does not show, unless the field's type does, as [EnumError]. Several are joined: [errors.As]
+// finds the first.
+type FilterError struct {
+	Model  reflect.Type // nil where it is not known: in [ParseOrder]
+	Column string       // as it was named
+	Err    error
+}
+
+func (e *FilterError) Error() string {
+	if unknown := (*UnknownColumnError)(nil); errors.As(e.Err, &unknown) {
+		return e.Err.Error()
+	}
+	if e.Model == nil {
+		return fmt.Sprintf("models: order by %q: %v", e.Column, e.Err)
+	}
+	return fmt.Sprintf("models: filter %s by %q: %v", e.Model, e.Column, e.Err)
+}
+
+func (e *FilterError) Unwrap() error { return e.Err }
+
+// CursorError reports a cursor that cannot be used: it is malformed, or was made for another order, model or
+// kind of database. Start again from the first page.
+type CursorError struct {
+	Model reflect.Type
+	Err   error
+}
+
+func (e *CursorError) Error() string { return fmt.Sprintf("models: cursor of %s: %v", e.Model, e.Err) }
+
+func (e *CursorError) Unwrap() error { return e.Err }
+
+// PageError reports a page that cannot be: its number or size, or a query that cannot be had in pages.
+type PageError struct {
+	Model reflect.Type
+	Err   error
+}
+
+func (e *PageError) Error() string { return fmt.Sprintf("models: page of %s: %v", e.Model, e.Err) }
+
+func (e *PageError) Unwrap() error { return e.Err }
+
+var (
+	errRelationUnjoined = errors.New("a relation's column, which only a select has: use a subquery")
+	errRelationMany     = errors.New("a column of a relation to many rows, which is no join: use a subquery")
+	errSealed           = errors.New("an encrypted column: no query can compare it, only ask whether it is NULL")
+	errNul              = errors.New("a text with a NUL character")
+	errUTF8             = errors.New("a text that is not valid UTF-8")
+	errNull             = errors.New("nil has no order: use IsNull or NotNull")
+	errList             = errors.New("a slice: use In")
+	errArray            = errors.New("an array of two is a range of numbers or times, no list: use a slice for one")
+	errRangeKeys        = errors.New(`a range in a map has the keys "from" and "to" and no other`)
+	errNoNumber         = errors.New("not a number of this column's kind")
+	errNotFinite        = errors.New("neither infinite nor NaN is a number to this database")
+	errNoDate           = errors.New(`no date: say "2024-01-31" or "2024-01-31T15:04:05Z"`)
+	errYear             = errors.New("a year that is not between 1 and 9999")
+	errPattern          = errors.New("a pattern that ends within an escape: double the backslash")
+	errNoText           = errors.New("Like is for text columns")
+)
+
+// errKind says that a column takes no such value.
+func errKind(v any, kind columnKind) error {
+	return fmt.Errorf("%T is no value of a %s column", v, kind)
+}

@@ -1,0 +1,69 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/uptrace/bun"
+)
+
+// An OffsetPage is one of the numbered pages of a query's rows.
+type OffsetPage[T any] struct {
+	Items []T
+	Page  int   // its number, from 1
+	Size  int   // how many rows each page has but the last
+	Pages int   // how many pages there are
+	Total int64 // how many rows there are
+}
+
+// Paginate reads page number page, from 1, of q's rows, size to a page, and counts them all. The
+// primary key is added to the order, so that rows that are equal in it stay on their pages.
+//
+// The database reads all rows before the page, so the last pages of many are slow, and a row that is inserted or
+// deleted before the page moves all others: they are missed or read twice. [FetchPage] knows no
+// numbers and none of that.
+//
+// Rows and total are two queries, which run at once unless q runs in a transaction or on a connection. What
+// is written between them may show in one only. q is as for FetchPage, but may be grouped or DISTINCT. A
+// page behind the last has no items. A page or size below 1 is a [*PageError].
+func Paginate[T any](ctx context.Context, q *bun.SelectQuery, order Order, page, size int) (OffsetPage[T], error) {
+	result := OffsetPage[T]{Page: page, Size: size}
+	rows, err := destination[T](q, size)
+	if err != nil {
+		return result, err
+	}
+	r, err := newRenderer(q)
+	if err != nil {
+		return result, err
+	}
+	if page < 1 || page-1 > (math.MaxInt-size)/size {
+		return result, &PageError{Model: r.table.Type, Err: fmt.Errorf("number %d: from 1 up to what an offset can be", page)}
+	}
+	if err := pageable(q, false); err != nil {
+		return result, &PageError{Model: r.table.Type, Err: err}
+	}
+	columns, err := r.sortColumns(r.numbered(q, order))
+	if err != nil {
+		return result, err
+	}
+	r.orderBy(q, columns)
+	result.Total, err = q.Limit(int64(size)).Offset(int64(page-1) * int64(size)).ScanAndCount(ctx)
+	if err != nil {
+		return result, err
+	}
+	result.Items = *rows
+	result.Pages = int((result.Total + int64(size) - 1) / int64(size))
+	return result, nil
+}
+
+// numbered is the order with the primary key, unless the rows are no longer the table's.
+func (r *renderer) numbered(q *bun.SelectQuery, order Order) Order {
+	for _, name := range []string{"group", "distinctOn", "union"} {
+		if v, ok := part(q, name, reflect.Slice); !ok || !v.IsNil() {
+			return order
+		}
+	}
+	return r.total(order)
+}
