@@ -3,6 +3,7 @@ package models_test
 import (
 	"database/sql"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -319,45 +320,45 @@ func badConditions() map[string]models.Condition {
 		return models.Filter(map[string]any{column: value})
 	}
 	return map[string]models.Condition{
-		"an unknown column":                  m("titel", 1),
-		"an unknown column of an operator":   models.Eq("titel", 1),
-		"a Go field's name":                  m("Title", "x"),
-		"a column that is only read":         m("upper", "x"),
-		"SQL for a name":                     m(`id" = "id" --`, 1),
-		"a table before the name":            m("p.id", 1),
-		"text on an integer column":          m("id", "abc"),
-		"text with a number in front":        m("id", "0abc"),
-		"a fraction on an integer column":    m("id", 1.5),
-		"a bool on an integer column":        m("id", true),
-		"a number on a text column":          m("title", 0),
-		"a number on a bool column":          m("live", 1),
-		"a number on a time column":          m("published", 5),
-		"text on a bool column":              m("live", "perhaps"),
-		"no date":                            m("published", "yesterday"),
-		"no date on an epoch column":         m("create_time", "2024-13-01"),
-		"a date before year 1":               m("published", "0000-01-01"),
-		"NaN on MySQL and SQLite, text here": m("score", "many"),
-		"a NUL character":                    m("title", "a\x00b"),
-		"invalid UTF-8":                      m("title", "a\xffb"),
-		"no value of the enum":               m("status", "gone"),
-		"a struct":                           m("title", struct{ A int }{1}),
-		"a map on a text column":             m("title", map[string]any{"from": 1}),
-		"a map with other keys":              m("views", map[string]any{"from": 1, "til": 2}),
-		"a list in a list":                   m("id", []any{[]any{1}}),
-		"an array of three":                  m("views", [3]int{}),
-		"an array on a text column":          m("title", [2]string{"a", "b"}),
-		"one bad value in a list":            m("id", []any{1, "x"}),
-		"a bad end of a range":               m("views", [2]any{1, "x"}),
-		"a slice for Eq":                     models.Eq("id", []int{1}),
-		"nil for Lt":                         models.Lt("id", nil),
-		"Like on a number":                   models.Like("id", "1"),
-		"Like that ends in a backslash":      models.Like("title", `a\`),
-		"a bad part of an Or":                models.Or(models.Eq("id", 1), models.Eq("titel", 1)),
-		"a bad part of a Not":                models.Not(models.Eq("titel", 1)),
-		"an expression that fails":           models.Eq("id", failingValue{}),
-		"a relation to many":                 models.Eq("Posts.id", 1),
-		"a relation that is not allowed":     m("Author.password", "x"),
-		"a column that is not allowed":       models.Filter(map[string]any{"id": 1}, "title"),
+		"an unknown column":                m("titel", 1),
+		"an unknown column of an operator": models.Eq("titel", 1),
+		"a Go field's name":                m("Title", "x"),
+		"a column that is only read":       m("upper", "x"),
+		"SQL for a name":                   m(`id" = "id" --`, 1),
+		"a table before the name":          m("p.id", 1),
+		"text on an integer column":        m("id", "abc"),
+		"text with a number in front":      m("id", "0abc"),
+		"a fraction on an integer column":  m("id", 1.5),
+		"a bool on an integer column":      m("id", true),
+		"a number on a text column":        m("title", 0),
+		"a number on a bool column":        m("live", 1),
+		"a number on a time column":        m("published", 5),
+		"text on a bool column":            m("live", "perhaps"),
+		"no date":                          m("published", "yesterday"),
+		"no date on an epoch column":       m("create_time", "2024-13-01"),
+		"a date before year 1":             m("published", "0000-01-01"),
+		"text on a float column":           m("score", "many"),
+		"a NUL character":                  m("title", "a\x00b"),
+		"invalid UTF-8":                    m("title", "a\xffb"),
+		"no value of the enum":             m("status", "gone"),
+		"a struct":                         m("title", struct{ A int }{1}),
+		"a map on a text column":           m("title", map[string]any{"from": 1}),
+		"a map with other keys":            m("views", map[string]any{"from": 1, "til": 2}),
+		"a list in a list":                 m("id", []any{[]any{1}}),
+		"an array of three":                m("views", [3]int{}),
+		"an array on a text column":        m("title", [2]string{"a", "b"}),
+		"one bad value in a list":          m("id", []any{1, "x"}),
+		"a bad end of a range":             m("views", [2]any{1, "x"}),
+		"a slice for Eq":                   models.Eq("id", []int{1}),
+		"nil for Lt":                       models.Lt("id", nil),
+		"Like on a number":                 models.Like("id", "1"),
+		"Like that ends in a backslash":    models.Like("title", `a\`),
+		"a bad part of an Or":              models.Or(models.Eq("id", 1), models.Eq("titel", 1)),
+		"a bad part of a Not":              models.Not(models.Eq("titel", 1)),
+		"an expression that fails":         models.Eq("id", failingValue{}),
+		"a relation to many":               models.Eq("Posts.id", 1),
+		"a relation that is not allowed":   m("Author.password", "x"),
+		"a column that is not allowed":     models.Filter(map[string]any{"id": 1}, "title"),
 	}
 }
 
@@ -402,6 +403,24 @@ func TestWhereErrors(t *testing.T) {
 		var model *models.ModelError
 		_, err = db.NewSelect().Table("filter_authors").ApplyQueryBuilder(models.Where(models.Eq("id", 1))).Count(t.Context())
 		require.ErrorAs(t, err, &model)
+	})
+}
+
+// TestWhereNotFinite sees that NaN goes to PostgreSQL only: to MySQL 'NaN' is 0, to SQLite a text.
+func TestWhereNotFinite(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		filterRows(t, db)
+		for _, value := range []any{math.NaN(), math.Inf(-1), "NaN", "inf"} {
+			var ids []int64
+			err := db.NewSelect().Model((*filterPost)(nil)).Column("id").ApplyQueryBuilder(models.Where(models.Eq("score", value))).Scan(t.Context(), &ids)
+			if db.Dialect().Name().String() == "pg" {
+				require.NoError(t, err)
+				assert.Empty(t, ids)
+				continue
+			}
+			var refused *models.FilterError
+			require.ErrorAs(t, err, &refused)
+		}
 	})
 }
 
