@@ -151,9 +151,16 @@ func TestCommitWithoutAnswer(t *testing.T) {
 // TestSomeOfTwoCommit loses the answer to the second COMMIT, and to the first.
 func TestSomeOfTwoCommit(t *testing.T) {
 	onCutter(t, func(t *testing.T, b *bench, p *commitCutter) {
+		var kept []binds.Key // as those who waited for it were told
 		both := func(bounds ...binds.Bound) error {
 			return b.InTxAll(t.Context(), bounds, func(ctx context.Context) error {
 				p.cut.Store(1)
+				for _, bound := range bounds {
+					note := func(context.Context) { kept = append(kept, bound.BindKey()) }
+					if err := b.AfterCommit(ctx, bound, note); err != nil {
+						return err
+					}
+				}
 				_, err := b.NewInsert(&note{Text: "x"}).Exec(ctx)
 				return errors.Join(err, b.add(ctx, "x"))
 			}, manager.Retry(3))
@@ -167,12 +174,14 @@ func TestSomeOfTwoCommit(t *testing.T) {
 		assert.Empty(t, partial.RolledBack)
 		require.ErrorIs(t, err, router.ErrOutcomeUnknown)
 		assert.Equal(t, 1, b.notes(t))
+		assert.Equal(t, partial.Committed, kept)
 
 		err = both(shop{}, audit{})
 		require.ErrorAs(t, err, &partial)
 		assert.Empty(t, partial.Committed)
 		assert.Equal(t, []binds.Key{"audit"}, partial.RolledBack)
 		assert.Equal(t, 1, b.notes(t), "rolled back")
+		assert.Equal(t, []binds.Key{"audit"}, kept, "nobody was told of more")
 	})
 }
 

@@ -60,6 +60,17 @@ func (m *DBManager) InTxAll(ctx context.Context, bounds []binds.Bound, fn func(c
 	return router.InTxAll(ctx, routers, txOptions(opts), fn)
 }
 
+// AfterCommit has call run once the transaction that ctx carries on the bind that b names has committed,
+// with a context that is outside of it; at once if ctx carries none. See [router.AfterCommit].
+func (m *DBManager) AfterCommit(ctx context.Context, b binds.Bound, call func(ctx context.Context)) error {
+	bind, err := m.Bind(b)
+	if err != nil {
+		return err
+	}
+	router.AfterCommit(ctx, bind, call)
+	return nil
+}
+
 // InTransaction reports whether ctx carries a transaction on the bind that b names, of whichever
 // manager, that has not ended. The empty key is the default bind.
 func InTransaction(ctx context.Context, b binds.Bound) bool {

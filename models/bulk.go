@@ -30,9 +30,9 @@ type BulkResult struct {
 // BulkInsert inserts rows in batches, each one INSERT of many rows. E is a model's struct or a
 // pointer to it. Bun's and the model's hooks run as they do for a slice.
 //
-// All batches are one transaction, or, on a bun.Tx, one savepoint in it: a failure leaves nothing
-// behind, and the caller's transaction stays usable. [CommitEachBatch] keeps what succeeded. A bulk
-// insert on a *bun.DB begins a transaction of its own on that DB.
+// All batches are one transaction, or, in a bun.Tx or manager.InTx, one savepoint in it: a failure
+// leaves nothing behind, and the caller's transaction stays usable. [CommitEachBatch] keeps what
+// succeeded.
 //
 // Keys and defaults that the database fills in are stored in rows where it can return them:
 // PostgreSQL, SQLite and MariaDB since 10.5, and not with [IgnoreConflicts], where rows are missing
@@ -98,7 +98,7 @@ func (b *bulk[E]) run(ctx context.Context, source func(insert func([]E) error) e
 		err := source(func(batch []E) error { return b.insertAlone(ctx, batch) })
 		return b.done, err
 	}
-	err := b.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := runInTx(ctx, b.db, nil, func(ctx context.Context, tx bun.IDB) error {
 		return source(func(batch []E) error { return b.insert(ctx, tx, batch) })
 	})
 	if err == nil {

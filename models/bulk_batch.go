@@ -11,11 +11,13 @@ import (
 
 // insertAlone inserts a batch that stays whatever becomes of the next one.
 func (b *bulk[E]) insertAlone(ctx context.Context, batch []E) error {
-	if !b.needsTx() {
+	// In a transaction a batch that fails must leave the rest usable; and the count of ignored rows is
+	// kept in the session.
+	if !inTx(ctx, b.db) && !b.countsIgnored() {
 		return b.insert(ctx, b.db, batch) // one statement is a transaction
 	}
 	before := b.done
-	err := b.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return b.insert(ctx, tx, batch) })
+	err := runInTx(ctx, b.db, nil, func(ctx context.Context, tx bun.IDB) error { return b.insert(ctx, tx, batch) })
 	if err == nil {
 		return nil
 	}
@@ -24,16 +26,6 @@ func (b *bulk[E]) insertAlone(ctx context.Context, batch []E) error {
 		return failed
 	}
 	return b.failed(batch, err)
-}
-
-// needsTx says whether a lone batch must be in a transaction: where a failed one must leave the
-// caller's usable, and where the count of ignored rows is kept in the session.
-func (b *bulk[E]) needsTx() bool {
-	switch b.db.(type) {
-	case bun.Tx, *bun.Tx:
-		return true
-	}
-	return b.countsIgnored()
 }
 
 // insert inserts one batch by one statement.

@@ -37,8 +37,8 @@ import (
 // asks for row-based or mixed binary logs. SQLite does it in one statement, which waits for other
 // writers as busy_timeout says.
 //
-// Once Claim returns, the rows are taken for good, except on a bun.Tx: there they are until it ends,
-// and free again if it is rolled back.
+// Once Claim returns, the rows are taken for good, except in a transaction: there they are until it
+// ends, and free again if it is rolled back.
 func Claim[T any](ctx context.Context, db bun.IDB, n int,
 	free func(*bun.SelectQuery) *bun.SelectQuery, take func(*bun.UpdateQuery) *bun.UpdateQuery) ([]T, error) {
 	c, err := newClaim[T](db, n, free, take)
@@ -51,7 +51,7 @@ func Claim[T any](ctx context.Context, db bun.IDB, n int,
 	case dialect.SQLite:
 		err = c.alone(ctx)
 	case dialect.MySQL:
-		err = db.RunInTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, c.stepByStep)
+		err = runInTx(ctx, db, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, c.stepByStep)
 	default:
 		err = errors.New("a database of unknown kind")
 	}
@@ -115,7 +115,7 @@ func (c *claim[T]) alone(ctx context.Context) error {
 }
 
 // stepByStep locks rows, marks them, and reads what they are then.
-func (c *claim[T]) stepByStep(ctx context.Context, tx bun.Tx) error {
+func (c *claim[T]) stepByStep(ctx context.Context, tx bun.IDB) error {
 	if err := c.candidates(tx).Model(&c.rows).For("UPDATE SKIP LOCKED").Scan(ctx); err != nil || len(c.rows) == 0 {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/feature"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/txend"
 )
 
 // A Signal calls functions before and after the inserts, updates or deletes of one model. It is a
@@ -58,7 +60,8 @@ type SignalOption func(*Signal)
 // statement. Outside a transaction it calls at once.
 //
 // A transaction is one that Bun began on a DB with this hook: by BeginTx or RunInTx, on a DB or a
-// Conn, or nested by savepoints. Other transactions are told of by [WithTransaction]; a statement on
+// Conn, or nested by savepoints; or one that the context carries, as in bindery's manager.InTx. Other
+// transactions are told of by [WithTransaction]; a statement on
 // a *sql.Tx that nobody told of is refused with [ErrUnseenTransaction]. A transaction that is begun
 // by the text BEGIN is not seen. A COMMIT whose answer was lost calls nothing, even if it took
 // place.
@@ -145,6 +148,9 @@ func (s *Signal) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	}
 	if t, err := transactionOf(ctx, e); err == nil && t != nil {
 		t.wait(ctx, call)
+		return
+	}
+	if !ownConn(e) && txend.AfterCommit(ctx, e.DB.DB, call) {
 		return
 	}
 	call(ctx)

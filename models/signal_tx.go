@@ -142,6 +142,13 @@ func transactionOf(ctx context.Context, e *bun.QueryEvent) (*Transaction, error)
 	return nil, nil
 }
 
+// ownConn reports whether the statement's builder was given a connection or a transaction: the context
+// does not decide then where it runs.
+func ownConn(e *bun.QueryEvent) bool {
+	conn, err := connOf(e.IQuery)
+	return err != nil || *conn != nil
+}
+
 // txContext is where database/sql keeps the context that a transaction was begun with.
 var txContext = func() int {
 	f, ok := reflect.TypeFor[sql.Tx]().FieldByName("ctx")

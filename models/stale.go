@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+
+	"github.com/bindery-go/bindery/internal/primary"
 )
 
 type readAgain = func(context.Context) context.Context
 
 var readsAgain atomic.Pointer[readAgain]
 
-// RereadWith says how a read is made to see the newest state, where a router stands before the
-// databases: [RetryStale] and the query behind a [*StaleError] use the contexts that onPrimary
-// returns. A program that spreads reads by bindery's router calls it once, before its first query:
-//
-//	models.RereadWith(router.OnWriter)
-//
-// Without it, or with nil, contexts are used as they are: right for plain Bun, where all queries go
-// to one server.
+// RereadWith says how a read is made to see the newest state, where a router other than bindery's
+// spreads reads over servers: [RetryStale] and the query behind a [*StaleError] use the contexts that
+// onPrimary returns. Nil, as at first, means what is right for plain Bun, where all queries go to one
+// server, and for a program that has bindery's router, which is asked for the writer.
 func RereadWith(onPrimary func(context.Context) context.Context) {
 	if onPrimary == nil {
 		readsAgain.Store(nil)
@@ -30,7 +28,7 @@ func reread(ctx context.Context) context.Context {
 	if on := readsAgain.Load(); on != nil {
 		return (*on)(ctx)
 	}
-	return ctx
+	return primary.Reads(ctx)
 }
 
 // RetryStale calls fn, at most n times, until it returns something else than a [*StaleError]. fn
@@ -45,7 +43,7 @@ func reread(ctx context.Context) context.Context {
 //		return models.UpdateVersioned(ctx, db, &account)
 //	})
 //
-// From the second call on, the context that fn is given sends reads to the writer, see [RereadWith].
+// From the second call on, the context that fn is given sends reads to the writer.
 // A row that is gone is not tried again; n below one is one. A transaction belongs into fn, not
 // around RetryStale: most databases show one and the same state to all reads of a transaction.
 func RetryStale(ctx context.Context, n int, fn func(ctx context.Context) error) error {

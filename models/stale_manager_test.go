@@ -15,8 +15,6 @@ import (
 // TestVersionsThroughManager sees that a lost race is found on connections that count the rows that
 // matched, as a manager's MariaDB does, and that all reads after it are on the writer.
 func TestVersionsThroughManager(t *testing.T) {
-	models.RereadWith(router.OnWriter)
-	t.Cleanup(func() { models.RereadWith(nil) })
 	eachBind(t, func(t *testing.T, db *bun.DB) {
 		createTables(t, db, (*seat)(nil))
 		s := insertSeat(t, db)

@@ -17,6 +17,7 @@ func (r *Router) Pool() (pool *sql.DB, closer func() error) {
 		return r.writer.DB(), func() error { return nil }
 	}
 	pool = sql.OpenDB(&gate{r})
+	r.fronts.Store(pool, true)
 	pool.SetMaxIdleConns(-1) // what is idle belongs to the writer's pool
 	return pool, pool.Close
 }

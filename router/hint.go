@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"time"
+
+	"github.com/bindery-go/bindery/internal/primary"
 )
 
 type hint uint8
@@ -41,6 +43,8 @@ func withScope(ctx context.Context, change func(*scope)) context.Context {
 	change(&s)
 	return context.WithValue(ctx, scopeKey{}, &s)
 }
+
+func init() { primary.ReadBy(OnWriter) }
 
 // OnWriter returns a context whose reads go to the writer: for a read that must see what was just
 // written. The innermost of OnWriter and [OnReader] counts.

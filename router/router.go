@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,7 @@ type Router struct {
 	asking      chan struct{}          // held by who asks the writer for its position, for a token
 	answer      atomic.Pointer[sample] // the latest to that
 	writerConns conns
+	fronts      sync.Map // the pools in front of the writer's, see Pool
 	stats       stats
 
 	routed, writerOnly, readerOnly resolver

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/txend"
 )
 
 // openTx is a transaction that contexts carry, with all its savepoints: one connection.
@@ -42,6 +43,8 @@ type txLevel struct {
 	ended     chan struct{} // closed when a savepoint has ended
 
 	inner *txLevel // the savepoint that is open in it; openTx.turn guards it
+
+	committed calls // what waits for it
 }
 
 // of returns the innermost of the context's levels on r, ended or not, nil if there is none.
@@ -66,7 +69,7 @@ func (l *txLevel) firstOpen() *txLevel {
 
 // within returns a context that carries l.
 func (l *txLevel) within(ctx context.Context) context.Context {
-	return withScope(ctx, func(s *scope) {
+	return withScope(txend.With(ctx, l), func(s *scope) {
 		l.next = s.tx
 		s.tx = l
 	})

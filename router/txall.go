@@ -37,20 +37,21 @@ func tryTxs(ctx context.Context, routers []*Router, opts *TxOptions, fn func(ctx
 			_ = all.undo() // a panic, or runtime.Goexit, is what the caller must see
 		}
 	}()
+	inside := ctx
 	for _, r := range inKeyOrder(routers) {
-		l, within, err := r.begin(ctx, opts)
+		l, within, err := r.begin(inside, opts)
 		if err != nil {
 			ended = true
 			return and(err, all.undo())
 		}
-		all, ctx = append(all, l), within
+		all, inside = append(all, l), within
 	}
-	err = fn(ctx)
+	err = fn(inside)
 	ended = true
 	if err != nil {
 		return and(err, all.undo())
 	}
-	return all.commit(routers)
+	return all.commit(ctx, routers)
 }
 
 func inKeyOrder(routers []*Router) []*Router {
@@ -71,14 +72,21 @@ func (all txs) undo() error {
 	return errors.Join(errs...)
 }
 
-// commit commits in the order of routers.
-func (all txs) commit(routers []*Router) error {
+// commit commits in the order of routers. What waited for a commit runs with ctx when all have ended, also
+// if a later one failed.
+func (all txs) commit(ctx context.Context, routers []*Router) error {
 	var done []binds.Key
+	var kept txs
+	defer func() {
+		for _, l := range kept {
+			l.succeeded(ctx)
+		}
+	}()
 	for i, r := range routers {
 		l := all.on(r)
 		err := l.end(nil)
 		if err == nil {
-			done = append(done, r.key)
+			done, kept = append(done, r.key), append(kept, l)
 			continue
 		}
 		unknown := errors.Is(err, ErrOutcomeUnknown)

@@ -34,7 +34,7 @@ func (r *Router) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.C
 }
 
 func (r *Router) tryTx(ctx context.Context, opts *TxOptions, fn func(ctx context.Context) error) error {
-	l, ctx, err := r.begin(ctx, opts)
+	l, within, err := r.begin(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -44,9 +44,12 @@ func (r *Router) tryTx(ctx context.Context, opts *TxOptions, fn func(ctx context
 			_ = l.undo()
 		}
 	}()
-	err = fn(ctx)
+	err = fn(within)
 	ended = true
-	return l.end(err)
+	if err = l.end(err); err == nil {
+		l.succeeded(ctx)
+	}
+	return err
 }
 
 const (

@@ -1,0 +1,98 @@
+package router
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"github.com/bindery-go/bindery/internal/txend"
+)
+
+// AfterCommit has call run once the transaction of the bind that ctx carries has committed, in the order
+// of the calls and before InTx returns, with the context that InTx was given: it is outside. It never runs
+// if the transaction is rolled back, alone or with one around it, or if its outcome is unknown. Where ctx
+// carries no transaction of the bind, call runs at once. Several goroutines may use it.
+//
+// What must not be lost with the process belongs into a table, in the same transaction.
+func AfterCommit(ctx context.Context, b Routed, call func(ctx context.Context)) {
+	if l := scopeOf(ctx).tx.of(b.Router()); l == nil || !l.committed.wait(call) {
+		call(ctx)
+	}
+}
+
+// A txLevel is a txend.Tx, for packages that know the pool of a statement and not its bind.
+var _ txend.Tx = (*txLevel)(nil)
+
+// joined returns the level that a statement built on pool joins, nil if there is none.
+func (l *txLevel) joined(pool *sql.DB) *txLevel {
+	for ; l != nil; l = l.next {
+		if l.tx.router.uses(pool) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *txLevel) Joins(pool *sql.DB) bool { return l.joined(pool) != nil }
+
+func (l *txLevel) AfterCommit(pool *sql.DB, call func(context.Context)) bool {
+	l = l.joined(pool)
+	return l != nil && l.committed.wait(call)
+}
+
+func (l *txLevel) Nest(ctx context.Context, pool *sql.DB, fn func(context.Context) error) (joined bool, err error) {
+	if l = l.joined(pool); l == nil {
+		return false, nil
+	}
+	return true, l.tx.router.InTx(ctx, TxOptions{}, fn)
+}
+
+// uses reports whether pool is one that the bind's Bun DBs are made of.
+func (r *Router) uses(pool *sql.DB) bool {
+	if pool == r.writer.DB() {
+		return true
+	}
+	for _, reader := range r.readers {
+		if pool == reader.engine.DB() {
+			return true
+		}
+	}
+	_, front := r.fronts.Load(pool)
+	return front
+}
+
+// calls wait for the end of a transaction or savepoint. The zero value is ready.
+type calls struct {
+	mu    sync.Mutex // guards the rest
+	list  []func(context.Context)
+	ended bool
+}
+
+// wait adds a call; it reports false if there is nothing to wait for any more.
+func (c *calls) wait(call func(context.Context)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return false
+	}
+	c.list = append(c.list, call)
+	return true
+}
+
+// end returns the calls that waited, in order.
+func (c *calls) end() []func(context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.list
+	c.list, c.ended = nil, true
+	return list
+}
+
+// succeeded runs what waited for l with ctx, or lets it wait for the level around it.
+func (l *txLevel) succeeded(ctx context.Context) {
+	for _, call := range l.committed.end() {
+		if l.outer == nil || !l.outer.committed.wait(call) {
+			call(ctx)
+		}
+	}
+}
