@@ -66,7 +66,7 @@ func ExampleWait() {
 	if err != nil {
 		panic(err)
 	}
-	_, err = m.Lock(ctx, Accounts{}, "nightly", manager.Wait(20*time.Millisecond))
+	_, err = m.Lock(ctx, Accounts{}, "nightly", manager.Wait(time.Second))
 	var timeout *manager.LockError
 	fmt.Println(errors.As(err, &timeout), timeout.Bind, timeout.Name, timeout.Holder != "", timeout.Err)
 	fmt.Println(lock.Unlock())

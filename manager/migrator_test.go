@@ -226,10 +226,10 @@ func TestMigrationsRunUnderTheLock(t *testing.T) {
 	g := migratorOf(t, m, cityFiles)
 	l, err := m.Lock(t.Context(), accounts{}, "migrations")
 	require.NoError(t, err)
+	_, err = g.Up(t.Context(), manager.DryRun())
+	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err = g.Up(ctx, manager.DryRun())
-	require.NoError(t, err)
 	_, err = g.Up(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	var e *manager.MigrationError
