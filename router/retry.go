@@ -169,7 +169,10 @@ func (f *failures) refusedByReader(to route, err error) (*route, error) {
 func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
 	r := f.c.router
 	fault := r.writer.Classify(err)
+	unreachable := fault == binds.NotSent || fault == binds.Busy
 	switch {
+	case ctx.Err() != nil && unreachable && !errors.Is(err, ctx.Err()): // found out as the time ended
+		return nil, &UnavailableError{Engine: r.writer.Name(), Err: err}
 	case ctx.Err() != nil:
 		return nil, outcome(r.writer, to.kind, fault, err)
 	case fault == binds.ReadOnly && to.kind == sqlkind.Write:
@@ -177,7 +180,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		return nil, &UnavailableError{Engine: r.writer.Name(), ReadOnly: true, Err: err}
 	case fault == binds.Unknown && to.kind == sqlkind.Write:
 		return nil, outcome(r.writer, to.kind, fault, err)
-	case fault != binds.NotSent && fault != binds.Busy && fault != binds.Unknown:
+	case !unreachable && fault != binds.Unknown:
 		return nil, err
 	}
 	if !f.waitForWriter(ctx) {

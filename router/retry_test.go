@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/testlog"
 )
 
@@ -82,6 +83,27 @@ func TestAllReadersDown(t *testing.T) {
 				assert.Zero(t, r.InFlight(), "every read is accounted for")
 			}
 		})
+	}
+}
+
+// TestAnUnreachableWriterAtTheDeadline has the caller's time end while the writer refuses the connection.
+func TestAnUnreachableWriterAtTheDeadline(t *testing.T) {
+	b := newBench(t, "shop", 0, nil)
+	f := failures{c: b.routed.ResolveConn(t.Context(), b.db.NewInsert().Model(new(item))).(*Conn), s: &emptyScope}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused := &binds.ConnectError{Engine: writer, Err: errRefused}
+	for reason, row := range map[string]struct {
+		err  error
+		none bool
+	}{
+		"it refused":             {refused, true},
+		"the caller's own doing": {&binds.ConnectError{Engine: writer, Err: context.Canceled}, false},
+	} {
+		next, err := f.after(ctx, route{}, row.err)
+		assert.Nil(t, next, reason)
+		assert.Equal(t, row.none, errors.Is(err, ErrNoWriter), reason)
+		require.ErrorIs(t, err, row.err, reason)
 	}
 }
 
