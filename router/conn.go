@@ -234,7 +234,7 @@ func (c *Conn) end(s *scope, to *route, query string) {
 		to.reader.end(to.start)
 	}
 	if to.sb != nil {
-		to.sb.saw(to.lease, c.router.now())
+		to.sb.saw(to.lease, c.router.moment())
 	}
 	c.note(s, to, query)
 }

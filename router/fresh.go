@@ -63,6 +63,24 @@ func (r *Router) pick(fit []*Reader) *Reader {
 // is never zero.
 func (r *Router) now() time.Duration { return max(time.Since(r.started), 1) }
 
+// question begins a question to the writer and returns its moment, later than that of any before. Ask
+// after it.
+func (r *Router) question() time.Duration {
+	for {
+		last := r.asked.Load()
+		at := max(int64(r.now()), last+1)
+		if r.asked.CompareAndSwap(last, at) {
+			return time.Duration(at)
+		}
+	}
+}
+
+// moment is what is noted of a write that has ended, or a read: the latest question to the writer that
+// was begun before. Horizons are moments of such questions, so that a horizon past it is that of a
+// later question, to which the writer's answer covers the write. That is as good as the time, and one
+// load, where a clock costs more than all the rest of a decision.
+func (r *Router) moment() time.Duration { return time.Duration(r.asked.Load()) }
+
 // Routed is what has a router: a manager's Bind, and the [Router] itself.
 type Routed interface{ Router() *Router }
 
@@ -76,7 +94,7 @@ func Wrote(ctx context.Context, b Routed) { b.Router().wrote(SessionFrom(ctx)) }
 
 // wrote notes that a session, if s is one, and this process have written to the bind.
 func (r *Router) wrote(s *Session) {
-	at := r.now()
+	at := r.moment()
 	raise(&r.lastWrite, at)
 	if s != nil {
 		raise(&s.on(r).wrote, at)

@@ -100,7 +100,7 @@ type standing struct {
 	why      error  // why the reader's freshness cannot be proved, nil if it can
 
 	previous binds.Position // of the probe before
-	prevAt   time.Duration  // when that was answered
+	prevAt   time.Duration  // the moment when that was answered
 }
 
 // forget makes everything void that was known.

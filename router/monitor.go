@@ -195,7 +195,8 @@ func (m *monitor) wait(ctx context.Context) bool {
 }
 
 func (m *monitor) askWriter(ctx context.Context) {
-	probe, at, err := m.probe(ctx, m.r.writer)
+	at := m.r.question()
+	probe, err := m.probe(ctx, m.r.writer)
 	if ctx.Err() != nil {
 		return
 	}
@@ -252,17 +253,15 @@ func (m *monitor) noteWriter(err error) {
 	m.writerErr = err
 }
 
-// probe asks an engine where it is, within the time that a probe may take. It returns the moment
-// before the question.
-func (m *monitor) probe(ctx context.Context, e *binds.Engine) (binds.Probe, time.Duration, error) {
+// probe asks an engine where it is, within the time that a probe may take.
+func (m *monitor) probe(ctx context.Context, e *binds.Engine) (binds.Probe, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.conf.ProbeTimeout)
 	defer cancel()
-	at := m.r.now()
 	p, err := e.Probe(ctx)
 	if errors.Is(err, binds.ErrNoPosition) {
 		p, err = binds.Probe{Doubt: binds.ErrNoPosition}, e.Ping(ctx)
 	}
-	return p, at, err
+	return p, err
 }
 
 // watchReader asks reader i whenever there is news of the writer, and again, ever more slowly, while
@@ -291,8 +290,9 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader := m.r.readers[i]
 	anew := m.askAnew(i)
-	probe, asked, err := m.probe(ctx, reader.engine)
-	answered := m.r.now()
+	asked := m.r.now()
+	probe, err := m.probe(ctx, reader.engine)
+	answered := m.r.moment()
 	if ctx.Err() != nil {
 		return false
 	}

@@ -35,9 +35,9 @@ func (n *notice) watch(conn driver.Conn, age uint64) driver.Conn {
 	c.execer, _ = conn.(driver.ExecerContext)
 	c.queryer, _ = conn.(driver.QueryerContext)
 	c.checker, _ = conn.(driver.NamedValueChecker)
-	_, resets := conn.(driver.SessionResetter)
-	_, validates := conn.(driver.Validator)
-	c.discards = !resets || !validates
+	c.resetter, _ = conn.(driver.SessionResetter)
+	c.validator, _ = conn.(driver.Validator)
+	c.discards = c.resetter == nil || c.validator == nil
 	if n.conns != nil {
 		n.conns.opened(c, age)
 	}
@@ -119,12 +119,16 @@ func (c *watchedConn) offered() driver.Conn {
 type watchedConn struct {
 	notice   *notice
 	inner    driver.Conn
-	execer   driver.ExecerContext     // inner, nil if it is none; so the next two
-	queryer  driver.QueryerContext    //
-	checker  driver.NamedValueChecker //
-	discards bool                     // database/sql would discard inner after a cancelled transaction
-	spoilt   bool                     // and that has come to pass
-	age      uint64                   // of the list of connections when this one was opened
+	discards bool   // database/sql would discard inner after a cancelled transaction
+	spoilt   bool   // and that has come to pass
+	age      uint64 // of the list of connections when this one was opened
+
+	// inner, nil where it is no such thing
+	execer    driver.ExecerContext
+	queryer   driver.QueryerContext
+	checker   driver.NamedValueChecker
+	resetter  driver.SessionResetter
+	validator driver.Validator
 
 	watchedTxs
 	first *watchedRows // the open rows of writes
@@ -301,8 +305,8 @@ func (c *watchedConn) Ping(ctx context.Context) error {
 // nobody's any more.
 func (c *watchedConn) ResetSession(ctx context.Context) error {
 	var err error
-	if r, ok := c.inner.(driver.SessionResetter); ok {
-		err = r.ResetSession(ctx)
+	if c.resetter != nil {
+		err = c.resetter.ResetSession(ctx)
 	}
 	c.doubt()
 	if c.retired() {
@@ -312,8 +316,7 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 }
 
 func (c *watchedConn) IsValid() bool {
-	v, ok := c.inner.(driver.Validator)
-	valid := !c.spoilt && !c.retired() && (!ok || v.IsValid())
+	valid := !c.spoilt && !c.retired() && (c.validator == nil || c.validator.IsValid())
 	if !valid {
 		c.doubt()
 	}

@@ -30,12 +30,12 @@ func (LeastLoaded) Pick(readers []*Reader) *Reader {
 	}
 	bits := rand.Uint64()
 	i := uint32(uint64(uint32(bits)) * uint64(n) >> 32)
-	j := uint32(bits>>32) % (n - 1)
-	if j >= i {
-		j++
+	j := i + 1 + uint32(bits>>32&(1<<24-1)*uint64(n-1)>>24) // one of the others, in a circle
+	if j >= n {
+		j -= n
 	}
 	a, b := readers[i], readers[j]
-	if b.load() < a.load() {
+	if b.load()*float64(a.weight) < a.load()*float64(b.weight) {
 		a, b = b, a
 	}
 	// The loser's latency ages, so that a reader that was slow once is measured again: once in 64

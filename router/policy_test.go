@@ -65,10 +65,10 @@ func TestWeightedFollowsWeights(t *testing.T) {
 
 func TestLeastLoadedAvoids(t *testing.T) {
 	for name, load := range map[string]func(slow, fast *Reader){
-		"more reads in flight": func(slow, fast *Reader) { slow.inFlight.Store(9) },
+		"more reads in flight": func(slow, fast *Reader) { slow.work.Store(9) },
 		"longer latency":       func(slow, fast *Reader) { slow.measured(50 * time.Millisecond) },
 		"less weight":          func(slow, fast *Reader) { fast.weight = 10 },
-		"a failed connection":  func(slow, fast *Reader) { slow.inFlight.Add(1); slow.failed() },
+		"a failed connection":  func(slow, fast *Reader) { slow.work.Add(oneRead); slow.failed() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			readers := readersOf(t, 1, 1)

@@ -21,7 +21,7 @@ func (r *Router) watchReader(reader *Reader) {
 	n := &notice{
 		router:    r,
 		plainRead: func(string) bool { return true }, // and its server refuses what is none
-		saw:       func(s *Session) { s.on(r).saw(reader.lease.Load(), r.now()) },
+		saw:       func(s *Session) { s.on(r).saw(reader.lease.Load(), r.moment()) },
 		conns:     &reader.conns,
 		proven:    true,
 	}
@@ -64,7 +64,7 @@ func (r *Router) watchWrites() {
 		router:    r,
 		plainRead: r.isRead,
 		wrote:     r.wrote,
-		saw:       func(s *Session) { s.on(r).saw(&r.writerLease, r.now()) },
+		saw:       func(s *Session) { s.on(r).saw(&r.writerLease, r.moment()) },
 		unsure:    r.unsure,
 		conns:     &r.writerConns,
 	}

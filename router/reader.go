@@ -1,7 +1,6 @@
 package router
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -20,8 +19,9 @@ type Reader struct {
 	claim atomic.Pointer[claim]
 	conns conns
 
-	inFlight atomic.Int64
-	served   atomic.Uint64
+	// work counts the reads in flight in its lower bits, and above them those that were given to the
+	// reader: one of them is one addition.
+	work atomic.Uint64
 	// latency is a moving average in nanoseconds, its lowest bit set when it was aged since the
 	// last measurement and the next one should be taken. Zero means that none was taken yet.
 	latency atomic.Int64
@@ -54,7 +54,7 @@ func (r *Reader) Name() string { return r.engine.Name() }
 func (r *Reader) Weight() int { return r.weight }
 
 // InFlight returns how many reads wait for this reader's first answer.
-func (r *Reader) InFlight() int64 { return r.inFlight.Load() }
+func (r *Reader) InFlight() int64 { return inFlight(r.work.Load()) }
 
 // Latency returns a moving average of the time to a read's first answer, zero before the first
 // measurement. It ages while the reader is passed over, so that a reader that was slow once is
@@ -62,9 +62,13 @@ func (r *Reader) InFlight() int64 { return r.inFlight.Load() }
 func (r *Reader) Latency() time.Duration { return time.Duration(r.latency.Load() &^ aged) }
 
 // Served returns how many reads this reader was given.
-func (r *Reader) Served() uint64 { return r.served.Load() }
+func (r *Reader) Served() uint64 { return r.work.Load() >> flightBits }
 
 const (
+	flightBits = 20
+	oneRead    = 1<<flightBits + 1 // begins
+	oneLess    = ^uint64(0)        // ends
+
 	aged = 1 // the lowest bit of Reader.latency
 
 	// Reading the clock costs more than the rest of a decision: one read in sampleEvery is measured.
@@ -77,16 +81,19 @@ const (
 
 // begin notes a read; it returns the time if the read is to be measured, else zero.
 func (r *Reader) begin() (start time.Duration) {
-	r.inFlight.Add(1)
-	if n, l := r.served.Add(1), r.latency.Load(); n%sampleEvery == 0 || l == 0 || l&aged != 0 {
+	n, l := r.work.Add(oneRead)>>flightBits, r.latency.Load()
+	if n%sampleEvery == 0 || l == 0 || l&aged != 0 {
 		return r.now()
 	}
 	return 0
 }
 
+// inFlight is what a Reader's work says of that.
+func inFlight(work uint64) int64 { return int64(work & (1<<flightBits - 1)) }
+
 // end notes that a read's first answer came.
 func (r *Reader) end(start time.Duration) {
-	r.inFlight.Add(-1)
+	r.work.Add(oneLess)
 	if start != 0 {
 		r.measured(r.now() - start)
 	}
@@ -94,7 +101,7 @@ func (r *Reader) end(start time.Duration) {
 
 // failed notes that a read could not be sent.
 func (r *Reader) failed() {
-	r.inFlight.Add(-1)
+	r.work.Add(oneLess)
 	r.latency.Store(int64(max(r.Latency(), failureLatency)) &^ aged)
 }
 
@@ -114,14 +121,10 @@ func (r *Reader) age() {
 	}
 }
 
-// load is what [LeastLoaded] compares: reads in flight times latency, for one unit of weight.
+// load is what [LeastLoaded] compares, divided by weights: the reads in flight and one more, times latency.
+// It is zero where nothing was measured yet: find out.
 func (r *Reader) load() float64 {
-	l := r.latency.Load()
-	if l == 0 {
-		return 0 // not measured yet: find out
-	}
-	inFlight := float64(r.inFlight.Load() + 1)
-	return math.Max(inFlight, 1) * float64(l) / float64(r.weight)
+	return float64(inFlight(r.work.Load())+1) * float64(r.latency.Load())
 }
 
 // now is the reader's monotonic clock. It is never zero.

@@ -60,7 +60,8 @@ type Router struct {
 
 	fresh       Freshness
 	started     time.Time    // of the clock, see now
-	lastWrite   atomic.Int64 // when this process's latest write ended, 0 if it wrote nothing
+	asked       atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
+	lastWrite   atomic.Int64 // the moment of this process's latest write, 0 if it wrote nothing
 	view        atomic.Pointer[view]
 	monitor     *monitor // nil where there is nothing to look at
 	shared      bool     // all engines see one copy of the data
@@ -102,6 +103,7 @@ func New(cfg Config) (*Router, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
+	r.asked.Store(1)
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)

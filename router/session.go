@@ -32,8 +32,8 @@ type Session struct {
 // sessionBind is a session's part in one bind.
 type sessionBind struct {
 	router *Router
-	wrote  atomic.Int64 // when its latest write ended, 0 if it wrote nothing
-	seen   atomic.Int64 // when its latest read ended, 0 if it read nothing
+	wrote  atomic.Int64 // the moment of its latest write, 0 if it wrote nothing
+	seen   atomic.Int64 // the moment of its latest read, 0 if it read nothing
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]

@@ -103,7 +103,7 @@ func (r *Router) positionAfter(ctx context.Context, at time.Duration) (binds.Pro
 	if probe, ok, err = r.positionKnown(at); ok || err != nil {
 		return probe, err
 	}
-	asked := r.now()
+	asked := r.question()
 	probe, err = r.writer.Probe(ctx)
 	if err == nil {
 		r.answer.Store(&sample{at: asked, probe: probe})

@@ -115,6 +115,21 @@ func BenchmarkOf(b *testing.B) {
 		require.NoError(b, err)
 		benchmark(b, pointSelect, func(q string) { c.Of(q) })
 	})
+	b.Run("point select, known", func(b *testing.B) {
+		c, err := sqlkind.New(dialect.PG)
+		require.NoError(b, err)
+		benchmark(b, pointSelect, func(q string) { c.Of(q) })
+	})
+	b.Run("64 different selects, known", func(b *testing.B) {
+		c, err := sqlkind.New(dialect.PG)
+		require.NoError(b, err)
+		queries := different()
+		b.ReportAllocs()
+		b.SetBytes(int64(len(strings.Join(queries, "")) / len(queries)))
+		for i := 0; b.Loop(); i++ {
+			c.Of(queries[i%len(queries)])
+		}
+	})
 	b.Run("64 different selects", func(b *testing.B) {
 		queries := different()
 		b.ReportAllocs()

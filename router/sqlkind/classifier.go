@@ -11,6 +11,7 @@ import (
 type Classifier struct {
 	lang  *language
 	words *words
+	known beginnings
 }
 
 // New returns a Classifier for the dialect d, in which calls of the functions that writerFunctions
@@ -48,11 +49,20 @@ func New(d dialect.Name, writerFunctions ...string) (*Classifier, error) {
 	return &Classifier{lang: l, words: &own}, nil
 }
 
-// Of says whether a reader may run query, one or more statements. It allocates nothing.
+// Of says whether a reader may run query, one or more statements. It allocates nothing, but for a few hundred
+// bytes where a SELECT begins as none did before: it remembers that, values left out, to read the next one faster.
 func (c *Classifier) Of(query string) Kind {
 	if c == nil || c.lang == nil {
 		return Write
 	}
+	if known := c.known.find(query); known != nil {
+		s := scanner{q: query, lang: c.lang, words: c.words, depth: known.depth, mark: known.mark}
+		return s.resume(len(known.text))
+	}
 	s := scanner{q: query, lang: c.lang, words: c.words}
-	return s.kind()
+	kind := s.kind()
+	if kind == Read {
+		c.known.learn(query, c.lang, c.words)
+	}
+	return kind
 }

@@ -30,9 +30,48 @@ const maxLists = 16
 // writes is where a scan ends that found a reason for the writer.
 const writes = -1
 
-func (s *scanner) kind() Kind {
-	statements := 0
-	for i := 0; ; i++ {
+// kind reads the query from its beginning.
+func (s *scanner) kind() Kind { return s.statements(0, 0) }
+
+// resume reads on in the first statement, at i. What stands before holds no NUL.
+func (s *scanner) resume(i int) Kind {
+	if s.endsPlainly(i) {
+		return Read
+	}
+	end := s.rest(i)
+	if end == writes || s.depth != 0 || s.lists != 0 {
+		return Write
+	}
+	if end < len(s.q) {
+		return s.statements(end, 1)
+	}
+	if strings.IndexByte(s.q[i:], 0) >= 0 {
+		return Write
+	}
+	return Read
+}
+
+// endsPlainly says that nothing is left at i but numbers, operators and the parentheses that are open: the key of
+// a row, or the length of a page.
+func (s *scanner) endsPlainly(i int) bool {
+	q, classes, depth := s.q, &s.lang.class, s.depth
+	for ; uint(i) < uint(len(q)); i++ {
+		switch classes[q[i]] {
+		case digit, blank:
+		case closing:
+			if depth--; depth < 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return depth == 0
+}
+
+// statements reads the rest of the query, at whose semicolon or beginning i is, after n statements.
+func (s *scanner) statements(i, n int) Kind {
+	for ; ; i++ {
 		for {
 			i = s.skip(i)
 			if i == writes {
@@ -53,12 +92,12 @@ func (s *scanner) kind() Kind {
 		if i = s.body(i); i == writes || s.depth != 0 || s.lists != 0 {
 			return Write
 		}
-		statements++
+		n++
 		if i == len(s.q) {
 			break
 		}
 	}
-	if statements == 0 || strings.IndexByte(s.q, 0) >= 0 {
+	if n == 0 || strings.IndexByte(s.q, 0) >= 0 {
 		return Write
 	}
 	return Read
@@ -66,8 +105,13 @@ func (s *scanner) kind() Kind {
 
 // body scans to the end of the statement: to its semicolon or the end of the query.
 func (s *scanner) body(i int) int {
-	q := s.q
 	s.mark = i
+	return s.rest(i)
+}
+
+// rest is body from the middle of a statement on.
+func (s *scanner) rest(i int) int {
+	q := s.q
 	for {
 		if i = s.plain(i); i == len(q) || q[i] == ';' {
 			return i

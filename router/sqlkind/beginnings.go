@@ -1,0 +1,138 @@
+package sqlkind
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+)
+
+// beginnings remembers how the SELECTs of a program begin. A builder writes the same text up to the first value
+// again and again, and what a scanner knows there depends on that text alone: where a statement begins as one
+// did before, it is read on from there.
+//
+// A beginning ends before the first value, so that nothing is kept which users have sent. Looking takes no lock
+// and allocates nothing. The zero value is empty and ready.
+type beginnings struct {
+	sets atomic.Pointer[[beginningSets]beginningSet]
+}
+
+// A beginningSet has what begins with the same bytes: mostly the statements on one table. It is filled from its
+// first place on.
+type beginningSet [4]atomic.Pointer[beginning]
+
+// A beginning is a text and what a scanner knows behind it.
+type beginning struct {
+	text        string
+	depth, mark int
+}
+
+const (
+	beginningSets = 1 << 7
+	// Statements are told apart by their first bytes. Shorter ones are as fast read as looked for.
+	toldApart = 40
+	// The longest text that is kept: a bound for memory.
+	longestBeginning = 1 << 10
+	// A full set takes in one of so many statements that it does not know: what is not used any more goes in the
+	// end, and what never comes twice makes no work.
+	renewal = 512
+)
+
+// find returns how q begins, nil if that is not known.
+func (b *beginnings) find(q string) *beginning {
+	sets := b.sets.Load()
+	if sets == nil || len(q) < toldApart {
+		return nil
+	}
+	set := &sets[setOf(q)]
+	for i := range set {
+		known := set[i].Load()
+		if known == nil {
+			return nil
+		}
+		if len(q) >= len(known.text) && q[:len(known.text)] == known.text {
+			return known
+		}
+	}
+	return nil
+}
+
+// setOf hashes the first bytes of q, but for the verb.
+func setOf(q string) uint64 {
+	const odd = 0x9e3779b97f4a7c15
+	h := (eight(q[8:16]) ^ eight(q[16:24])*odd) * odd
+	h = (h ^ h>>29 ^ eight(q[24:32]) ^ eight(q[32:40])*odd) * odd
+	return h / (1 << 64 / beginningSets)
+}
+
+// learn remembers how q begins, a read that find does not know.
+func (b *beginnings) learn(q string, lang *language, words *words) {
+	if len(q) < toldApart {
+		return
+	}
+	sets := b.sets.Load()
+	if sets == nil {
+		b.sets.CompareAndSwap(nil, new([beginningSets]beginningSet))
+		sets = b.sets.Load()
+	}
+	set := &sets[setOf(q)]
+	place := 0
+	for place < len(set) && set[place].Load() != nil {
+		place++
+	}
+	if place == len(set) {
+		if rand.Uint32()%renewal != 0 {
+			return
+		}
+		place = rand.IntN(len(set))
+	}
+	if known := beginningOf(q, lang, words); known != nil {
+		set[place].Store(known)
+	}
+}
+
+// beginningOf returns the beginning of q, nil if it has none worth keeping.
+func beginningOf(q string, lang *language, words *words) *beginning {
+	const verb = len("SELECT")
+	if eight(q)&^(0x20*ones)&(1<<48-1) != selectWord&^(0x20*ones) || q[verb] != ' ' {
+		return nil
+	}
+	s := scanner{q: q, lang: lang, words: words, mark: verb}
+	cut := lastBlank(q[:min(s.plain(verb), longestBeginning)], verb, lang)
+	if cut < toldApart {
+		return nil
+	}
+	// What is behind the beginning must not count: blanks say nothing, and there are enough for whoever looks
+	// eight bytes ahead.
+	s = scanner{q: q[:cut] + "        ", lang: lang, words: words, mark: verb}
+	if s.plain(verb) != len(s.q) {
+		return nil
+	}
+	return &beginning{text: strings.Clone(q[:cut]), depth: s.depth, mark: s.mark}
+}
+
+// lastBlank returns the end of the last space in q before the first number, and outside of names. Nothing that
+// ends there depends on what follows.
+func lastBlank(q string, from int, lang *language) int {
+	cut := 0
+	for i := from; i < len(q); i++ {
+		switch lang.class[q[i]] {
+		case name:
+			n := strings.IndexByte(q[i+1:], q[i])
+			if n < 0 {
+				return cut
+			}
+			i += n + 1
+		case letter:
+			for i+1 < len(q) && lang.class[q[i+1]] <= dollar {
+				i++
+			}
+		case digit:
+			return cut
+		case blank:
+			if q[i] == ' ' {
+				cut = i + 1
+			}
+		}
+	}
+	return cut
+}
