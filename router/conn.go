@@ -38,13 +38,18 @@ type route struct {
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
+	if s == &emptyScope {
+		if reader, l := c.usual(query); reader != nil {
+			return c.readFrom(ctx, reader, l, query, args)
+		}
+	}
 	if s.tx != nil {
 		if l, err := c.txOf(s, query); l != nil || err != nil {
 			return c.queryInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(ctx, s, query)
-	if err != nil {
+	var to route
+	if err := c.route(ctx, s, query, &to); err != nil {
 		return nil, err
 	}
 	rows, err := c.begin(&to).QueryContext(ctx, query, args...)
@@ -61,6 +66,42 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	return rows, nil
 }
 
+// usual finds the reader for a plain read whose context says nothing, as most reads are, by what
+// routeRead does for such a one. Nil leaves it to that.
+func (c *Conn) usual(query string) (*Reader, *lease) {
+	r := c.router
+	if c.mode != anywhere || c.writes || !r.reads.Load() {
+		return nil, nil
+	}
+	v, need := r.view.Load(), noNeed
+	if r.whose == everybodys {
+		need = orNone(r.lastWrite.Load())
+	}
+	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read {
+		return nil, nil
+	}
+	reader := r.pick(v.ordered)
+	return reader, v.leaseOf(reader)
+}
+
+// readFrom runs a plain read on a reader, and elsewhere if that fails.
+func (c *Conn) readFrom(ctx context.Context, reader *Reader, l *lease, query string, args []any) (*sql.Rows, error) {
+	start := reader.begin()
+	rows, err := reader.db.QueryContext(ctx, query, args...)
+	if err == nil && reader.lease.Load() == l {
+		reader.end(start)
+		return rows, nil
+	}
+	if err == nil {
+		err = errMoved
+		closeRows(rows)
+	}
+	to := route{reader: reader, kind: sqlkind.Read, reason: PlainRead, lease: l, start: start}
+	return retry(ctx, c, &emptyScope, to, query, err, func(db *sql.DB) (*sql.Rows, error) {
+		return db.QueryContext(ctx, query, args...)
+	}, closeRows)
+}
+
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
@@ -69,8 +110,8 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 			return c.execInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(ctx, s, query)
-	if err != nil {
+	var to route
+	if err := c.route(ctx, s, query, &to); err != nil {
 		return nil, err
 	}
 	res, err := c.begin(&to).ExecContext(ctx, query, args...)
@@ -91,12 +132,12 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 			return c.queryRowInTx(ctx, s, l, err, query, args)
 		}
 	}
-	to, err := c.route(ctx, s, query)
-	if err != nil {
+	var to route
+	if err := c.route(ctx, s, query, &to); err != nil {
 		return failedRow(ctx, err)
 	}
 	row := c.begin(&to).QueryRowContext(ctx, query, args...)
-	err = row.Err()
+	err := row.Err()
 	if err == nil && to.outlived() {
 		err = errMoved
 		closeRow(row)
@@ -125,95 +166,98 @@ func closeRows(rows *sql.Rows) { _ = rows.Close() } // they are not what was ask
 
 func closeRow(row *sql.Row) { _ = row.Scan() } // which closes it, whatever else it says
 
-// route decides where a statement runs.
-func (c *Conn) route(ctx context.Context, s *scope, query string) (route, error) {
-	r := c.router
-	kind := c.kind(query)
+// route decides where a statement runs, and says so in to, which is empty.
+func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) error {
+	if c.writes && c.mode == anywhere {
+		to.reason = WriteQuery
+		return nil
+	}
+	to.kind = c.kind(query)
 	switch {
 	case c.mode == fixed:
-		return route{kind: kind, reason: c.why}, nil
+		to.reason = c.why
 	case c.mode == writerOnly:
-		return c.toWriter(s, kind, WriterDB), nil
-	case c.mode == readerOnly && kind == sqlkind.Write:
-		return route{}, &WriteOnReaderError{Bind: r.key}
-	case c.writes:
-		return route{kind: kind, reason: WriteQuery}, nil
-	case kind == sqlkind.Write:
-		return route{kind: kind, reason: WriteText}, nil
+		c.toWriter(s, WriterDB, to)
+	case c.mode == readerOnly && to.kind == sqlkind.Write:
+		return &WriteOnReaderError{Bind: c.router.key}
+	case to.kind == sqlkind.Write:
+		to.reason = WriteText
 	case s.hint == onWriter && c.mode != readerOnly:
-		return c.toWriter(s, kind, HintWriter), nil
+		c.toWriter(s, HintWriter, to)
+	default:
+		return c.routeRead(ctx, s, to)
 	}
-	return c.routeRead(ctx, s)
+	return nil
 }
 
-// routeRead finds the reader for a plain read.
-func (c *Conn) routeRead(ctx context.Context, s *scope) (route, error) {
+// routeRead finds the engine for a plain read.
+func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 	r := c.router
 	if c.only != nil {
-		return c.toReader(s, c.only, c.only.up[0], ReaderDB), nil
+		c.toReader(s, c.only, c.only.up[0], ReaderDB, to)
+		return nil
 	}
 	if len(r.readers) == 0 {
-		return c.fallback(s, NoReader, nil)
+		return c.fallback(s, NoReader, nil, to)
 	}
 	if r.monitor != nil {
 		r.monitor.noteRead()
 	}
 	v := r.view.Load()
 	if c.mode == readerOnly || s.hint == onReader {
+		if len(v.up) == 0 {
+			return c.fallback(s, ReadersDown, nil, to)
+		}
 		reason := HintReader
 		if c.mode == readerOnly {
 			reason = ReaderDB
 		}
-		if len(v.up) == 0 {
-			return c.fallback(s, ReadersDown, nil)
-		}
-		return c.toReader(s, v, r.pick(v.up), reason), nil
+		c.toReader(s, v, r.pick(v.up), reason, to)
+		return nil
 	}
-	to, ok := r.freshReader(s, v)
-	switch {
-	case ok:
-		return to, nil
-	case len(v.up) == 0:
-		return c.fallback(s, ReadersDown, nil)
+	if r.freshReader(s, v, to) {
+		return nil
+	}
+	if len(v.up) == 0 {
+		return c.fallback(s, ReadersDown, nil, to)
 	}
 	r.monitor.want()
-	if to.late {
-		if to, ok := r.rejoin(ctx, s, to.sb); ok {
-			return to, nil
-		}
+	if to.late && r.rejoin(ctx, s, to) {
+		return nil
 	}
-	return c.fallback(s, Stale, nil)
+	return c.fallback(s, Stale, nil, to)
 }
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all
 // the same.
-func (c *Conn) toReader(s *scope, v *view, reader *Reader, reason Reason) route {
-	to := route{reader: reader, kind: sqlkind.Read, reason: reason}
+func (c *Conn) toReader(s *scope, v *view, reader *Reader, reason Reason, to *route) {
+	*to = route{reader: reader, kind: sqlkind.Read, reason: reason}
 	if s.session != nil {
 		to.sb, to.lease = s.session.on(c.router), v.promised(reader)
 		to.sb.leaves(to.lease)
 	}
-	return to
 }
 
-func (c *Conn) toWriter(s *scope, kind sqlkind.Kind, reason Reason) route {
-	to := route{kind: kind, reason: reason}
-	if s.session != nil && kind == sqlkind.Read {
+// toWriter sends a statement of to's kind to the writer.
+func (c *Conn) toWriter(s *scope, reason Reason, to *route) {
+	*to = route{kind: to.kind, reason: reason}
+	if s.session != nil && to.kind == sqlkind.Read {
 		to.sb, to.lease = s.session.on(c.router), &c.router.writerLease
 		to.sb.at.Store(to.lease)
 	}
-	return to
 }
 
 // fallback sends a read to the writer, because of reason, unless only readers may serve it.
-func (c *Conn) fallback(s *scope, reason Reason, err error) (route, error) {
+func (c *Conn) fallback(s *scope, reason Reason, err error, to *route) error {
 	if c.mode == readerOnly || c.router.strict {
-		return route{}, &NoReaderError{Bind: c.router.key, Stale: reason == Stale, Err: err}
+		return &NoReaderError{Bind: c.router.key, Stale: reason == Stale, Err: err}
 	}
 	if reason != NoReader { // a bind without readers lacks nothing
 		c.router.stats.toWriter.Add(1)
 	}
-	return c.toWriter(s, sqlkind.Read, reason), nil
+	to.kind = sqlkind.Read
+	c.toWriter(s, reason, to)
+	return nil
 }
 
 // begin returns the pool of the route's engine and begins to measure a reader.
@@ -221,7 +265,7 @@ func (c *Conn) begin(to *route) *sql.DB {
 	switch {
 	case to.reader != nil:
 		to.start = to.reader.begin()
-		return to.reader.engine.DB()
+		return to.reader.db
 	case c.pool != nil:
 		return c.pool
 	}
@@ -236,14 +280,13 @@ func (c *Conn) end(s *scope, to *route, query string) {
 	if to.sb != nil {
 		to.sb.saw(to.lease, c.router.moment())
 	}
-	c.note(s, to, query)
+	if s.route != nil {
+		c.note(s, to, query)
+	}
 }
 
-// note tells the context's Route, if it has one.
+// note tells the context's Route, which there is.
 func (c *Conn) note(s *scope, to *route, query string) {
-	if s.route == nil {
-		return
-	}
 	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: to.kind, Reason: to.reason, Query: query}
 	if to.reader != nil {
 		d.Engine, d.Role = to.reader.Name(), binds.Reader

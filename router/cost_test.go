@@ -16,7 +16,8 @@ const pointSelect = `SELECT "item"."id" FROM "items" AS "item" WHERE ("item"."id
 func decide(ctx context.Context, b *bench, q bun.Query) (*Reader, error) {
 	c := b.routed.ResolveConn(ctx, q).(*Conn)
 	s := scopeOf(ctx)
-	to, err := c.route(ctx, s, pointSelect)
+	var to route
+	err := c.route(ctx, s, pointSelect, &to)
 	if err == nil {
 		c.begin(&to)
 		c.end(s, &to, pointSelect)
@@ -29,8 +30,10 @@ func decide(ctx context.Context, b *bench, q bun.Query) (*Reader, error) {
 func withProof(t testing.TB) *bench {
 	b := newBench(t, "shop", 3, func(c *Config) { c.Freshness = Freshness{} })
 	ahead := b.now() + time.Hour
-	b.view.Store(&view{fit: b.readers, ordered: b.readers, up: b.readers, horizons: []time.Duration{ahead, ahead, ahead}})
-	b.monitor.reads.Store(true) // or the monitor would begin to look at the fakes
+	v := &view{fit: b.readers, up: b.readers, horizons: []time.Duration{ahead, ahead, ahead}}
+	v.order(b.readers)
+	b.view.Store(v)
+	b.reads.Store(true) // or the monitor would begin to look at the fakes
 	return b
 }
 
@@ -76,7 +79,7 @@ func TestBunAllocatesTheSame(t *testing.T) {
 // and without any.
 func BenchmarkRoute(b *testing.B) {
 	proved, blind := withProof(b), newBench(b, "shop", 3, nil)
-	blind.monitor.reads.Store(true)
+	blind.reads.Store(true)
 	session := NewSession(context.Background())
 	for _, row := range []struct {
 		name  string

@@ -10,17 +10,36 @@ import (
 // noNeed is a need that every reader meets, also one of which nothing is known.
 const noNeed = time.Duration(-1)
 
+// whose says whose writes a read must show that belongs to no session.
+type whose uint8
+
+const (
+	everybodys whose = iota // of this process
+	sessions                // only sessions have any
+	nobodys
+)
+
+func (f *Freshness) whose() whose {
+	switch f.ReadYourWrites {
+	case NoWrites:
+		return nobodys
+	case SessionWrites:
+		return sessions
+	}
+	return everybodys
+}
+
 // need returns the moment before which every acknowledged write must be visible to a read, and the
 // read's session, if it has one that counts.
 func (r *Router) need(s *scope) (time.Duration, *sessionBind) {
 	need := noNeed
 	var sb *sessionBind
 	switch {
-	case r.fresh.ReadYourWrites == NoWrites:
+	case r.whose == nobodys:
 	case s.session != nil:
 		sb = s.session.on(r)
 		need = orNone(sb.wrote.Load())
-	case r.fresh.ReadYourWrites == ProcessWrites:
+	case r.whose == everybodys:
 		need = orNone(r.lastWrite.Load())
 	}
 	if s.stale > 0 {
@@ -36,25 +55,32 @@ func orNone(at int64) time.Duration {
 	return time.Duration(at)
 }
 
-// freshReader returns the route to the reader that serves a read, and false if the writer must.
-func (r *Router) freshReader(s *scope, v *view) (route, bool) {
-	to := route{kind: sqlkind.Read, reason: PlainRead}
+// freshReader sends a read to a reader that may serve it, and reports false if the writer must.
+func (r *Router) freshReader(s *scope, v *view, to *route) bool {
+	to.kind, to.reason = sqlkind.Read, PlainRead
 	need, sb := r.need(s)
 	if sb != nil {
 		to.sb = sb
 		to.reader, to.lease = sb.choose(r, v, need)
 		to.late = to.reader == nil && len(v.freshEnough(need)) > 0
-	} else if fit := v.freshEnough(need); len(fit) > 0 {
-		to.reader = r.pick(fit)
-		to.lease = v.leaseOf(to.reader)
+		return to.reader != nil
 	}
-	return to, to.reader != nil
+	fit := v.freshEnough(need)
+	if len(fit) == 0 {
+		return false
+	}
+	to.reader = r.pick(fit)
+	to.lease = v.leaseOf(to.reader)
+	return true
 }
 
 // pick asks the policy, unless there is no choice.
 func (r *Router) pick(fit []*Reader) *Reader {
-	if len(fit) == 1 {
+	switch {
+	case len(fit) == 1:
 		return fit[0]
+	case r.leastLoaded:
+		return LeastLoaded{}.Pick(fit)
 	}
 	return r.policy.Pick(fit)
 }

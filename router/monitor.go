@@ -79,7 +79,6 @@ type monitor struct {
 
 	asked  chan struct{} // closed when every reader has been asked once
 	demand chan struct{} // a read went to the writer because no reader was fresh enough
-	reads  atomic.Bool   // a read asked for a reader since the last look
 	idle   atomic.Bool   // the next look is far, because nobody read
 
 	mu        sync.Mutex // guards the rest
@@ -141,8 +140,8 @@ func (m *monitor) close() {
 
 // noteRead says that the bind is read from: its servers are worth a look.
 func (m *monitor) noteRead() {
-	if !m.reads.Load() {
-		m.reads.Store(true)
+	if !m.r.reads.Load() {
+		m.r.reads.Store(true)
 		m.begin()
 		if m.idle.Load() {
 			m.want()
@@ -174,7 +173,7 @@ func (m *monitor) watchWriter(ctx context.Context) {
 // wait returns when it is time to ask the writer again, false when the monitor ends.
 func (m *monitor) wait(ctx context.Context) bool {
 	interval := m.conf.MonitorInterval
-	idle := !m.reads.Swap(false)
+	idle := !m.r.reads.Swap(false)
 	m.idle.Store(idle)
 	if idle {
 		interval *= idleFactor

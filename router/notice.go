@@ -22,6 +22,7 @@ type notice struct {
 	saw    func(s *Session)      // nil, or: a plain read of s has its first answer
 	unsure func(err error) error // nil, or what an error of a write is told as: its outcome may be unknown
 	conns  *conns                // nil, or who keeps the list of connections
+	reads  bool                  // only plain reads come here: the server refuses what is none
 	proven bool                  // a connection that was retired runs no statement more, not even its first
 }
 
@@ -117,22 +118,23 @@ func (c *watchedConn) offered() driver.Conn {
 // A watchedConn is a driver's connection whose writes are noticed. As any driver's connection it is
 // used by one goroutine at a time.
 type watchedConn struct {
-	notice   *notice
+	notice *notice
+	age    uint64    // of the list of connections when this one was opened
+	live   *keptRows // the rows that the driver has open in a carried transaction
+	watchedTxs
+
 	inner    driver.Conn
-	discards bool   // database/sql would discard inner after a cancelled transaction
-	spoilt   bool   // and that has come to pass
-	age      uint64 // of the list of connections when this one was opened
+	discards bool // database/sql would discard inner after a cancelled transaction
+	spoilt   bool // and that has come to pass
 
 	// inner, nil where it is no such thing
-	execer    driver.ExecerContext
 	queryer   driver.QueryerContext
-	checker   driver.NamedValueChecker
+	execer    driver.ExecerContext
 	resetter  driver.SessionResetter
 	validator driver.Validator
+	checker   driver.NamedValueChecker
 
-	watchedTxs
 	first *watchedRows // the open rows of writes
-	live  *keptRows    // the rows that the driver has open in a carried transaction
 	names columnNames  // of such rows
 
 	// The usual transaction, rows and statement, of which there is one at a time, cost nothing.
@@ -215,6 +217,16 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 
 func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
+	if c.notice.reads && c.open == 0 && c.live == nil && sc.tx == nil { // the usual read, of which there is hardly anything to note
+		if c.retired() && c.notice.proven {
+			return nil, driver.ErrBadConn
+		}
+		rows, err := c.queryer.QueryContext(ctx, query, args)
+		if sc.session != nil && err != driver.ErrSkip {
+			c.sawRead(sc)
+		}
+		return rows, err
+	}
 	if err := c.admit(sc, query); err != nil {
 		return nil, err
 	}
@@ -233,7 +245,7 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 // effectOf reads the text no further than the moment asks for.
 func (c *watchedConn) effectOf(query string) effect {
 	switch {
-	case c.notice.plainRead(query):
+	case c.notice.reads || c.notice.plainRead(query):
 		return changesNothing
 	case c.open == 0:
 		return changesData

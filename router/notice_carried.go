@@ -59,7 +59,7 @@ func (r *Router) watchShared() {
 
 // watchOutsider looks only at transactions that contexts carry.
 func (r *Router) watchOutsider(e *binds.Engine) {
-	r.watchConns(e, &notice{router: r, plainRead: func(string) bool { return true }, wrote: func(*Session) {}})
+	r.watchConns(e, &notice{router: r, reads: true, wrote: func(*Session) {}})
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {

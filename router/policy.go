@@ -35,15 +35,20 @@ func (LeastLoaded) Pick(readers []*Reader) *Reader {
 		j -= n
 	}
 	a, b := readers[i], readers[j]
+	pick := a
 	if b.load()*float64(a.weight) < a.load()*float64(b.weight) {
-		a, b = b, a
+		pick = b
 	}
 	// The loser's latency ages, so that a reader that was slow once is measured again: once in 64
 	// losses is rare enough that one which stays slow is hardly asked.
 	if bits>>58 == 0 {
-		b.age()
+		loser := a
+		if pick == a {
+			loser = b
+		}
+		loser.age()
 	}
-	return a
+	return pick
 }
 
 // RoundRobin takes the readers in turn. The zero value is ready; each bind needs its own.

@@ -19,11 +19,11 @@ var errMoved = errors.New("router: the server is not the one, or not as far, as 
 func (r *Router) watchReader(reader *Reader) {
 	by, positions := reader.engine.Driver().(binds.Positioner)
 	n := &notice{
-		router:    r,
-		plainRead: func(string) bool { return true }, // and its server refuses what is none
-		saw:       func(s *Session) { s.on(r).saw(reader.lease.Load(), r.moment()) },
-		conns:     &reader.conns,
-		proven:    true,
+		router: r,
+		reads:  true,
+		saw:    func(s *Session) { s.on(r).saw(reader.lease.Load(), r.moment()) },
+		conns:  &reader.conns,
+		proven: true,
 	}
 	reader.engine.LimitConnect(r.fresh.ProbeTimeout)
 	reader.engine.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"database/sql"
 	"sync/atomic"
 	"time"
 
@@ -10,14 +11,7 @@ import (
 // A Reader is a reader engine together with what a [Policy] may want to know of it. It is safe for
 // concurrent use.
 type Reader struct {
-	engine *binds.Engine
-	weight int
-
-	started time.Time // of its clock
-
-	lease atomic.Pointer[lease]
-	claim atomic.Pointer[claim]
-	conns conns
+	// What every read looks at stands together: that is one line of the processor's cache.
 
 	// work counts the reads in flight in its lower bits, and above them those that were given to the
 	// reader: one of them is one addition.
@@ -25,12 +19,21 @@ type Reader struct {
 	// latency is a moving average in nanoseconds, its lowest bit set when it was aged since the
 	// last measurement and the next one should be taken. Zero means that none was taken yet.
 	latency atomic.Int64
+	lease   atomic.Pointer[lease]
+	db      *sql.DB // engine's
+	weight  int
+	place   int // among the readers of its router
+
+	engine  *binds.Engine
+	started time.Time // of its clock
+	claim   atomic.Pointer[claim]
+	conns   conns
 }
 
 // NewReader returns a reader for e. Weight is its share relative to other readers; less than one
 // counts as one.
 func NewReader(e *binds.Engine, weight int) *Reader {
-	r := &Reader{engine: e, weight: max(weight, 1), started: time.Now()}
+	r := &Reader{engine: e, db: e.DB(), weight: max(weight, 1), started: time.Now()}
 	r.lease.Store(&lease{reader: r})
 	return r
 }

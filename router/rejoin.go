@@ -25,28 +25,29 @@ type stay struct {
 	wait  time.Duration // for so long before a read waits, and then for so long at most
 }
 
-// rejoin waits for a reader that may serve a read of session b, if it is time for that. It reports
-// whether there is one.
-func (r *Router) rejoin(ctx context.Context, s *scope, b *sessionBind) (to route, ok bool) {
+// rejoin waits for a reader that may serve the read to, of a session, if it is time for that. It
+// reports whether there is one.
+func (r *Router) rejoin(ctx context.Context, s *scope, to *route) bool {
+	b := to.sb
 	wait := b.outstayed(r.now())
 	if wait == 0 {
-		return to, false
+		return false
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		v := r.view.Load()
-		if to, ok = r.freshReader(s, v); ok {
+		if r.freshReader(s, v, to) {
 			b.stay.Store(nil)
-			return to, true
+			return true
 		}
 		r.monitor.want()
 		select {
 		case <-v.replaced:
 		case <-timer.C:
-			return to, false
+			return false
 		case <-ctx.Done():
-			return to, false
+			return false
 		}
 	}
 }

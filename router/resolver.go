@@ -61,23 +61,28 @@ func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
 
 // ResolveConn returns the connection that runs query.
 func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
-	r := rs.router
-	if m, ok := query.GetModel().(bun.TableModel); ok && !r.home.isHot(m.Table()) {
-		peer, err := r.home.of(m)
-		switch {
-		case err == nil && peer == nil:
-		case err != nil:
-			return &failedConn{err: err}
-		case peer.dialect.Name() != r.dialect.Name():
-			return &failedConn{err: &CrossDialectRelationError{
-				Model: m.Table().Type, Bind: r.key, Dialect: r.dialect.Name(),
-				RelatedBind: peer.key, RelatedDialect: peer.dialect.Name(),
-			}}
-		default:
-			return peer.like(rs).conn(query)
-		}
+	if m, ok := query.GetModel().(bun.TableModel); ok && !rs.router.home.isHot(m.Table()) {
+		return rs.at(m, query)
 	}
 	return rs.conn(query)
+}
+
+// at is ResolveConn for a model that is not known to live in the bind.
+func (rs *resolver) at(m bun.TableModel, query bun.Query) bun.IConn {
+	r := rs.router
+	peer, err := r.home.of(m)
+	switch {
+	case err != nil:
+		return &failedConn{err: err}
+	case peer == nil:
+		return rs.conn(query)
+	case peer.dialect.Name() != r.dialect.Name():
+		return &failedConn{err: &CrossDialectRelationError{
+			Model: m.Table().Type, Bind: r.key, Dialect: r.dialect.Name(),
+			RelatedBind: peer.key, RelatedDialect: peer.dialect.Name(),
+		}}
+	}
+	return peer.like(rs).conn(query)
 }
 
 // like returns the router's own resolver of the same mode as that of another bind.

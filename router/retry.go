@@ -20,7 +20,9 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 	for {
 		next, final := f.after(ctx, to, err)
 		if next == nil {
-			c.note(s, &to, query)
+			if s.route != nil {
+				c.note(s, &to, query)
+			}
 			return none, final
 		}
 		to = *next
@@ -98,11 +100,7 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 func (f *failures) again(to route, err error) (*route, error) {
 	f.c.router.stats.retried.Add(1)
 	f.tried = append(f.tried, to.reader)
-	next, none := f.elsewhere(err)
-	if none != nil {
-		return nil, none
-	}
-	return &next, nil
+	return f.elsewhere(err)
 }
 
 // lost takes a reader out whose server is gone.
@@ -119,31 +117,34 @@ func (f *failures) lost(reader *Reader, err error) {
 
 // elsewhere finds where a read goes that one reader or more have failed: another reader that may
 // serve it, or the writer.
-func (f *failures) elsewhere(err error) (route, error) {
-	c, r := f.c, f.c.router
+func (f *failures) elsewhere(err error) (*route, error) {
+	c, r, to := f.c, f.c.router, new(route)
 	v := r.view.Load()
 	left := without(v, f.tried)
 	if f.conflicts < 2 && len(left.up) > 0 {
 		if c.mode == readerOnly || f.s.hint == onReader {
-			return c.toReader(f.s, left, r.pick(left.up), HintReader), nil
+			c.toReader(f.s, left, r.pick(left.up), HintReader, to)
+			return to, nil
 		}
-		if to, ok := r.freshReader(f.s, left); ok {
+		if r.freshReader(f.s, left, to) {
 			return to, nil
 		}
 	}
-	return c.fallback(f.s, ReadersDown, err)
+	if err := c.fallback(f.s, ReadersDown, err, to); err != nil {
+		return nil, err
+	}
+	return to, nil
 }
 
 // without returns the view without some readers.
 func without(v *view, tried []*Reader) *view {
-	w := new(view)
+	w := &view{leases: v.leases}
 	for i, r := range v.fit {
 		if !slices.Contains(tried, r) {
 			w.fit, w.horizons = append(w.fit, r), append(w.horizons, v.horizons[i])
-			w.leases = append(w.leases, v.leaseOf(r))
 		}
 	}
-	w.ordered = w.fit
+	w.order(w.fit)
 	for _, r := range v.up {
 		if !slices.Contains(tried, r) {
 			w.up = append(w.up, r)
@@ -188,11 +189,11 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	}
 	r.stats.retried.Add(1)
 	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now
-		next, err := f.c.routeRead(ctx, f.s)
-		if err != nil {
+		next := new(route)
+		if err := f.c.routeRead(ctx, f.s, next); err != nil {
 			return nil, err
 		}
-		return &next, nil
+		return next, nil
 	}
 	return &to, nil
 }

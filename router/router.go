@@ -48,29 +48,35 @@ type Config struct {
 // Its resolvers are given to the bind's Bun DBs: [Router.Routed], [Router.WriterOnly],
 // [Router.ReaderOnly], [Router.On].
 type Router struct {
+	// What every read looks at stands together: that is one line of the processor's cache.
+	view      atomic.Pointer[view]
+	lastWrite atomic.Int64 // the moment of this process's latest write, 0 if it wrote nothing
+	asked     atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
+	monitor   *monitor     // nil where there is nothing to look at
+	kinds     *sqlkind.Classifier
+	reads     atomic.Bool // a read asked for a reader since the monitor's last look
+	whose     whose       // fresh.ReadYourWrites
+	// leastLoaded says that policy is that: called as what it is, it costs less.
+	leastLoaded bool
+
 	key     binds.Key
 	dialect schema.Dialect
 	writer  *binds.Engine
 	readers []*Reader
 	policy  Policy
-	kinds   *sqlkind.Classifier
 	strict  bool // NoFallback
-	home    home
 	logger  *slog.Logger
 
 	fresh       Freshness
-	started     time.Time    // of the clock, see now
-	asked       atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
-	lastWrite   atomic.Int64 // the moment of this process's latest write, 0 if it wrote nothing
-	view        atomic.Pointer[view]
-	monitor     *monitor // nil where there is nothing to look at
-	shared      bool     // all engines see one copy of the data
+	started     time.Time // of the clock, see now
+	shared      bool      // all engines see one copy of the data
 	writerLease lease
 	asking      chan struct{}          // held by who asks the writer for its position, for a token
 	answer      atomic.Pointer[sample] // the latest to that
 	writerConns conns
 	fronts      sync.Map // the pools in front of the writer's, see Pool
 	stats       stats
+	home        home
 
 	routed, writerOnly, readerOnly resolver
 }
@@ -103,6 +109,11 @@ func New(cfg Config) (*Router, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
+	for i, reader := range r.readers {
+		reader.place = i
+	}
+	_, r.leastLoaded = r.policy.(LeastLoaded)
+	r.whose = r.fresh.whose()
 	r.asked.Store(1)
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
@@ -129,15 +140,17 @@ func (r *Router) watch() {
 			v.horizons = append(v.horizons, always)
 			v.leases = append(v.leases, reader.lease.Load())
 		}
-		v.ordered = v.fit
+		v.order(r.readers)
 		r.view.Store(v)
+		r.reads.Store(true) // for good: there is nobody to tell
 		return
 	}
 	if r.fresh.MaxLag < 0 { // until more is known, all serve what needs no freshness
-		v.fit, v.ordered, v.horizons = r.readers, r.readers, make([]time.Duration, len(r.readers))
+		v.fit, v.horizons = r.readers, make([]time.Duration, len(r.readers))
 		for _, reader := range r.readers {
 			v.leases = append(v.leases, reader.lease.Load())
 		}
+		v.order(r.readers)
 	}
 	r.view.Store(v)
 	r.monitor = newMonitor(r, r.fresh)

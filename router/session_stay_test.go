@@ -64,7 +64,10 @@ func TestSession_staysOnlyWhereNothingOlderShows(t *testing.T) {
 		}, 0},
 	} {
 		t.Run(reason, func(t *testing.T) {
-			readers := []*Reader{NewReader(nil, 1), NewReader(nil, 1)}
+			readers := []*Reader{new(Reader), new(Reader)}
+			for _, reader := range readers {
+				reader.lease.Store(&lease{reader: reader})
+			}
 			v := &view{fit: readers, horizons: []time.Duration{ahead, behind}, up: readers}
 			r := &Router{readers: readers}
 			b := &sessionBind{router: r}

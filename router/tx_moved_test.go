@@ -21,11 +21,13 @@ func TestReadOnlyTx_movesWithItsReader(t *testing.T) {
 		}}
 	})
 	ahead := b.now() + time.Hour
-	b.view.Store(&view{
-		fit: b.readers, ordered: b.readers, up: b.readers, horizons: []time.Duration{ahead, ahead},
+	v := &view{
+		fit: b.readers, up: b.readers, horizons: []time.Duration{ahead, ahead},
 		leases: []*lease{b.readers[0].lease.Load(), b.readers[1].lease.Load()},
-	})
-	b.monitor.reads.Store(true) // or the monitor would begin to look at the fakes
+	}
+	v.order(b.readers)
+	b.view.Store(v)
+	b.reads.Store(true) // or the monitor would begin to look at the fakes
 	ctx, route := Explain(t.Context())
 	err := b.InTx(ctx, TxOptions{ReadOnly: true}, func(ctx context.Context) error { return selectItem(ctx, b.db) })
 	require.NoError(t, err)

@@ -77,8 +77,8 @@ const beginStatement = "BEGIN" // as Explain shows it, whatever the driver sends
 func (r *Router) beginTx(ctx context.Context, opts *TxOptions) (*txLevel, error) {
 	s := *scopeOf(ctx)
 	c := &r.routed.unknown
-	to, err := c.routeTx(ctx, &s, opts)
-	if err != nil {
+	var to route
+	if err := c.routeTx(ctx, &s, opts, &to); err != nil {
 		return nil, err
 	}
 	if !opts.ReadOnly {
@@ -118,13 +118,16 @@ func (t *openTx) on(db *sql.DB) {
 
 // routeTx decides where a transaction runs. Its kind is that of the BEGIN: one whose answer was lost has
 // changed nothing.
-func (c *Conn) routeTx(ctx context.Context, s *scope, opts *TxOptions) (route, error) {
+func (c *Conn) routeTx(ctx context.Context, s *scope, opts *TxOptions, to *route) error {
+	to.kind = sqlkind.Read
 	serializable := opts.Isolation >= sql.LevelSerializable
 	switch {
 	case !opts.ReadOnly, serializable && !c.router.shared: // where the file is shared, readers have it too
-		return route{kind: sqlkind.Read, reason: Transaction}, nil
+		to.reason = Transaction
+		return nil
 	case s.hint == onWriter, opts.onWriter:
-		return c.toWriter(s, sqlkind.Read, HintWriter), nil
+		c.toWriter(s, HintWriter, to)
+		return nil
 	}
-	return c.routeRead(ctx, s)
+	return c.routeRead(ctx, s, to)
 }

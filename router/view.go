@@ -11,8 +11,9 @@ import (
 type view struct {
 	fit      []*Reader       // up, within the allowed lag, the latest horizon first
 	horizons []time.Duration // of fit
-	leases   []*lease        // of fit: what horizons are true of
+	leases   []*lease        // what horizons are true of, by the readers' places; nil for those that are not fit
 	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
+	least    time.Duration   // the earliest of horizons
 	up       []*Reader       // up, however stale
 	replaced chan struct{}   // closed when there is a newer one
 }
@@ -23,14 +24,26 @@ const always = time.Duration(math.MaxInt64)
 // freshEnough returns the readers that show every write acknowledged by the moment need. Readers
 // are sorted by their horizons, so that these are the first ones, and nothing is allocated.
 func (v *view) freshEnough(need time.Duration) []*Reader {
-	n := 0
-	for n < len(v.horizons) && v.horizons[n] > need {
-		n++
-	}
-	if n == len(v.fit) && v.ordered != nil {
+	if len(v.ordered) > 0 && v.least > need {
 		return v.ordered
 	}
+	n := len(v.horizons)
+	for n > 0 && v.horizons[n-1] <= need {
+		n--
+	}
 	return v.fit[:n]
+}
+
+// order fills in what follows from fit and horizons; readers are in the order of the configuration.
+func (v *view) order(readers []*Reader) {
+	for _, r := range readers {
+		if slices.Contains(v.fit, r) {
+			v.ordered = append(v.ordered, r)
+		}
+	}
+	if n := len(v.horizons); n > 0 {
+		v.least = v.horizons[n-1]
+	}
 }
 
 // leaseOf returns the lease of a reader that is fit.
@@ -43,10 +56,8 @@ func (v *view) leaseOf(reader *Reader) *lease {
 
 // promised returns the lease of a reader, nil if nothing is known of its freshness.
 func (v *view) promised(reader *Reader) *lease {
-	for i, r := range v.fit {
-		if r == reader && i < len(v.leases) {
-			return v.leases[i]
-		}
+	if reader.place < len(v.leases) {
+		return v.leases[reader.place]
 	}
 	return nil
 }
@@ -69,7 +80,7 @@ func (m *monitor) publishLocked() {
 		horizon time.Duration
 		tardy   bool
 	}
-	v := &view{replaced: make(chan struct{})}
+	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers))}
 	var fit []entry
 	today := m.r.now()
 	if m.writerErr != nil {
@@ -114,16 +125,12 @@ func (m *monitor) publishLocked() {
 		}
 		v.fit = append(v.fit, e.reader)
 		v.horizons = append(v.horizons, e.horizon)
-		v.leases = append(v.leases, e.reader.lease.Load())
+		v.leases[e.reader.place] = e.reader.lease.Load()
 		if onTime == 0 {
 			break // the least late of the late: one is enough
 		}
 	}
-	for _, r := range m.r.readers {
-		if slices.Contains(v.fit, r) {
-			v.ordered = append(v.ordered, r)
-		}
-	}
+	v.order(m.r.readers)
 	m.logServing(v)
 	if old := m.r.view.Swap(v); old != nil && old.replaced != nil {
 		close(old.replaced)

@@ -83,7 +83,8 @@ func TestLagStandsStillWithoutAWriter(t *testing.T) {
 
 func TestFreshEnough(t *testing.T) {
 	b := newBench(t, "shop", 3, nil)
-	v := &view{fit: b.readers, ordered: b.readers, horizons: []time.Duration{30, 20, 0}}
+	v := &view{fit: b.readers, horizons: []time.Duration{30, 20, 0}}
+	v.order(b.readers)
 	for need, want := range map[time.Duration]int{noNeed: 3, 0: 2, 19: 2, 20: 1, 29: 1, 30: 0, 31: 0} {
 		assert.Len(t, v.freshEnough(need), want, "need %d", need)
 	}

@@ -27,7 +27,8 @@ type beginning struct {
 }
 
 const (
-	beginningSets = 1 << 7
+	setBits       = 7
+	beginningSets = 1 << setBits
 	// Statements are told apart by their first bytes. Shorter ones are as fast read as looked for.
 	toldApart = 40
 	// The longest text that is kept: a bound for memory.
@@ -46,22 +47,17 @@ func (b *beginnings) find(q string) *beginning {
 	set := &sets[setOf(q)]
 	for i := range set {
 		known := set[i].Load()
-		if known == nil {
-			return nil
-		}
-		if len(q) >= len(known.text) && q[:len(known.text)] == known.text {
+		if known == nil || strings.HasPrefix(q, known.text) {
 			return known
 		}
 	}
 	return nil
 }
 
-// setOf hashes the first bytes of q, but for the verb.
+// setOf hashes some of the first bytes of q: behind the verb, and where columns and tables differ.
 func setOf(q string) uint64 {
 	const odd = 0x9e3779b97f4a7c15
-	h := (eight(q[8:16]) ^ eight(q[16:24])*odd) * odd
-	h = (h ^ h>>29 ^ eight(q[24:32]) ^ eight(q[32:40])*odd) * odd
-	return h / (1 << 64 / beginningSets)
+	return ((eight(q[8:16])*odd>>31^eight(q[20:28]))*odd>>31 ^ eight(q[32:40])) * odd >> (64 - setBits)
 }
 
 // learn remembers how q begins, a read that find does not know.

@@ -55,7 +55,13 @@ func (c *Classifier) Of(query string) Kind {
 	if c == nil || c.lang == nil {
 		return Write
 	}
+	if len(query) >= toldApart && query[0]|0x20 != 's' && writesAtOnce(query) {
+		return Write
+	}
 	if known := c.known.find(query); known != nil {
+		if c.lang.endsPlainly(query[len(known.text):], known.depth) {
+			return Read
+		}
 		s := scanner{q: query, lang: c.lang, words: c.words, depth: known.depth, mark: known.mark}
 		return s.resume(len(known.text))
 	}

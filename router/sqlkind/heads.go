@@ -88,6 +88,18 @@ const (
 	deleteWord = 'd' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 't'<<32 | 'e'<<40
 )
 
+// writesAtOnce says that q begins with the commonest of the verbs that write: nothing behind changes that.
+func writesAtOnce(q string) bool {
+	if len(q) < 8 || q[6] != ' ' {
+		return false
+	}
+	switch (eight(q) | 0x20*ones) & (1<<48 - 1) {
+	case insertWord, updateWord, deleteWord:
+		return true
+	}
+	return false
+}
+
 // statement passes what heads the statement at i. It is writes unless the statement may be a read.
 func (s *scanner) statement(i int) int {
 	if q := s.q[i:]; len(q) >= 8 && q[6] == ' ' {

@@ -96,3 +96,20 @@ func (s *scanner) rule(a action, i, end int) int {
 		return sqliteRule(s, a, i, end)
 	}
 }
+
+// endsPlainly says that a statement with depth open parentheses ends with q, in which nothing is but numbers,
+// operators and those parentheses: the key of a row, or the length of a page.
+func (l *language) endsPlainly(q string, depth int) bool {
+	for i := range len(q) {
+		switch l.class[q[i]] {
+		case digit, blank:
+		case closing:
+			if depth--; depth < 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return depth == 0
+}

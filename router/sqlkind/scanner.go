@@ -35,9 +35,6 @@ func (s *scanner) kind() Kind { return s.statements(0, 0) }
 
 // resume reads on in the first statement, at i. What stands before holds no NUL.
 func (s *scanner) resume(i int) Kind {
-	if s.endsPlainly(i) {
-		return Read
-	}
 	end := s.rest(i)
 	if end == writes || s.depth != 0 || s.lists != 0 {
 		return Write
@@ -49,24 +46,6 @@ func (s *scanner) resume(i int) Kind {
 		return Write
 	}
 	return Read
-}
-
-// endsPlainly says that nothing is left at i but numbers, operators and the parentheses that are open: the key of
-// a row, or the length of a page.
-func (s *scanner) endsPlainly(i int) bool {
-	q, classes, depth := s.q, &s.lang.class, s.depth
-	for ; uint(i) < uint(len(q)); i++ {
-		switch classes[q[i]] {
-		case digit, blank:
-		case closing:
-			if depth--; depth < 0 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return depth == 0
 }
 
 // statements reads the rest of the query, at whose semicolon or beginning i is, after n statements.
