@@ -111,10 +111,19 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 		}
 	}
 	var to route
-	if err := c.route(ctx, s, query, &to); err != nil {
-		return nil, err
+	var res sql.Result
+	var err error
+	if c.writes && c.mode == anywhere {
+		to.reason = WriteQuery
+		if res, err = c.router.writerDB.ExecContext(ctx, query, args...); err == nil && s == &emptyScope {
+			return res, nil // with nobody to tell
+		}
+	} else {
+		if err := c.route(ctx, s, query, &to); err != nil {
+			return nil, err
+		}
+		res, err = c.begin(&to).ExecContext(ctx, query, args...)
 	}
-	res, err := c.begin(&to).ExecContext(ctx, query, args...)
 	if err != nil {
 		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (sql.Result, error) {
 			return db.ExecContext(ctx, query, args...)
@@ -269,7 +278,7 @@ func (c *Conn) begin(to *route) *sql.DB {
 	case c.pool != nil:
 		return c.pool
 	}
-	return c.router.writer.DB()
+	return c.router.writerDB
 }
 
 // end notes that a statement's first answer came.

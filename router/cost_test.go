@@ -12,10 +12,19 @@ import (
 
 const pointSelect = `SELECT "item"."id" FROM "items" AS "item" WHERE ("item"."id" = 42)`
 
-// decide does what a routed select costs beyond the engine's own work.
+// decide does what a routed statement costs beyond the engine's own work.
 func decide(ctx context.Context, b *bench, q bun.Query) (*Reader, error) {
 	c := b.routed.ResolveConn(ctx, q).(*Conn)
 	s := scopeOf(ctx)
+	if s == &emptyScope {
+		if reader, l := c.usual(pointSelect); reader != nil {
+			start := reader.begin()
+			if reader.lease.Load() == l {
+				reader.end(start)
+			}
+			return reader, nil
+		}
+	}
 	var to route
 	err := c.route(ctx, s, pointSelect, &to)
 	if err == nil {
@@ -100,5 +109,47 @@ func BenchmarkRoute(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheShortWayLeadsToTheSame compares where plain reads go whose contexts say nothing with where they
+// go by the long way, which a context takes that asks for an explanation.
+func TestTheShortWayLeadsToTheSame(t *testing.T) {
+	const now, earlier, later = time.Minute, time.Second, time.Hour
+	for reason, state := range map[string]struct {
+		whose    string
+		wrote    time.Duration
+		horizons []time.Duration
+		want     []string // where the reads go, in turn
+	}{
+		"nothing was written":               {ProcessWrites, 0, []time.Duration{now, now}, []string{"reader-1", "reader-2"}},
+		"nothing written, nothing known":    {ProcessWrites, 0, []time.Duration{0, 0}, []string{"reader-1", "reader-2"}},
+		"all show what was written":         {ProcessWrites, earlier, []time.Duration{now, now}, []string{"reader-1", "reader-2"}},
+		"one shows what was written":        {ProcessWrites, now, []time.Duration{later, earlier}, []string{"reader-1", "reader-1"}},
+		"a horizon shows what was before":   {ProcessWrites, now, []time.Duration{later, now}, []string{"reader-1", "reader-1"}},
+		"none shows what was written":       {ProcessWrites, later, []time.Duration{now, now}, []string{"writer", "writer"}},
+		"what was written does not matter":  {NoWrites, later, []time.Duration{now, now}, []string{"reader-1", "reader-2"}},
+		"only what sessions wrote matters":  {SessionWrites, later, []time.Duration{now, now}, []string{"reader-1", "reader-2"}},
+		"none is fit":                       {ProcessWrites, 0, nil, []string{"writer", "writer"}},
+		"none is fit, and nothing would do": {NoWrites, 0, nil, []string{"writer", "writer"}},
+	} {
+		for way, ctx := range map[string]context.Context{
+			"short": t.Context(), "long": func() context.Context { ctx, _ := Explain(t.Context()); return ctx }(),
+		} {
+			t.Run(reason+"/"+way, func(t *testing.T) {
+				b := newBench(t, "shop", 2, func(c *Config) {
+					c.Freshness, c.Policy = Freshness{ReadYourWrites: state.whose}, new(RoundRobin)
+				})
+				v := &view{fit: b.readers[:len(state.horizons)], up: b.readers, horizons: state.horizons}
+				v.order(b.readers)
+				b.view.Store(v)
+				b.reads.Store(true) // or the monitor would begin to look at the fakes
+				b.lastWrite.Store(int64(state.wrote))
+				for range state.want {
+					require.NoError(t, selectItem(ctx, b.db))
+				}
+				assert.Equal(t, state.want, b.driver.servers())
+			})
+		}
 	}
 }

@@ -200,6 +200,17 @@ func (c *watchedConn) report(s *Session) {
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
+	if c.open == 0 && c.live == nil && sc.tx == nil && !c.notice.proven && changesRows(query) { // the usual write
+		res, err := c.execer.ExecContext(ctx, query, args)
+		if err == nil {
+			c.report(sc.session)
+			return res, nil
+		}
+		if err == driver.ErrSkip {
+			return res, err
+		}
+		return res, c.leave(sc.session, true, err)
+	}
 	if err := c.admit(sc, query); err != nil {
 		return nil, err
 	}
@@ -240,6 +251,12 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 		c.sawRead(sc)
 	}
 	return c.watchRows(rows, err, s, reports)
+}
+
+// changesRows says that a statement begins as Bun writes those that change rows, whatever the dialect.
+func changesRows(query string) bool {
+	const verb = len("INSERT ")
+	return len(query) > verb && (query[:verb] == "INSERT " || query[:verb] == "UPDATE " || query[:verb] == "DELETE ")
 }
 
 // effectOf reads the text no further than the moment asks for.

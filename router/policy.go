@@ -36,7 +36,7 @@ func (LeastLoaded) Pick(readers []*Reader) *Reader {
 	}
 	a, b := readers[i], readers[j]
 	pick := a
-	if b.load()*float64(a.weight) < a.load()*float64(b.weight) {
+	if b.load()*uint64(a.weight) < a.load()*uint64(b.weight) {
 		pick = b
 	}
 	// The loser's latency ages, so that a reader that was slow once is measured again: once in 64

@@ -126,8 +126,8 @@ func (r *Reader) age() {
 
 // load is what [LeastLoaded] compares, divided by weights: the reads in flight and one more, times latency.
 // It is zero where nothing was measured yet: find out.
-func (r *Reader) load() float64 {
-	return float64(inFlight(r.work.Load())+1) * float64(r.latency.Load())
+func (r *Reader) load() uint64 {
+	return uint64(inFlight(r.work.Load())+1) * uint64(r.latency.Load())
 }
 
 // now is the reader's monotonic clock. It is never zero.

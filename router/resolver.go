@@ -97,8 +97,14 @@ func (r *Router) like(rs *resolver) *resolver {
 }
 
 func (rs *resolver) conn(query bun.Query) bun.IConn {
+	if _, ok := query.(*bun.SelectQuery); ok { // the usual ones are found without a search
+		return &rs.unknown
+	}
+	if _, ok := query.(*bun.InsertQuery); ok {
+		return &rs.write
+	}
 	switch query.(type) {
-	case *bun.InsertQuery, *bun.UpdateQuery, *bun.DeleteQuery, *bun.MergeQuery,
+	case *bun.UpdateQuery, *bun.DeleteQuery, *bun.MergeQuery,
 		*bun.CreateTableQuery, *bun.DropTableQuery, *bun.TruncateTableQuery,
 		*bun.CreateIndexQuery, *bun.DropIndexQuery, *bun.AddColumnQuery, *bun.DropColumnQuery:
 		return &rs.write

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,7 @@ type Router struct {
 	asked     atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
 	monitor   *monitor     // nil where there is nothing to look at
 	kinds     *sqlkind.Classifier
+	writerDB  *sql.DB     // writer's
 	reads     atomic.Bool // a read asked for a reader since the monitor's last look
 	whose     whose       // fresh.ReadYourWrites
 	// leastLoaded says that policy is that: called as what it is, it costs less.
@@ -92,7 +94,7 @@ func New(cfg Config) (*Router, error) {
 	r := &Router{
 		key:     cfg.Key,
 		dialect: cfg.Dialect,
-		writer:  cfg.Writer,
+		writer:  cfg.Writer, writerDB: cfg.Writer.DB(),
 		readers: cfg.Readers,
 		policy:  cfg.Policy,
 		kinds:   kinds,

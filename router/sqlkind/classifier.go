@@ -58,14 +58,20 @@ func (c *Classifier) Of(query string) Kind {
 	if len(query) >= toldApart && query[0]|0x20 != 's' && writesAtOnce(query) {
 		return Write
 	}
-	if known := c.known.find(query); known != nil {
-		if c.lang.endsPlainly(query[len(known.text):], known.depth) {
-			return Read
-		}
-		s := scanner{q: query, lang: c.lang, words: c.words, depth: known.depth, mark: known.mark}
+	known := c.known.find(query)
+	if known != nil && c.lang.endsPlainly(query[len(known.text):], known.depth) {
+		return Read
+	}
+	return c.scan(query, known)
+}
+
+// scan is Of for what must be read, but for what is known of it.
+func (c *Classifier) scan(query string, known *beginning) Kind {
+	s := scanner{q: query, lang: c.lang, words: c.words}
+	if known != nil {
+		s.depth, s.mark = known.depth, known.mark
 		return s.resume(len(known.text))
 	}
-	s := scanner{q: query, lang: c.lang, words: c.words}
 	kind := s.kind()
 	if kind == Read {
 		c.known.learn(query, c.lang, c.words)
