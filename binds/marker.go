@@ -51,6 +51,16 @@ func IsMarker(model any) bool {
 	return bindingOf(model).marker
 }
 
+// IsFixed reports whether [KeyOf] says the same of every value of model's type, so that a caller may
+// remember it: of all but a [Key] and what declares BindKey itself, which are asked each time.
+func IsFixed(model any) bool {
+	switch model.(type) {
+	case nil, Key, *Key:
+		return false
+	}
+	return !bindingOf(model).own
+}
+
 // ask returns what a value says that declares BindKey itself. Where there is no value, its type
 // answers; a nil *Key has no answer.
 func (b *binding) ask(model any) (Key, error) {

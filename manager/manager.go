@@ -22,6 +22,7 @@ type DBManager struct {
 	def    *Bind // where models without a marker live
 	logger *slog.Logger
 	closed atomic.Bool
+	homes  homes
 	close  func() error
 }
 

@@ -14,10 +14,14 @@ func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
 	if m.closed.Load() {
 		return m.def.db, false, ErrClosed
 	}
+	if b := m.homes.of(model); b != nil {
+		return b.db, true, nil
+	}
 	b, err := m.find(model)
 	if err != nil {
 		return m.def.db, false, err
 	}
+	m.homes.add(model, b)
 	return b.db, !binds.IsMarker(model), nil
 }
 

@@ -1,0 +1,48 @@
+package manager
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+type (
+	homesMarker struct{}
+	marked      struct {
+		homesMarker
+		ID int64
+	}
+	asked struct{ key binds.Key }
+)
+
+func (homesMarker) BindKey() binds.Key { return "shop" }
+func (a *asked) BindKey() binds.Key    { return a.key }
+
+// TestHomes remembers only what is true of every value of a type.
+func TestHomes(t *testing.T) {
+	shop := new(Bind)
+	for reason, row := range map[string]struct {
+		model      any
+		remembered bool
+	}{
+		"a model with a marker":            {new(marked), true},
+		"a slice of models":                {new([]marked), true},
+		"a nil pointer":                    {(*marked)(nil), true},
+		"a model of the default bind":      {new(struct{ ID int64 }), true},
+		"a marker names a bind, no table":  {homesMarker{}, false},
+		"a key says something by value":    {binds.Key("shop"), false},
+		"a model that is asked by value":   {&asked{"shop"}, false},
+		"nothing is the model of no query": {nil, false},
+	} {
+		var h homes
+		assert.Nil(t, h.of(row.model), reason)
+		h.add(row.model, shop)
+		assert.Equal(t, row.remembered, h.of(row.model) == shop, reason)
+		assert.Nil(t, h.of(new(other)), reason)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { h.of(row.model) }), reason)
+	}
+}
+
+type other struct{ ID int64 }
