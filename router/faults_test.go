@@ -38,6 +38,33 @@ func TestReaderKilled(t *testing.T) {
 	})
 }
 
+// TestAReaderThatIsBackHasItsShare: that its connections were refused a moment ago says nothing of how long
+// it takes now.
+func TestAReaderThatIsBackHasItsShare(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		for _, replica := range p.cluster.Replicas() {
+			replica.SetLatency(time.Millisecond)
+		}
+		for range 100 {
+			p.mustRead(t, t.Context())
+		}
+		killed := p.cluster.Replicas()[0]
+		killed.Down()
+		p.mustRead(t, t.Context())
+		time.Sleep(time.Second) // it is found out
+		killed.Up()
+		time.Sleep(2 * time.Second)
+		require.Contains(t, p.log.String(), `msg="reader is back" engine=shop/reader-1`)
+		back := 0
+		for range 400 {
+			if _, route := p.mustRead(t, t.Context()); route == fromReader1 {
+				back++
+			}
+		}
+		assert.Greater(t, back, 40, "of 400 reads")
+	})
+}
+
 // TestReaderFrozen hangs a reader while reads wait for it.
 func TestReaderFrozen(t *testing.T) {
 	inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {

@@ -314,6 +314,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	if s.down {
 		if s.good++; s.good >= goodProbes {
 			s.down, s.err = false, nil
+			reader.latency.Store(0) // what was slow or refused is not what is there now
 			m.r.logger.Info("reader is back", "engine", reader.Name())
 		}
 	}

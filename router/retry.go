@@ -44,7 +44,7 @@ const (
 	// reached: each wait is twice the one before, at most maxWait, half of it at random; a caller
 	// without a deadline waits for patience in all.
 	firstWait = 10 * time.Millisecond
-	maxWait   = time.Second
+	maxWait   = 250 * time.Millisecond
 	patience  = 3 * time.Second
 )
 

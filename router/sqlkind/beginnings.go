@@ -17,7 +17,8 @@ type beginnings struct {
 }
 
 // A beginningSet has what begins with the same bytes: mostly the statements on one table. It is filled from its
-// first place on.
+// first place on. Where there are more than places, the last one has what all the others have in common, which
+// is shorter, but no statement is read from its beginning.
 type beginningSet [4]atomic.Pointer[beginning]
 
 // A beginning is a text and what a scanner knows behind it.
@@ -33,8 +34,8 @@ const (
 	toldApart = 40
 	// The longest text that is kept: a bound for memory.
 	longestBeginning = 1 << 10
-	// A full set takes in one of so many statements that it does not know: what is not used any more goes in the
-	// end, and what never comes twice makes no work.
+	// One in so many statements that a full set does not know takes another one's place: what is not used any
+	// more goes in the end, and what never comes twice makes no work.
 	renewal = 512
 )
 
@@ -71,19 +72,30 @@ func (b *beginnings) learn(q string, lang *language, words *words) {
 		sets = b.sets.Load()
 	}
 	set := &sets[setOf(q)]
+	last := len(set) - 1
 	place := 0
-	for place < len(set) && set[place].Load() != nil {
+	for place <= last && set[place].Load() != nil {
 		place++
 	}
-	if place == len(set) {
-		if rand.Uint32()%renewal != 0 {
-			return
+	if place > last {
+		if place = last; rand.Uint32()%renewal == 0 {
+			place = rand.IntN(last)
+		} else {
+			q = q[:common(q, set[last].Load().text)]
 		}
-		place = rand.IntN(len(set))
 	}
 	if known := beginningOf(q, lang, words); known != nil {
 		set[place].Store(known)
 	}
+}
+
+// common returns how many bytes a and b begin with alike.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // beginningOf returns the beginning of q, nil if it has none worth keeping.
@@ -92,18 +104,17 @@ func beginningOf(q string, lang *language, words *words) *beginning {
 	if eight(q)&^(0x20*ones)&(1<<48-1) != selectWord&^(0x20*ones) || q[verb] != ' ' {
 		return nil
 	}
-	s := scanner{q: q, lang: lang, words: words, mark: verb}
-	cut := lastBlank(q[:min(s.plain(verb), longestBeginning)], verb, lang)
+	const blanks = "        " // say nothing, and are enough for whoever looks eight bytes ahead
+	s := scanner{q: q + blanks, lang: lang, words: words, mark: verb}
+	cut := lastBlank(q[:min(s.plain(verb), len(q), longestBeginning)], verb, lang)
 	if cut < toldApart {
 		return nil
 	}
-	// What is behind the beginning must not count: blanks say nothing, and there are enough for whoever looks
-	// eight bytes ahead.
-	s = scanner{q: q[:cut] + "        ", lang: lang, words: words, mark: verb}
+	s = scanner{q: q[:cut] + blanks, lang: lang, words: words, mark: verb} // what is behind must not count
 	if s.plain(verb) != len(s.q) {
 		return nil
 	}
-	return &beginning{text: strings.Clone(q[:cut]), depth: s.depth, mark: s.mark}
+	return &beginning{text: s.q[:cut], depth: s.depth, mark: s.mark}
 }
 
 // lastBlank returns the end of the last space in q before the first number, and outside of names. Nothing that

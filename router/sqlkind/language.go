@@ -104,9 +104,7 @@ func (l *language) endsPlainly(q string, depth int) bool {
 		switch l.class[q[i]] {
 		case digit, blank:
 		case closing:
-			if depth--; depth < 0 {
-				return false
-			}
+			depth--
 		default:
 			return false
 		}
