@@ -104,13 +104,13 @@ func beginningOf(q string, lang *language, words *words) *beginning {
 	if eight(q)&^(0x20*ones)&(1<<48-1) != selectWord&^(0x20*ones) || q[verb] != ' ' {
 		return nil
 	}
-	const blanks = "        " // say nothing, and are enough for whoever looks eight bytes ahead
-	s := scanner{q: q + blanks, lang: lang, words: words, mark: verb}
-	cut := lastBlank(q[:min(s.plain(verb), len(q), longestBeginning)], verb, lang)
+	s := scanner{q: q, lang: lang, words: words, mark: verb}
+	cut := lastBlank(q[:min(s.plain(verb), longestBeginning)], verb, lang)
 	if cut < toldApart {
 		return nil
 	}
-	s = scanner{q: q[:cut] + blanks, lang: lang, words: words, mark: verb} // what is behind must not count
+	// What is behind must not count: blanks say nothing, and are enough for whoever looks eight bytes ahead.
+	s = scanner{q: q[:cut] + "        ", lang: lang, words: words, mark: verb}
 	if s.plain(verb) != len(s.q) {
 		return nil
 	}

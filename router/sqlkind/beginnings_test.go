@@ -104,7 +104,7 @@ func TestATableOfManyQueries(t *testing.T) {
 	require.NoError(t, err)
 	queries := func(yield func(string) bool) {
 		for i := range 20 {
-			if !yield(fmt.Sprintf(`%s WHERE ("u"."%c" = %d)`, columns, 'a'+byte(i), i)) {
+			if !yield(fmt.Sprintf(`%s WHERE ("u"."k%c" = %d)`, columns, 'a'+byte(i), 10+i)) {
 				return
 			}
 		}
