@@ -40,7 +40,13 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	s := scopeOf(ctx)
 	if s == &emptyScope {
 		if reader, l := c.usual(query); reader != nil {
-			return c.readFrom(ctx, reader, l, query, args)
+			start := reader.begin()
+			rows, err := reader.db.QueryContext(ctx, query, args...)
+			if err == nil && reader.lease.Load() == l {
+				reader.end(start)
+				return rows, nil
+			}
+			return c.readElsewhere(ctx, route{reader: reader, lease: l, start: start}, rows, err, query, args)
 		}
 	}
 	if s.tx != nil {
@@ -84,19 +90,14 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 	return reader, v.leaseOf(reader)
 }
 
-// readFrom runs a plain read on a reader, and elsewhere if that fails.
-func (c *Conn) readFrom(ctx context.Context, reader *Reader, l *lease, query string, args []any) (*sql.Rows, error) {
-	start := reader.begin()
-	rows, err := reader.db.QueryContext(ctx, query, args...)
-	if err == nil && reader.lease.Load() == l {
-		reader.end(start)
-		return rows, nil
-	}
+// readElsewhere repeats a plain read that failed on a reader, or whose rows are not of the state that was
+// asked for.
+func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err error, query string, args []any) (*sql.Rows, error) {
 	if err == nil {
 		err = errMoved
 		closeRows(rows)
 	}
-	to := route{reader: reader, kind: sqlkind.Read, reason: PlainRead, lease: l, start: start}
+	to.kind, to.reason = sqlkind.Read, PlainRead
 	return retry(ctx, c, &emptyScope, to, query, err, func(db *sql.DB) (*sql.Rows, error) {
 		return db.QueryContext(ctx, query, args...)
 	}, closeRows)

@@ -22,9 +22,12 @@ type home struct {
 	tables      *schema.Tables
 	peer        func(binds.Key) *Router
 
-	hot      [64]atomic.Pointer[schema.Table] // tables that live here, by a hash of their address
-	verdicts sync.Map                         // *schema.Table → *verdict
+	hot      [1 << hotBits]atomic.Pointer[schema.Table] // tables that live here, by a hash of their address
+	verdicts sync.Map                                   // *schema.Table → *verdict
 }
+
+// hotBits: of fifty models of a bind some five pairs share a slot, and take turns in it.
+const hotBits = 8
 
 // verdict is what is known of one model.
 type verdict struct {
@@ -39,7 +42,8 @@ func (h *home) isHot(t *schema.Table) bool {
 
 // slot picks a place by address. Tables do not move; if they did, a miss would be all.
 func (h *home) slot(t *schema.Table) *atomic.Pointer[schema.Table] {
-	return &h.hot[(uintptr(unsafe.Pointer(t))>>9)%uintptr(len(h.hot))]
+	const odd = 0x9e3779b97f4a7c15
+	return &h.hot[uint64(uintptr(unsafe.Pointer(t)))*odd>>(64-hotBits)]
 }
 
 // of returns the router of the bind where a query's model lives: nil for this bind, another one

@@ -61,9 +61,9 @@ func setOf(q string) uint64 {
 	return ((eight(q[8:16])*odd>>31^eight(q[20:28]))*odd>>31 ^ eight(q[32:40])) * odd >> (64 - setBits)
 }
 
-// learn remembers how q begins, a read that find does not know.
+// learn remembers how q begins, which find does not know.
 func (b *beginnings) learn(q string, lang *language, words *words) {
-	if len(q) < toldApart {
+	if len(q) < toldApart || q[0]|0x20 != 's' {
 		return
 	}
 	sets := b.sets.Load()

@@ -31,21 +31,22 @@ func remembered(c *Classifier) (texts []string) {
 
 func TestBeginnings(t *testing.T) {
 	for reason, row := range map[string]struct{ query, want string }{
-		"up to the number":          {columns + ` WHERE ("u"."id" = 42)`, columns + ` WHERE ("u"."id" = `},
-		"up to the text":            {columns + ` WHERE ("u"."name" = 'Ada')`, columns + ` WHERE ("u"."name" = `},
-		"up to the page's length":   {columns + ` ORDER BY "u"."id" LIMIT 10`, columns + ` ORDER BY "u"."id" LIMIT `},
-		"whole but for its end":     {columns + ` WHERE "u"."id" IS NULL`, columns + ` WHERE "u"."id" IS `},
-		"no part of a name":         {columns + ` WHERE "u"."a long name"`, columns + ` WHERE `},
-		"up to the first value":     {columns + ` WHERE "u"."id" = 1 AND "u"."age" > 2`, columns + ` WHERE "u"."id" = `},
-		"up to what must be read":   {columns + ` WHERE "u"."id" IN (SELECT "id" FROM "v") /* why */ AND 1 = 1`, columns + ` WHERE "u"."id" IN (SELECT "id" FROM "v") `},
-		"a short one is read":       {`SELECT "u"."id" FROM "users" WHERE "id" = 1`, ""},
-		"a value at the beginning":  {`SELECT 1, "u"."id", "u"."name", "u"."email" FROM "users" AS "u"`, ""},
-		"a text at the beginning":   {`SELECT 'x', "u"."id", "u"."name", "u"."email" FROM "users" AS "u"`, ""},
-		"another verb":              {`VALUES ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k")`, ""},
-		"a comment before":          {"/* x */ " + columns, ""},
-		"a name that does not end":  {columns + ` WHERE "u`, ""},
-		"what is no read":           {columns + ` FOR UPDATE`, ""},
-		"a read and then something": {columns + ` WHERE "u"."id" = 1; DELETE FROM "users"`, ""},
+		"up to the number":            {columns + ` WHERE ("u"."id" = 42)`, columns + ` WHERE ("u"."id" = `},
+		"up to the text":              {columns + ` WHERE ("u"."name" = 'Ada')`, columns + ` WHERE ("u"."name" = `},
+		"up to the page's length":     {columns + ` ORDER BY "u"."id" LIMIT 10`, columns + ` ORDER BY "u"."id" LIMIT `},
+		"whole but for its end":       {columns + ` WHERE "u"."id" IS NULL`, columns + ` WHERE "u"."id" IS `},
+		"no part of a name":           {columns + ` WHERE "u"."a long name"`, columns + ` WHERE `},
+		"up to the first value":       {columns + ` WHERE "u"."id" = 1 AND "u"."age" > 2`, columns + ` WHERE "u"."id" = `},
+		"up to what must be read":     {columns + ` WHERE "u"."id" IN (SELECT "id" FROM "v") /* why */ AND 1 = 1`, columns + ` WHERE "u"."id" IN (SELECT "id" FROM "v") `},
+		"a short one is read":         {`SELECT "u"."id" FROM "users" WHERE "id" = 1`, ""},
+		"a value at the beginning":    {`SELECT 1, "u"."id", "u"."name", "u"."email" FROM "users" AS "u"`, ""},
+		"a text at the beginning":     {`SELECT 'x', "u"."id", "u"."name", "u"."email" FROM "users" AS "u"`, ""},
+		"another verb":                {`VALUES ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k")`, ""},
+		"a comment before":            {"/* x */ " + columns, ""},
+		"a name that does not end":    {columns + ` WHERE "u`, columns + ` WHERE `},
+		"what is no read in the end":  {columns + ` WHERE "u"."id" = 1 FOR UPDATE`, columns + ` WHERE "u"."id" = `},
+		"up to what makes it a write": {columns + ` FOR UPDATE`, columns + ` `},
+		"a read and then something":   {columns + ` WHERE "u"."id" = 1; DELETE FROM "users"`, columns + ` WHERE "u"."id" = `},
 	} {
 		c, err := New(dialect.PG)
 		require.NoError(t, err)

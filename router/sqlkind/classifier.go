@@ -73,8 +73,6 @@ func (c *Classifier) scan(query string, known *beginning) Kind {
 		return s.resume(len(known.text))
 	}
 	kind := s.kind()
-	if kind == Read {
-		c.known.learn(query, c.lang, c.words)
-	}
+	c.known.learn(query, c.lang, c.words)
 	return kind
 }
