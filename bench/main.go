@@ -19,13 +19,16 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/bench/internal/report"
+	"github.com/bindery-go/bindery/bench/sqlite"
 )
 
 // parts are the parts of the page, in its order.
 var parts = []struct {
 	name string
 	run  report.Func
-}{}
+}{
+	{"sqlite", sqlite.Run},
+}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
