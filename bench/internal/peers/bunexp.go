@@ -7,10 +7,6 @@ import (
 	"github.com/uptrace/bun/extra/bunexp"
 )
 
-// BunexpMonitor is the function of the goroutine that bunexp leaves behind: it ends up to five seconds
-// after its DB was closed. Tests give it to goleak.IgnoreAnyFunction.
-const BunexpMonitor = "github.com/uptrace/bun/extra/bunexp.(*replicas).monitor"
-
 // openBunexp leaves the primary out of the resolver: added to it, the primary would serve reads in
 // turn with the replicas. Without one there, the resolver leaves writes to the DB's own pool.
 func openBunexp(_ context.Context, c Cluster, o Options) (DB, error) {

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(peers.BunexpMonitor))
+	goleak.VerifyTestMain(m, peers.Leaks()...)
 }
 
 // seen keeps what reached the servers.
