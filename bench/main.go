@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/bench/internal/report"
+	"github.com/bindery-go/bindery/bench/kinds"
 	"github.com/bindery-go/bindery/bench/sqlite"
 )
 
@@ -27,6 +28,7 @@ var parts = []struct {
 	name string
 	run  report.Func
 }{
+	{"kinds", kinds.Run},
 	{"sqlite", sqlite.Run},
 }
 
