@@ -2,13 +2,15 @@ package peers
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bxcodec/dbresolver/v2"
 )
 
+// openBxcodec takes the default, which is round robin.
 func openBxcodec(_ context.Context, c Cluster, o Options) (DB, error) {
 	t, err := textsFor(c.Dialect)
-	if err != nil {
+	if err := errors.Join(err, noPolicy("bxcodec/dbresolver", o)); err != nil {
 		return nil, err
 	}
 	db := dbresolver.New(

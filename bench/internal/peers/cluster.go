@@ -34,9 +34,13 @@ type Options struct {
 	// MaxOpen bounds each server's pool; zero means 16.
 	MaxOpen int
 
+	// Policy is how a library chooses among replicas, by its name in bindery's configuration:
+	// "round_robin", "random", "least_loaded", "weighted", and xorm's "least_conn". "" means the
+	// library's default, and one that it does not have is an error.
+	Policy string
+
 	// The rest is for bindery alone.
 
-	Policy         string // of readers; "" means the default
 	ReadYourWrites string // "process", "session", "off"; "" means the default
 	// Bind changes the bind's configuration; nil changes nothing.
 	Bind func(*manager.BindConfig)

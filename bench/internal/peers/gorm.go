@@ -30,6 +30,10 @@ func openGorm(_ context.Context, c Cluster, o Options) (DB, error) {
 }
 
 func openGormResolver(_ context.Context, c Cluster, o Options) (DB, error) {
+	policy, err := gormPolicy(o.Policy)
+	if err != nil {
+		return nil, err
+	}
 	g, err := newGorm(c, o)
 	if err != nil {
 		return nil, err
@@ -38,7 +42,7 @@ func openGormResolver(_ context.Context, c Cluster, o Options) (DB, error) {
 	for _, s := range c.Replicas {
 		replicas = append(replicas, g.dialector(c.Dialect, o.open(s)))
 	}
-	if err := g.db.Use(dbresolver.Register(dbresolver.Config{Replicas: replicas})); err != nil {
+	if err := g.db.Use(dbresolver.Register(dbresolver.Config{Replicas: replicas, Policy: policy})); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil

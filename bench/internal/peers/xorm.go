@@ -31,6 +31,10 @@ func openXorm(_ context.Context, c Cluster, o Options) (DB, error) {
 }
 
 func openXormGroup(_ context.Context, c Cluster, o Options) (DB, error) {
+	policy, err := xormPolicy(o.Policy)
+	if err != nil {
+		return nil, err
+	}
 	primary, err := xormEngine(c.Dialect, o.open(c.Primary))
 	if err != nil {
 		return nil, err
@@ -43,7 +47,7 @@ func openXormGroup(_ context.Context, c Cluster, o Options) (DB, error) {
 		}
 		replicas = append(replicas, e)
 	}
-	group, err := xorm.NewEngineGroup(primary, replicas)
+	group, err := xorm.NewEngineGroup(primary, replicas, policy...)
 	if err != nil {
 		return nil, err
 	}
