@@ -20,6 +20,8 @@ import (
 
 	"github.com/bindery-go/bindery/bench/internal/report"
 	"github.com/bindery-go/bindery/bench/kinds"
+	"github.com/bindery-go/bindery/bench/slow"
+	"github.com/bindery-go/bindery/bench/replication"
 	"github.com/bindery-go/bindery/bench/sqlite"
 )
 
@@ -29,6 +31,8 @@ var parts = []struct {
 	run  report.Func
 }{
 	{"kinds", kinds.Run},
+	{"slow", slow.Run},
+	{"replication", replication.Run},
 	{"sqlite", sqlite.Run},
 }
 
