@@ -79,11 +79,16 @@ func (r *Real) Close() error {
 
 // RealServer is server s as the ordinary user reaches it at addr: its own address, or that of a proxy.
 func RealServer(s *integration.Server, d dialect.Name, addr string) (Server, error) {
+	return RealDatabase(s, d, addr, "app")
+}
+
+// RealDatabase is RealServer for another database there than that which every server has.
+func RealDatabase(s *integration.Server, d dialect.Name, addr, database string) (Server, error) {
 	login, err := url.Parse(s.URI())
 	if err != nil {
 		return Server{}, fmt.Errorf("peers: the URI of %q is malformed", s.Name()) // err would show it
 	}
-	login.Host = addr
+	login.Host, login.Path = addr, "/"+database
 	connect, err := realConnect(d, login)
 	if err != nil {
 		return Server{}, err
