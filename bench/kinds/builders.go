@@ -38,8 +38,8 @@ type texts struct {
 	next    string // the next number of a sequence
 	gone    string // a DELETE in a CTE, "" if there is none
 	fetched string // an INSERT that returns its key
-	// locksAnywhere says that a replica runs locking reads, and locks its own copies of the rows.
-	locksAnywhere bool
+	// sharesAnywhere says that a replica runs reads with a shared lock, and locks its own copies of the rows.
+	sharesAnywhere bool
 	// conflict makes Bun's INSERT an upsert.
 	conflict func(*bun.InsertQuery) *bun.InsertQuery
 }
@@ -61,7 +61,7 @@ var mariadbTexts = texts{
 	next:    "NEXTVAL(tickets)",
 	fetched: "INSERT INTO items (name) VALUES ('x') RETURNING id",
 
-	locksAnywhere: true,
+	sharesAnywhere: true,
 	conflict: func(q *bun.InsertQuery) *bun.InsertQuery {
 		return q.On("DUPLICATE KEY UPDATE").Set("name = VALUES(name)")
 	},
@@ -183,7 +183,6 @@ func builtWrites(t texts) []statement {
 }
 
 func builtLocks(t texts) []statement {
-	silent := t.locksAnywhere
 	share := builders{
 		bun: func(ctx context.Context, db *bun.DB) error {
 			return db.NewSelect().Model(new(item)).For("SHARE").Scan(ctx)
@@ -195,7 +194,7 @@ func builtLocks(t texts) []statement {
 	}
 	return []statement{
 		{
-			name: "FOR UPDATE", primary: locks, silent: silent, by: byBuilder, text: "SELECT * FROM items WHERE id = 1 FOR UPDATE",
+			name: "FOR UPDATE", primary: locks, by: byBuilder, text: "SELECT * FROM items WHERE id = 1 FOR UPDATE",
 			build: builders{
 				bun: func(ctx context.Context, db *bun.DB) error {
 					return db.NewSelect().Model(new(item)).Where("id = 1").For("UPDATE").Scan(ctx)
@@ -207,7 +206,7 @@ func builtLocks(t texts) []statement {
 			},
 		},
 		{
-			name: "FOR UPDATE SKIP LOCKED", primary: locks, silent: silent, by: byBuilder, text: "SELECT * FROM items LIMIT 1 FOR UPDATE SKIP LOCKED",
+			name: "FOR UPDATE SKIP LOCKED", primary: locks, by: byBuilder, text: "SELECT * FROM items LIMIT 1 FOR UPDATE SKIP LOCKED",
 			build: builders{
 				bun: func(ctx context.Context, db *bun.DB) error {
 					return db.NewSelect().Model(new(item)).Limit(1).For("UPDATE SKIP LOCKED").Scan(ctx)
@@ -217,9 +216,9 @@ func builtLocks(t texts) []statement {
 				},
 			},
 		},
-		{name: "shared lock", primary: locks, silent: silent, by: byBuilder, text: "SELECT * FROM items " + t.share, build: share},
+		{name: "shared lock", primary: locks, silent: t.sharesAnywhere, by: byBuilder, text: "SELECT * FROM items " + t.share, build: share},
 		{
-			name: "FOR UPDATE in a subquery", primary: locks, silent: silent, by: byBuilder,
+			name: "FOR UPDATE in a subquery", primary: locks, by: byBuilder,
 			text: "SELECT * FROM items WHERE id IN (SELECT id FROM items WHERE owner = 1 FOR UPDATE)",
 			build: builders{
 				bun: func(ctx context.Context, db *bun.DB) error {
@@ -272,8 +271,8 @@ func byOtherWays(t texts) []statement {
 		{name: "next of a sequence", primary: sequence, by: byStandard, text: next},
 		{name: "next of a sequence", primary: sequence, by: byPrepared, text: next},
 		{name: "INSERT", primary: writes, by: byPrepared, text: "INSERT INTO items (name) VALUES ('x')"},
-		{name: "FOR UPDATE", primary: locks, silent: t.locksAnywhere, by: byPrepared, text: lock},
-		{name: "FOR UPDATE", primary: locks, silent: t.locksAnywhere, by: byStandard, text: lock},
+		{name: "FOR UPDATE", primary: locks, by: byPrepared, text: lock},
+		{name: "FOR UPDATE", primary: locks, by: byStandard, text: lock},
 	}
 }
 

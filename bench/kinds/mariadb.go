@@ -8,8 +8,9 @@ var mariadbSchema = []string{
 	"INSERT INTO items (id, owner, version, name) VALUES (1, 1, 1, 'one'), (2, 1, 1, 'two')",
 	"CREATE TABLE words (`update` INT, `for update` TEXT, returning_visits INT)",
 	"CREATE SEQUENCE tickets",
-	"CREATE FUNCTION charge(item BIGINT) RETURNS BIGINT MODIFIES SQL DATA BEGIN UPDATE items SET version = version + 1 WHERE id = item; RETURN 1; END",
-	"CREATE PROCEDURE settle() UPDATE items SET version = 0",
+	"CREATE FUNCTION charge(item BIGINT) RETURNS BIGINT DETERMINISTIC MODIFIES SQL DATA BEGIN UPDATE items SET version = version + 1 WHERE id = item; RETURN 1; END",
+	"CREATE PROCEDURE settle() SQL SECURITY INVOKER UPDATE items SET version = 0",
+	"CREATE PROCEDURE archive() UPDATE items SET version = 7", // has its maker's rights, who is an administrator
 }
 
 // mariadb are the statements for MariaDB. Those that every MySQL has are the same there.
@@ -50,19 +51,19 @@ var mariadbReads = []statement{
 }
 
 var mariadbLocks = []statement{
-	{name: "FOR UPDATE", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items WHERE id = 1 FOR UPDATE"},
-	{name: "FOR UPDATE in lower case", primary: locks, silent: true, by: byQuery, text: "select * from items for update"},
-	{name: "FOR UPDATE over two lines", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items\nFOR\nUPDATE"},
-	{name: "FOR UPDATE with a semicolon", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items FOR UPDATE;"},
-	{name: "FOR UPDATE, then a comment", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items FOR UPDATE -- the next job"},
-	{name: "FOR UPDATE after a comment", primary: locks, silent: true, by: byQuery, text: "/* jobs */ SELECT * FROM items FOR UPDATE"},
-	{name: "FOR UPDATE in parentheses", primary: locks, silent: true, by: byQuery, text: "(SELECT * FROM items FOR UPDATE)"},
-	{name: "FOR UPDATE SKIP LOCKED: a queue", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items LIMIT 1 FOR UPDATE SKIP LOCKED"},
-	{name: "FOR UPDATE WAIT", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items FOR UPDATE WAIT 5"},
-	{name: "FOR UPDATE in an executable comment", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items /*! FOR UPDATE */"},
+	{name: "FOR UPDATE", primary: locks, by: byQuery, text: "SELECT * FROM items WHERE id = 1 FOR UPDATE"},
+	{name: "FOR UPDATE in lower case", primary: locks, by: byQuery, text: "select * from items for update"},
+	{name: "FOR UPDATE over two lines", primary: locks, by: byQuery, text: "SELECT * FROM items\nFOR\nUPDATE"},
+	{name: "FOR UPDATE with a semicolon", primary: locks, by: byQuery, text: "SELECT * FROM items FOR UPDATE;"},
+	{name: "FOR UPDATE, then a comment", primary: locks, by: byQuery, text: "SELECT * FROM items FOR UPDATE -- the next job"},
+	{name: "FOR UPDATE after a comment", primary: locks, by: byQuery, text: "/* jobs */ SELECT * FROM items FOR UPDATE"},
+	{name: "FOR UPDATE in parentheses", primary: locks, by: byQuery, text: "(SELECT * FROM items FOR UPDATE)"},
+	{name: "FOR UPDATE SKIP LOCKED: a queue", primary: locks, by: byQuery, text: "SELECT * FROM items LIMIT 1 FOR UPDATE SKIP LOCKED"},
+	{name: "FOR UPDATE WAIT", primary: locks, by: byQuery, text: "SELECT * FROM items FOR UPDATE WAIT 5"},
+	{name: "FOR UPDATE in an executable comment", primary: locks, by: byQuery, text: "SELECT * FROM items /*! FOR UPDATE */"},
 	{name: "LOCK IN SHARE MODE", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM items LOCK IN SHARE MODE"},
-	{name: "lock in a subquery", primary: locks, silent: true, by: byQuery, text: "SELECT * FROM (SELECT * FROM items FOR UPDATE) AS s"},
-	{name: "lock in a CTE", primary: locks, silent: true, by: byQuery, text: "WITH job AS (SELECT * FROM items FOR UPDATE) SELECT * FROM job"},
+	{name: "lock in a subquery", primary: locks, by: byQuery, text: "SELECT * FROM (SELECT * FROM items FOR UPDATE) AS s"},
+	{name: "lock in a CTE", primary: locks, by: byQuery, text: "WITH job AS (SELECT * FROM items FOR UPDATE) SELECT * FROM job"},
 	{name: "GET_LOCK", primary: namedLock, silent: true, by: byQuery, text: "SELECT GET_LOCK('report', 1)"},
 	{name: "IS_FREE_LOCK", primary: namedLock, silent: true, by: byQuery, text: "SELECT IS_FREE_LOCK('report')"},
 	{name: "DO GET_LOCK", primary: namedLock, silent: true, by: byExec, text: "DO GET_LOCK('report', 1)"},
@@ -92,6 +93,7 @@ var mariadbWrites = []statement{
 	{name: "read, then write, in one text", primary: writes, by: byQuery, text: "SELECT 1; DELETE FROM items"},
 	{name: "DML in an executable comment", primary: writes, by: byExec, text: "/*! DELETE FROM items */"},
 	{name: "CALL", primary: writes, by: byQuery, text: "CALL settle()"},
+	{name: "CALL of an administrator's procedure", primary: writes, silent: true, by: byQuery, text: "CALL archive()"},
 	{name: "DELETE by the exec method", primary: writes, by: byExec, text: "DELETE FROM items"},
 	{name: "REPLACE by the exec method", primary: writes, by: byExec, text: "REPLACE INTO items (id) VALUES (1)"},
 	{name: "TRUNCATE", primary: writes, by: byExec, text: "TRUNCATE items"},

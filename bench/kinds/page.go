@@ -77,7 +77,7 @@ func (p *page) done() *report.Section {
 			"most natural in it: by its builder where it has one, else as text. Nothing is judged by reading a library's code, and no hint says where a statement "+
 			"belongs.", len(p.kinds), attempts, replicas),
 		"What may run where is no opinion: the tests of this part run every text that a library sent on a real standby of PostgreSQL and a real replica of MariaDB. What " +
-			"they refuse belongs on the primary, and so does what they run without the effect that it is for. Only the primary may run: " + because() + ".",
+			"they refuse belongs on the primary, and so does what they run but what counts only on the primary. Only the primary may run: " + because() + ".",
 		legend(),
 	}
 	wrong := append(p.ours[failed], p.ours[silent]...)
@@ -89,7 +89,7 @@ func (p *page) done() *report.Section {
 		}
 	}
 	if list := p.ours[needless]; len(list) > 0 {
-		p.Note("Needlessly on the primary under bindery: %s. A Bun DB's own QueryContext and prepared statements run on its own pool, past every resolver; the others are verbs that bindery does not know to be harmless.",
+		p.Note("Needlessly on the primary under bindery: %s. A Bun DB's own QueryContext and prepared statements run on its own pool, past every resolver; the others are not known to bindery as harmless, and what it does not know goes to the primary.",
 			strings.Join(list, ", "))
 	}
 	if list := p.ours[recovered]; len(list) > 0 {
@@ -125,7 +125,7 @@ func legend() string {
 		marks[right] + " right",
 		marks[needless] + " needlessly on the primary: any server may run it, and no replica ever got it",
 		marks[failed] + " misrouted: a replica got it and refused it, an error for the caller",
-		marks[silent] + " misrouted: a replica got it and runs it without its effect, so that nobody notices",
+		marks[silent] + " misrouted: a replica got it and runs it, where it does not count, and nobody notices",
 		marks[recovered] + " a replica refused it, and the library then ran it on the primary",
 		marks[refused] + " refused by the library itself, which sent it nowhere",
 	}, " · ")

@@ -37,6 +37,7 @@ var postgresReads = []statement{
 	{name: "EXPLAIN of a read", by: byQuery, text: "EXPLAIN SELECT * FROM items"},
 	{name: "EXPLAIN ANALYZE of a read", by: byQuery, text: "EXPLAIN ANALYZE SELECT * FROM items"},
 	{name: "EXPLAIN of a write: only plans", by: byQuery, text: "EXPLAIN DELETE FROM items"},
+	{name: "EXPLAIN of a locking read: only plans", by: byQuery, text: "EXPLAIN SELECT * FROM items FOR UPDATE"},
 	{name: "window function", by: byQuery, text: "SELECT rank() OVER (PARTITION BY owner ORDER BY id) FROM items"},
 	{name: "LATERAL join", by: byQuery, text: "SELECT * FROM items i, LATERAL (SELECT 1 FROM items j WHERE j.id = i.owner) AS s"},
 	{name: "FOR in a function's arguments", by: byQuery, text: "SELECT substring(name FROM 1 FOR 2) FROM items"},
@@ -48,7 +49,6 @@ var postgresReads = []statement{
 	{name: "string at the end says for update", by: byQuery, text: "SELECT * FROM items WHERE name = 'for update'"},
 	{name: "semicolon at the end", by: byQuery, text: "SELECT * FROM items;"},
 	{name: "two reads in one text", by: byQuery, text: "SELECT 1; SELECT 2"},
-	{name: "COPY to the client", by: byExec, text: "COPY (SELECT 1) TO STDOUT"},
 }
 
 var postgresLocks = []statement{

@@ -14,8 +14,8 @@ type statement struct {
 	name string
 	// primary says why only the primary may run it; nil if any server may.
 	primary *reason
-	// silent says that a real replica runs it nevertheless, without an error and without its effect;
-	// else a replica refuses what only the primary may run. The tests ask real servers.
+	// silent says that a real replica runs it nevertheless, without an error, where it does not count; else
+	// a replica refuses what only the primary may run. The tests ask real servers.
 	silent bool
 	// by is how it is given to a library.
 	by way
@@ -51,7 +51,7 @@ type reason struct{ word, full string }
 
 var (
 	writes    = &reason{"write", "it writes, or runs what writes"}
-	locks     = &reason{"lock", "it locks rows or tables against the others, who meet on the primary; a replica refuses it, or locks its own copy and excludes nobody"}
+	locks     = &reason{"lock", "it locks rows or tables against the others, who meet on the primary"}
 	sequence  = &reason{"sequence", "it moves a sequence"}
 	namedLock = &reason{"named lock", "the lock excludes others only where all ask for it; each server has its own"}
 	session   = &reason{"session", "it asks what its own session did, or left there, on the primary"}

@@ -16,7 +16,7 @@ const (
 	needless                 // any server may run it, and the primary always did
 	recovered                // a replica refused it, and the library then ran it on the primary
 	failed                   // a replica was given what it refuses: an error for the caller
-	silent                   // a replica was given what it runs without the effect: nobody notices
+	silent                   // a replica was given what it runs, where it does not count: nobody notices
 	refused                  // the library sent it nowhere
 )
 
