@@ -32,6 +32,7 @@ func TestJudge(t *testing.T) {
 		"refused, and the library says it was done": {write, []attempt{ran(no)}, failed},
 		"on the primary, then on a replica":         {write, []attempt{ran(primary, replica)}, silent},
 		"recovered once, failed once":               {write, []attempt{ran(no, primary), broke(no)}, failed},
+		"failed once, recovered once":               {write, []attempt{broke(no), ran(no, primary)}, failed},
 		"recovered always but once on the primary":  {write, []attempt{ran(primary), ran(no, primary)}, recovered},
 		"write refused by the library":              {write, []attempt{broke(), broke()}, refused},
 	} {
