@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bindery-go/bindery/bench/faults"
 	"github.com/bindery-go/bindery/bench/internal/report"
 	"github.com/bindery-go/bindery/bench/kinds"
 	"github.com/bindery-go/bindery/bench/slow"
@@ -33,6 +34,7 @@ var parts = []struct {
 	{"kinds", kinds.Run},
 	{"slow", slow.Run},
 	{"replication", replication.Run},
+	{"faults", faults.Run},
 	{"sqlite", sqlite.Run},
 }
 
