@@ -21,8 +21,9 @@ import (
 	"github.com/bindery-go/bindery/bench/faults"
 	"github.com/bindery-go/bindery/bench/internal/report"
 	"github.com/bindery-go/bindery/bench/kinds"
-	"github.com/bindery-go/bindery/bench/slow"
 	"github.com/bindery-go/bindery/bench/replication"
+	"github.com/bindery-go/bindery/bench/scale"
+	"github.com/bindery-go/bindery/bench/slow"
 	"github.com/bindery-go/bindery/bench/sqlite"
 )
 
@@ -32,10 +33,11 @@ var parts = []struct {
 	run  report.Func
 }{
 	{"kinds", kinds.Run},
-	{"slow", slow.Run},
 	{"replication", replication.Run},
+	{"slow", slow.Run},
 	{"faults", faults.Run},
 	{"sqlite", sqlite.Run},
+	{"scale", scale.Run},
 }
 
 func main() {
