@@ -9,11 +9,11 @@ import (
 type state string
 
 const (
-	well   state = "well"          // all of them
-	slowed state = "slow"          // one adds a delay to each of its answers
-	again  state = "well again"    // after it was slow
-	frozen state = "frozen"        // nothing comes from one, nor does it refuse anything
-	thawed state = "after thawing" // not measured: what is found out of late is
+	settling state = "settling"   // all of them, but connections and what is known of them are new, or of before: not measured
+	well     state = "well"       // all of them
+	slowed   state = "slow"       // one adds a delay to each of its answers
+	again    state = "well again" // after it was slow
+	frozen   state = "frozen"     // nothing comes from one, nor does it refuse anything
 )
 
 func (s state) sick() bool { return s == slowed || s == frozen }
@@ -51,11 +51,11 @@ func (p plan) run(ctx context.Context, w ward, start time.Time, log func(round i
 			state      state
 			begin, end func()
 		}{
+			{settling, func() {}, func() {}},
 			{well, func() {}, func() {}},
 			{slowed, func() { w.Delay(patient, p.delay) }, func() { w.Delay(patient, 0) }},
 			{again, func() {}, func() {}},
 			{frozen, func() { w.Freeze(patient) }, func() { w.Thaw(patient) }},
-			{thawed, func() {}, func() {}},
 		} {
 			st := stage{round: round, state: step.state, patient: patient, from: time.Since(start)}
 			step.begin()

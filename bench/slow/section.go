@@ -29,7 +29,7 @@ func section(what setting, found map[contender]map[state]*figures) *report.Secti
 func about(what setting) []string {
 	return []string{
 		fmt.Sprintf("PostgreSQL, a primary with %d replicas, each behind a proxy. One replica adds %s to each of its answers for %s, is well again, and then "+
-			"hangs for %s: connections stay, new ones are accepted, and nothing is heard. %s, each with another replica.",
+			"hangs for %s: connections stay, new ones are accepted, and nothing is heard. %s.",
 			replicas, report.Duration(what.delay), report.Duration(what.lengths[slowed]), report.Duration(what.lengths[frozen]), rounds(what.rounds)),
 		fmt.Sprintf("All libraries read at the same time, beside each other: point reads by key, built by the library, without sessions, over the same driver (pgdriver) "+
 			"and pools of 16. Each gets %.0f reads a second at random moments that wait for no answer, as independent users make them: a loop of workers would "+
@@ -47,7 +47,7 @@ func rounds(n int) string {
 	if n == 1 {
 		return "One round"
 	}
-	return fmt.Sprintf("%d rounds", n)
+	return fmt.Sprintf("%d rounds, each with another replica", n)
 }
 
 func slowTable(s *report.Section, what setting, found map[contender]map[state]*figures) {

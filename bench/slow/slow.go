@@ -21,18 +21,18 @@ type setting struct {
 func settingOf(quick bool) setting {
 	s := setting{
 		plan: plan{
-			rounds: 5, replicas: replicas, delay: 50 * time.Millisecond,
+			rounds: replicas, replicas: replicas, delay: 50 * time.Millisecond,
 			lengths: map[state]time.Duration{
-				well: 3 * time.Second, slowed: 6 * time.Second, again: 3 * time.Second, frozen: 5 * time.Second, thawed: 3 * time.Second,
+				settling: 4 * time.Second, well: 6 * time.Second, slowed: 12 * time.Second, again: 4 * time.Second, frozen: 9 * time.Second,
 			},
 		},
-		perSecond: 150,
+		perSecond: 100,
 		patience:  2 * time.Second,
 	}
 	if quick {
 		s.rounds = 1
 		s.lengths = map[state]time.Duration{
-			well: time.Second, slowed: time.Second, again: settle + time.Second/2, frozen: 3 * time.Second / 2, thawed: time.Second / 2,
+			settling: time.Second / 2, well: time.Second, slowed: time.Second, again: settle + time.Second/2, frozen: 3 * time.Second / 2,
 		}
 		s.perSecond = 50
 	}
