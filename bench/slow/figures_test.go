@@ -36,7 +36,11 @@ func TestEvaluate(t *testing.T) {
 		for i := range 100 {
 			at := from + time.Duration(i)*10*time.Millisecond
 			usual := time.Duration(round+1) * time.Millisecond
-			reads = append(reads, read{at, usual, i % 3})
+			longer := usual
+			if i%25 == 0 {
+				longer = 2 * usual
+			}
+			reads = append(reads, read{at, longer, i % 3})
 			slow := read{at + s, 2 * usual, i % 3}
 			if slow.from == round {
 				slow.took = 10 * usual
@@ -52,14 +56,15 @@ func TestEvaluate(t *testing.T) {
 	all := evaluate(stages, reads)
 	ok, slow, after := all[well], all[slowed], all[again]
 
-	assert.Equal(t, 2*time.Millisecond, ok.p99, "the middle round's")
+	assert.Equal(t, 2*time.Millisecond, ok.p50, "the middle round's")
+	assert.Equal(t, 4*time.Millisecond, ok.p99)
 	assert.Equal(t, 1.0, ok.ratio)
 	assert.Equal(t, 300, ok.reads)
 	assert.InDelta(t, 100, ok.patient, 1)
 
 	assert.Equal(t, 4*time.Millisecond, slow.p50)
 	assert.Equal(t, s, slow.p99, "the hundredth is the read that failed")
-	assert.InDelta(t, 500, slow.ratio, 0.01)
+	assert.InDelta(t, 250, slow.ratio, 0.01)
 	assert.Equal(t, 3*s/2, slow.worst)
 	assert.Equal(t, 3, slow.failed)
 
