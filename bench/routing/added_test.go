@@ -9,50 +9,40 @@ import (
 
 	"github.com/bindery-go/bindery/bench/internal/noop"
 	"github.com/bindery-go/bindery/bench/internal/paired"
-	"github.com/bindery-go/bindery/bench/internal/peers"
 )
 
-// BenchmarkAdded is what bindery adds to bare Bun, in paired rounds: by the manager's builders, and by
-// those of the bind's DB, which know the bind already.
+// BenchmarkAdded is what bindery adds to bare Bun, in paired rounds as on the page, in short: by the
+// manager's builders, and by those of the bind's DB, which know the bind already.
 //
 //	go test -run '^$' -bench Added ./routing
 func BenchmarkAdded(b *testing.B) {
-	for _, op := range []operation{pointSelect, insert} {
+	c, err := openAll(b.Context(), noop.New(replicas))
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, c.close()) })
+	for _, op := range operations {
 		b.Run(op.name, func(b *testing.B) {
-			cluster := noop.New(replicas).Peers()
-			bare, err := peers.Named("Bun").Open(b.Context(), cluster, peers.Options{})
+			ctx := context.Background()
+			require.NoError(b, c.settle(ctx))
+			families, err := c.families(op, 1)
 			require.NoError(b, err)
-			b.Cleanup(func() { require.NoError(b, bare.Close()) })
-			routed, err := peers.Named("bindery").Open(b.Context(), cluster, peers.Options{})
-			require.NoError(b, err)
-			b.Cleanup(func() { require.NoError(b, routed.Close()) })
-			bind, err := routed.(peers.Managed).Manager().Bind(peers.Accounts{})
-			require.NoError(b, err)
-			form := func(name string, db peers.DB) paired.Form {
-				return paired.Form{Name: name, Run: func(ctx context.Context, n int) error {
-					for range n {
-						if err := op.do(ctx, db); err != nil {
-							return err
-						}
-					}
-					return nil
-				}}
-			}
+			conf := paired.Config{Rounds: 200, Turn: 3 * time.Millisecond}
 			var res *paired.Result
 			for b.Loop() {
-				res, err = paired.Measure(context.Background(), paired.Config{Rounds: 300, Turn: 3 * time.Millisecond},
-					[]paired.Form{form("bare", bare), form("manager", routed), form("bind", peers.OnBun(bind.DB()))})
+				res, err = paired.Measure(ctx, conf, families[0][:min(3, len(families[0]))])
 				require.NoError(b, err)
 			}
-			for _, name := range []string{"manager", "bind"} {
-				added := res.Added(name, "bare")
-				b.ReportMetric(added.Nanoseconds.Low, name+"-q1-ns")
-				b.ReportMetric(added.Nanoseconds.Middle, name+"-ns")
-				b.ReportMetric(added.Nanoseconds.High, name+"-q3-ns")
-				b.ReportMetric(added.Allocs.Middle, name+"-allocs")
-				b.ReportMetric(added.Bytes.Middle, name+"-B")
+			for name, as := range map[string]string{bindery: "manager", byBind: "bind"} {
+				if !res.Has(name) {
+					continue
+				}
+				added := res.Added(name, bareOf(bindery))
+				b.ReportMetric(added.Nanoseconds.Low, as+"-q1-ns")
+				b.ReportMetric(added.Nanoseconds.Middle, as+"-ns")
+				b.ReportMetric(added.Nanoseconds.High, as+"-q3-ns")
+				b.ReportMetric(added.Allocs, as+"-allocs")
+				b.ReportMetric(added.Bytes, as+"-B")
 			}
-			b.ReportMetric(res.Cost("bare").Nanoseconds, "bare-ns")
+			b.ReportMetric(res.Cost(bareOf(bindery)).Nanoseconds, "bare-ns")
 		})
 	}
 }

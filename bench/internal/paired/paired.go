@@ -5,6 +5,7 @@ package paired
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -15,8 +16,9 @@ import (
 type Form struct {
 	Name string
 	// Run does n operations one after the other. It is called by several goroutines at once if
-	// [Config.Goroutines] says so.
-	Run func(ctx context.Context, n int) error
+	// [Config.Goroutines] says so. Give statements a context that never ends: with one that may,
+	// database/sql starts a goroutine for each SELECT, which takes longer than most of what is measured.
+	Run func(n int) error
 }
 
 // Config says how to measure.
@@ -26,44 +28,67 @@ type Config struct {
 	Goroutines int           // among which the operations of a turn are shared out; less than 1 is 1
 }
 
-// Measure runs the forms against each other. It stops at the first error.
+// A Family is forms whose differences matter: in a round they come one after the other.
+type Family []Form
+
+// Measure runs the forms against each other. It stops at the first error, and between two rounds when
+// the context ends.
 //
-// No garbage is collected during a round, which is short, but before each: a collection that falls into
-// one form's turn and not into the next one's would be all that is seen. What collecting costs is
-// therefore missing; the bytes tell of it.
-func Measure(ctx context.Context, conf Config, forms []Form) (*Result, error) {
+// No garbage is collected during a turn, which is short, but before each: a collection that falls into
+// one turn and not into the next one would be all that is seen. What collecting costs is therefore
+// missing; the bytes tell of it.
+func Measure(ctx context.Context, conf Config, families ...Family) (*Result, error) {
 	conf.Goroutines = max(conf.Goroutines, 1)
 	if conf.Goroutines == 1 { // the clock is the thread's
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	counts := make([]int, len(forms))
-	for i, f := range forms {
-		n, err := calibrate(ctx, conf, f)
-		if err != nil {
-			return nil, err
+	counts := make(map[string]int)
+	for _, family := range families {
+		for _, f := range family {
+			n, err := calibrate(conf, f)
+			if err != nil {
+				return nil, err
+			}
+			counts[f.Name] = n
 		}
-		counts[i] = n
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	res := &Result{turns: make(map[string][]Turn)}
 	for round := range conf.Rounds {
-		runtime.GC()
-		for i := range forms {
-			i = order(round, i, len(forms))
-			turn, err := take(ctx, conf.Goroutines, forms[i], counts[i])
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for _, f := range inTurn(round, families) {
+			turn, err := take(conf.Goroutines, f, counts[f.Name])
 			if err != nil {
 				return nil, err
 			}
-			res.turns[forms[i].Name] = append(res.turns[forms[i].Name], turn)
+			res.turns[f.Name] = append(res.turns[f.Name], turn)
 		}
 	}
 	return res, nil
 }
 
-// order rotates the forms from round to round, and turns them round in every other: A B C, A C B,
-// B C A, B A C. Whoever comes first, or after whom, is then nobody's advantage.
-func order(round, i, n int) int {
+// inTurn returns the order of a round. Families change their places more rarely than their forms do:
+// else a form's place in the round would depend on that in its family.
+func inTurn(round int, families []Family) []Form {
+	var all []Form
+	for i := range families {
+		family := families[rotated(round/familyRounds, i, len(families))]
+		for j := range family {
+			all = append(all, family[rotated(round, j, len(family))])
+		}
+	}
+	return all
+}
+
+// familyRounds is a multiple of the rounds after which a family of two or three begins anew.
+const familyRounds = 12
+
+// rotated returns who of n comes at place i: A B C, A C B, B C A, B A C and so on. Coming first, or
+// after a certain other, is then nobody's advantage.
+func rotated(round, i, n int) int {
 	if round%2 == 1 {
 		i = n - i
 	}
@@ -71,23 +96,26 @@ func order(round, i, n int) int {
 }
 
 // calibrate returns how many operations make a turn.
-func calibrate(ctx context.Context, conf Config, f Form) (int, error) {
-	for n := conf.Goroutines; ; {
-		start := time.Now()
-		if err := run(ctx, conf.Goroutines, f, n); err != nil {
-			return 0, err
+func calibrate(conf Config, f Form) (int, error) {
+	for n := conf.Goroutines; ; n *= 2 {
+		fastest := time.Duration(math.MaxInt64)
+		for range 3 { // one may be interrupted
+			start := wallTime()
+			if err := run(conf.Goroutines, f, n); err != nil {
+				return 0, err
+			}
+			fastest = min(fastest, wallTime()-start)
 		}
-		took := time.Since(start)
-		if took >= conf.Turn/2 {
-			return max(int(float64(n)*float64(conf.Turn)/float64(took)), conf.Goroutines), nil
+		if fastest >= conf.Turn/2 {
+			return max(int(float64(n)*float64(conf.Turn)/float64(fastest)), conf.Goroutines), nil
 		}
-		n *= 2
 	}
 }
 
 // take measures one turn, after a short one that warms the processor's caches.
-func take(ctx context.Context, goroutines int, f Form, n int) (Turn, error) {
-	if err := run(ctx, goroutines, f, n/8+1); err != nil {
+func take(goroutines int, f Form, n int) (Turn, error) {
+	runtime.GC()
+	if err := run(goroutines, f, n/8+1); err != nil {
 		return Turn{}, err
 	}
 	clock := threadTime
@@ -97,7 +125,7 @@ func take(ctx context.Context, goroutines int, f Form, n int) (Turn, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := clock()
-	err := run(ctx, goroutines, f, n)
+	err := run(goroutines, f, n)
 	took := clock() - start
 	runtime.ReadMemStats(&after)
 	each := float64(n)
@@ -109,9 +137,9 @@ func take(ctx context.Context, goroutines int, f Form, n int) (Turn, error) {
 }
 
 // run does n operations on so many goroutines.
-func run(ctx context.Context, goroutines int, f Form, n int) error {
+func run(goroutines int, f Form, n int) error {
 	if goroutines == 1 {
-		return f.Run(ctx, n)
+		return f.Run(n)
 	}
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup
@@ -120,7 +148,7 @@ func run(ctx context.Context, goroutines int, f Form, n int) error {
 		if i < n%goroutines {
 			share++
 		}
-		wg.Go(func() { errs[i] = f.Run(ctx, share) })
+		wg.Go(func() { errs[i] = f.Run(share) })
 	}
 	wg.Wait()
 	for _, err := range errs {
