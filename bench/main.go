@@ -22,6 +22,7 @@ import (
 	"github.com/bindery-go/bindery/bench/internal/report"
 	"github.com/bindery-go/bindery/bench/kinds"
 	"github.com/bindery-go/bindery/bench/replication"
+	"github.com/bindery-go/bindery/bench/routing"
 	"github.com/bindery-go/bindery/bench/scale"
 	"github.com/bindery-go/bindery/bench/slow"
 	"github.com/bindery-go/bindery/bench/sqlite"
@@ -32,6 +33,7 @@ var parts = []struct {
 	name string
 	run  report.Func
 }{
+	{"routing", routing.Run},
 	{"kinds", kinds.Run},
 	{"replication", replication.Run},
 	{"slow", slow.Run},
