@@ -43,14 +43,14 @@ func Measure(ctx context.Context, conf Config, families ...Family) (*Result, err
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	counts := make(map[string]int)
+	plan := make(map[string]int)
 	for _, family := range families {
+		n, err := calibrate(conf, family)
+		if err != nil {
+			return nil, err
+		}
 		for _, f := range family {
-			n, err := calibrate(conf, f)
-			if err != nil {
-				return nil, err
-			}
-			counts[f.Name] = n
+			plan[f.Name] = n
 		}
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -60,7 +60,7 @@ func Measure(ctx context.Context, conf Config, families ...Family) (*Result, err
 			return nil, err
 		}
 		for _, f := range inTurn(round, families) {
-			turn, err := take(conf.Goroutines, f, counts[f.Name])
+			turn, err := take(conf.Goroutines, f, plan[f.Name])
 			if err != nil {
 				return nil, err
 			}
@@ -95,45 +95,52 @@ func rotated(round, i, n int) int {
 	return (round/2 + i) % n
 }
 
-// calibrate returns how many operations make a turn.
-func calibrate(conf Config, f Form) (int, error) {
-	for n := conf.Goroutines; ; n *= 2 {
-		fastest := time.Duration(math.MaxInt64)
-		for range 3 { // one may be interrupted
-			start := wallTime()
-			if err := run(conf.Goroutines, f, n); err != nil {
-				return 0, err
+// calibrate returns how many operations make a turn: as many for each of a family, for what a turn takes
+// besides must not count more with one than with another.
+func calibrate(conf Config, family Family) (int, error) {
+	most := conf.Goroutines
+	for _, f := range family {
+		for n := most; ; n *= 2 {
+			fastest := time.Duration(math.MaxInt64)
+			for range 3 { // one may be interrupted
+				start := wallTime()
+				if err := run(conf.Goroutines, f, n); err != nil {
+					return 0, err
+				}
+				fastest = min(fastest, wallTime()-start)
 			}
-			fastest = min(fastest, wallTime()-start)
-		}
-		if fastest >= conf.Turn/2 {
-			return max(int(float64(n)*float64(conf.Turn)/float64(fastest)), conf.Goroutines), nil
+			if fastest >= conf.Turn/2 {
+				most = max(most, int(float64(n)*float64(conf.Turn)/float64(fastest)))
+				break
+			}
 		}
 	}
+	return most, nil
 }
 
-// take measures one turn, after a short one that warms the processor's caches.
+// take measures one turn, time first and memory after it: to ask for memory stops the program and has it
+// begin to allocate anew, as collecting garbage does. What that costs, the warming up bears.
 func take(goroutines int, f Form, n int) (Turn, error) {
 	runtime.GC()
-	if err := run(goroutines, f, n/8+1); err != nil {
+	if err := run(goroutines, f, n/4+1); err != nil {
 		return Turn{}, err
 	}
 	clock := threadTime
 	if goroutines > 1 {
 		clock = wallTime
 	}
+	start := clock()
+	if err := run(goroutines, f, n); err != nil {
+		return Turn{}, err
+	}
+	turn := Turn{Nanoseconds: float64(clock()-start) / float64(n)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := clock()
-	err := run(goroutines, f, n)
-	took := clock() - start
+	err := run(goroutines, f, n/4+1)
 	runtime.ReadMemStats(&after)
-	each := float64(n)
-	return Turn{
-		Nanoseconds: float64(took) / each,
-		Bytes:       float64(after.TotalAlloc-before.TotalAlloc) / each,
-		Allocs:      float64(after.Mallocs-before.Mallocs) / each,
-	}, err
+	turn.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(n/4+1)
+	turn.Allocs = float64(after.Mallocs-before.Mallocs) / float64(n/4+1)
+	return turn, err
 }
 
 // run does n operations on so many goroutines.
