@@ -31,7 +31,7 @@ func planOf(r *report.Run) plan {
 	if r.Quick {
 		return plan{rounds: 8, turn: 2 * time.Millisecond, inTx: 2 * time.Millisecond}
 	}
-	return plan{rounds: 300, turn: 3 * time.Millisecond, inTx: 10 * time.Millisecond}
+	return plan{rounds: 240, turn: 3 * time.Millisecond, inTx: 10 * time.Millisecond}
 }
 
 // measured is one operation on one goroutine and on several.

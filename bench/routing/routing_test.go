@@ -20,8 +20,11 @@ func TestMain(m *testing.M) {
 func TestRun(t *testing.T) {
 	s, err := Run(t.Context(), &report.Run{Quick: true})
 	require.NoError(t, err)
-	require.Len(t, s.Tables, len(operations))
-	for i, table := range s.Tables {
+	require.Len(t, s.Tables, 1+len(operations))
+	digest := s.Tables[0]
+	require.Len(t, digest.Columns, 1+len(operations))
+	assert.Len(t, digest.Rows, 6)
+	for i, table := range s.Tables[1:] {
 		want := len(peers.All()) + 1
 		if operations[i].binderyOnly {
 			want = 2

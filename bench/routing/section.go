@@ -30,6 +30,7 @@ func (c *contenders) section(p plan, all []measured) *report.Section {
 				"gorm has SkipDefaultTransaction, as its page on performance recommends. All pools have the same bounds and lifetimes.",
 		},
 	}
+	c.digest(s, all)
 	for _, m := range all {
 		c.table(s, m)
 	}
@@ -42,6 +43,30 @@ func (c *contenders) section(p plan, all []measured) *report.Section {
 		s.Note("%d of bindery's reads went to the primary: those between a write and the monitor's next look, before and between the measurements.", n)
 	}
 	return s
+}
+
+// digest adds what everyone's routing adds to each operation, on one goroutine.
+func (c *contenders) digest(s *report.Section, all []measured) {
+	columns := []string{"added by"}
+	for _, m := range all {
+		columns = append(columns, m.name)
+	}
+	t := s.Table("Added on one goroutine", columns...)
+	for _, one := range c.list {
+		if one.bare == "" {
+			continue
+		}
+		row := []any{one.name}
+		for _, m := range all {
+			if !m.alone.Has(one.name) {
+				row = append(row, "-")
+				continue
+			}
+			added := m.alone.Added(one.name, one.bare)
+			row = append(row, fmt.Sprintf("%s, %s", report.Nanoseconds(added.Nanoseconds.Middle), report.Bytes(whole(added.Bytes))))
+		}
+		t.Add(row...)
+	}
 }
 
 // table adds what was measured of one operation.
