@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -125,40 +127,69 @@ func (s *scene) forms(ctx context.Context) []paired.Form {
 	}
 }
 
+// allocations returns how many allocations bindery adds to a call: the middle of several turns' difference,
+// since what Bun takes from its pools differs from turn to turn.
+func (s *scene) allocations(ctx context.Context, turns, n int) (float64, error) {
+	added := make([]float64, turns)
+	for i := range added {
+		for j, form := range s.forms(ctx) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if err := form.Run(n); err != nil {
+				return 0, err
+			}
+			runtime.ReadMemStats(&after)
+			each := float64(after.Mallocs-before.Mallocs) / float64(n)
+			added[i] += []float64{-each, each}[j]
+		}
+	}
+	slices.Sort(added)
+	return added[turns/2], nil
+}
+
 // crowd is how many goroutines route at once, besides one alone.
 const crowd = 8
 
 // describeRouting measures a point SELECT among one and among many models.
 func describeRouting(ctx context.Context, s *report.Section, e effort) error {
 	s.About = append(s.About, "Routing: a point SELECT of a model chosen by chance, over a driver that does no work, by Bun on its own DB and by bindery on binds of "+
-		"a primary and two replicas, in turns; what bindery adds is the median of the differences within a round. Many models also cost Bun time: "+
+		"a primary and two replicas, in turns; what bindery adds is the median of the differences within a round, with its quartiles. Many models also cost Bun time: "+
 		"their tables do not fit into the processor's caches. With one goroutine it is the thread's own time on the processor, with several the time on the clock divided by all calls.")
-	t := s.Table("A routed point SELECT", "what", "goroutines", "Bun", "bindery adds", "quartiles", "allocations added", "bytes added")
+	t := s.Table("A routed point SELECT", "what", "Bun", "bindery adds", "quartiles",
+		fmt.Sprintf("Bun, %d goroutines", crowd), "bindery adds", "quartiles", "allocations added")
 	var most float64 // allocations
 	for _, c := range []struct{ models, binds int }{{1, 1}, {e.models, 1}, {e.models, e.models}} {
-		scene, err := openScene(ctx, c.models, c.binds)
+		row, allocs, err := routed(ctx, c.models, c.binds, e)
 		if err != nil {
 			return err
 		}
-		for _, n := range []int{1, crowd} {
-			conf := e.paired
-			conf.Goroutines = n
-			res, err := paired.Measure(ctx, conf, scene.forms(ctx))
-			if err != nil {
-				return errors.Join(err, scene.end())
-			}
-			added := res.Added(byBindery, byBun)
-			most = max(most, added.Allocs)
-			t.Add(fmt.Sprintf("models: %d, binds: %d", c.models, c.binds), n,
-				report.Nanoseconds(res.Cost(byBun).Nanoseconds), report.Nanoseconds(added.Nanoseconds.Middle),
-				report.Nanoseconds(added.Nanoseconds.Low)+" to "+report.Nanoseconds(added.Nanoseconds.High),
-				fmt.Sprintf("%.2f", added.Allocs), fmt.Sprintf("%.1f", added.Bytes))
-		}
-		if err := scene.end(); err != nil {
-			return err
-		}
+		t.Add(row...)
+		most = max(most, allocs)
 	}
 	got := fmt.Sprintf("%.1f", most)
 	s.Bar(fmt.Sprintf("Scale: allocations added to a point SELECT, up to %d models and binds", e.models), "0.0", got, got == "0.0")
 	return nil
+}
+
+// routed measures one scene: a row of the table, and the allocations in it.
+func routed(ctx context.Context, models, binds int, e effort) (row []any, allocs float64, err error) {
+	scene, err := openScene(ctx, models, binds)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, scene.end()) }()
+	row = []any{fmt.Sprintf("models: %d, binds: %d", models, binds)}
+	for _, n := range []int{1, crowd} {
+		conf := e.paired
+		conf.Goroutines = n
+		res, err := paired.Measure(ctx, conf, scene.forms(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		added := res.Added(byBindery, byBun).Nanoseconds
+		row = append(row, report.Nanoseconds(res.Cost(byBun).Nanoseconds), report.Nanoseconds(added.Middle),
+			report.Nanoseconds(added.Low)+" to "+report.Nanoseconds(added.High))
+	}
+	allocs, err = scene.allocations(ctx, e.turns, e.calls)
+	return append(row, fmt.Sprintf("%.2f", allocs)), allocs, err
 }

@@ -16,6 +16,8 @@ type effort struct {
 	opens  int   // how often
 	models int   // and binds, at most
 	paired paired.Config
+	turns  int // that allocations are counted in
+	calls  int // of each of them
 
 	settle, window time.Duration // idle binds: before the count, and during it
 }
@@ -24,13 +26,13 @@ func effortOf(r *report.Run) effort {
 	if r.Quick {
 		return effort{
 			binds: []int{1, 100}, opens: 1, models: 100,
-			paired: paired.Config{Rounds: 4, Turn: 3 * time.Millisecond},
+			paired: paired.Config{Rounds: 4, Turn: 3 * time.Millisecond}, turns: 5, calls: 500,
 			settle: time.Second, window: 3 * time.Second,
 		}
 	}
 	return effort{
 		binds: []int{1, 100, 1000}, opens: 3, models: 1000,
-		paired: paired.Config{Rounds: 30, Turn: 12 * time.Millisecond},
+		paired: paired.Config{Rounds: 30, Turn: 12 * time.Millisecond}, turns: 21, calls: 2000,
 		settle: 2 * time.Second, window: 12 * time.Second,
 	}
 }

@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 	}
 	opening, routing, idling := s.Tables[0], s.Tables[1], s.Tables[2]
 	assert.Len(t, opening.Rows, len(openers)*2)
-	assert.Len(t, routing.Rows, 3*2)
+	assert.Len(t, routing.Rows, 3)
 	assert.Len(t, idling.Rows, 2*len(idlers)+len(others))
 	for _, row := range idling.Rows {
 		switch unasked := row[4]; {
