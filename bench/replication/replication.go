@@ -19,14 +19,14 @@ const replicas = 2
 
 func fullPlan() plan {
 	return plan{
-		workers: 32, rowsEach: 8, capacity: 800, warm: 400 * time.Millisecond, measure: 1400 * time.Millisecond, rounds: 4,
+		workers: 32, rowsEach: 8, capacity: 600, warm: 400 * time.Millisecond, measure: 1400 * time.Millisecond, rounds: 4,
 		lag: 75 * time.Millisecond, lagSample: 100 * time.Millisecond,
 	}
 }
 
 func quickPlan() plan {
 	return plan{
-		workers: 16, rowsEach: 8, capacity: 800, warm: 100 * time.Millisecond, measure: 250 * time.Millisecond, rounds: 1,
+		workers: 16, rowsEach: 8, capacity: 600, warm: 100 * time.Millisecond, measure: 250 * time.Millisecond, rounds: 1,
 		lag: 75 * time.Millisecond, lagSample: 50 * time.Millisecond,
 	}
 }
@@ -64,16 +64,16 @@ func Run(ctx context.Context, r *report.Run) (*report.Section, error) {
 // onCluster plays settings of one database, one after the other, on one cluster.
 func onCluster(ctx context.Context, r *report.Run, p plan, settings ...*setting) (err error) {
 	d := settings[0].dialect
-	real, err := peers.StartReal(ctx, d, replicas, manyConnections(d))
+	cluster, err := peers.StartReal(ctx, d, replicas, manyConnections(d))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, real.Close()) }()
-	s := &stage{Real: real, ledger: newLedger(p.workers, p.rowsEach), plan: p}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	s := &stage{Real: cluster, ledger: newLedger(p.workers, p.rowsEach), plan: p}
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	all, err := openModes(ctx, real.Cluster, p.workers)
+	all, err := openModes(ctx, cluster.Cluster, p.workers)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func onCluster(ctx context.Context, r *report.Run, p plan, settings ...*setting)
 			return err
 		}
 	}
-	if err := real.Servers.WaitReplayed(ctx); err != nil {
+	if err := cluster.Servers.WaitReplayed(ctx); err != nil {
 		return err
 	}
 	return s.verify(ctx, all[0].db)

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// The replicas that are made to lag do, by at least so much.
+// The ratio is that of the turns of one round, not that of the medians.
 func TestRatio(t *testing.T) {
 	set := &setting{turns: make([][]turn, len(modes(0)))}
 	for i := range set.turns {

@@ -19,6 +19,9 @@ func section(p plan, all []*setting) *report.Section {
 	for _, set := range all {
 		set.bars(s, p)
 	}
+	s.Note("A read that finds no reader fresh enough is served by the primary, whose capacity \"no guarantee\" leaves idle but for the writes: a guarantee may so be faster than none.")
+	s.Note("A session here lasts less than a second and is over then. A user who goes on stays on the primary for the rest of the %s after each write where the time is fixed, and returns to the replicas as soon as they have caught up where it is measured.", report.Duration(stickFor))
+	s.Note("The last column counts all statements but those of the load, also what the idle pools of the other modes ask meanwhile: bunexp pings, and bindery looks at its servers now and then.")
 	return s
 }
 
@@ -88,7 +91,7 @@ func of(n, whole int) string {
 	if n == 0 {
 		return "0"
 	}
-	return fmt.Sprintf("%d (%s)", n, report.Percent(n, whole))
+	return fmt.Sprintf("%d (%.2f %%)", n, 100*float64(n)/float64(whole))
 }
 
 func median(turns []turn, figure func(turn) float64) float64 {
