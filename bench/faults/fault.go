@@ -12,6 +12,7 @@ import (
 type fault struct {
 	name    string // "a reader is killed"
 	primary bool   // it befalls the primary, else the replicas in turn
+	first   int    // the replica where it begins
 	strike  func(context.Context, *integration.Server) error
 	mend    func(context.Context, *integration.Server) error
 	lasts   func(*plan) time.Duration
@@ -37,6 +38,7 @@ var faults = []*fault{
 	},
 	{
 		name:   "a reader hangs",
+		first:  1, // not the one that was killed before, which some may not have gone back to
 		strike: func(_ context.Context, s *integration.Server) error { return s.Freeze() },
 		mend:   func(_ context.Context, s *integration.Server) error { return s.Thaw() },
 		lasts:  func(p *plan) time.Duration { return p.frozen },
@@ -48,15 +50,16 @@ func (f *fault) victim(c *integration.Cluster, round int) *integration.Server {
 	if f.primary {
 		return c.Primary
 	}
-	return c.Replicas[round%len(c.Replicas)]
+	return c.Replicas[(f.first+round)%len(c.Replicas)]
 }
 
-// A run is one fault under load. Its number is unlike that of all others on the same servers.
+// A run is one fault under load.
 type run struct {
 	*fault
 	servers *servers
 	plan    *plan
-	number  int
+	round   int
+	number  int // unlike that of all other runs on the same servers
 }
 
 // perRun is how many numbers the writes of one run may have.
@@ -89,7 +92,7 @@ func (r *run) do(ctx context.Context) (map[*contender]*tally, error) {
 
 // befall lets the fault befall its victim while the load goes on, and returns when it is long past.
 func (r *run) befall(ctx context.Context, l *load) (*comeback, error) {
-	victim := r.victim(r.servers.Cluster, r.number)
+	victim := r.victim(r.servers.Cluster, r.round)
 	if err := wait(ctx, r.plan.before); err != nil {
 		return nil, err
 	}

@@ -34,20 +34,17 @@ func measure(ctx context.Context, r *report.Run, sys *system, p *plan) (outcomes
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	for _, f := range faults {
+		outcomes = append(outcomes, &outcome{servers: s.name, fault: f, order: s.contenders, tallies: map[*contender]*tally{}})
+	}
 	for number := range p.rounds * len(faults) {
-		f := faults[number%len(faults)]
-		r.Printf("faults: %s: %s", s.name, f.name)
-		tallies, err := (&run{fault: f, servers: s, plan: p, number: number}).do(ctx)
+		o := outcomes[number%len(faults)]
+		r.Printf("faults: %s: %s", s.name, o.fault.name)
+		tallies, err := (&run{fault: o.fault, servers: s, plan: p, round: number / len(faults), number: number}).do(ctx)
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", f.name, err)
+			return nil, "", fmt.Errorf("%s: %w", o.fault.name, err)
 		}
-		if number < len(faults) {
-			outcomes = append(outcomes, &outcome{servers: s.name, fault: f, order: s.contenders, tallies: tallies})
-			continue
-		}
-		for c, t := range tallies {
-			outcomes[number%len(faults)].tallies[c].add(t)
-		}
+		o.add(tallies)
 	}
 	return outcomes, s.version, nil
 }

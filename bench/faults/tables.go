@@ -18,6 +18,17 @@ type outcome struct {
 	order   []*contender
 }
 
+// add takes in another run.
+func (o *outcome) add(tallies map[*contender]*tally) {
+	for c, t := range tallies {
+		if o.tallies[c] == nil {
+			o.tallies[c] = t
+			continue
+		}
+		o.tallies[c].add(t)
+	}
+}
+
 // table shows the outcome, a row for each library.
 func (o *outcome) table(s *report.Section, p *plan) {
 	columns := []string{"library", "reads", "failed reads", "slowest read", "without a read", "writes", "failed writes", "slowest write", "without a write"}
@@ -72,15 +83,28 @@ func fateTable(s *report.Section, outcomes []*outcome) {
 	}
 }
 
-// failureTable shows what failed, by kind.
+// failureTable shows what failed, by kind, with the number of times for each library.
 func failureTable(s *report.Section, outcomes []*outcome) {
-	t := s.Table("What failed", "where", "count", "what", "the first of them")
+	libraries := names(outcomes)
+	t := s.Table("What failed, and how often", slices.Concat([]string{"what"}, libraries, []string{"the first of them"})...)
 	for _, o := range outcomes {
-		for _, c := range o.order {
-			failures := o.tallies[c].failures
-			for _, f := range slices.SortedFunc(maps.Keys(failures), compareFailures) {
-				t.Add(fmt.Sprintf("%s: %s: %s", o.servers, o.fault.name, c.name), failures[f].count, f.op+": "+f.kind, failures[f].first)
+		all := map[failure]bool{}
+		for _, sum := range o.tallies {
+			for f := range sum.failures {
+				all[f] = true
 			}
+		}
+		for _, f := range slices.SortedFunc(maps.Keys(all), compareFailures) {
+			cells := []any{fmt.Sprintf("%s: %s: %s: %s", o.servers, o.fault.name, f.op, f.kind)}
+			first := ""
+			for _, c := range o.order {
+				if e := o.tallies[c].failures[f]; e != nil {
+					cells, first = append(cells, e.count), cmp.Or(first, e.first)
+				} else {
+					cells = append(cells, 0)
+				}
+			}
+			t.Add(append(cells, first)...)
 		}
 	}
 }
