@@ -37,6 +37,7 @@ func TestRun(t *testing.T) {
 			allocations, err := strconv.Atoi(row[7])
 			require.NoError(t, err)
 			assert.Positive(t, allocations)
+			assert.Less(t, allocations, 200, "not bytes")
 		}
 		bindery := table.Rows[1]
 		require.Equal(t, "bindery", bindery[0])
