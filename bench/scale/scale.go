@@ -32,7 +32,7 @@ func effortOf(r *report.Run) effort {
 	}
 	return effort{
 		binds: []int{1, 100, 1000}, opens: 3, models: 1000,
-		paired: paired.Config{Rounds: 30, Turn: 12 * time.Millisecond}, turns: 21, calls: 2000,
+		paired: paired.Config{Rounds: 24, Turn: 10 * time.Millisecond}, turns: 21, calls: 2000,
 		settle: 2 * time.Second, window: 12 * time.Second,
 	}
 }

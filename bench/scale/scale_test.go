@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/dialect"
 
+	"github.com/bindery-go/bindery/bench/internal/proxy"
 	"github.com/bindery-go/bindery/bench/internal/report"
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
@@ -33,11 +35,13 @@ func TestRun(t *testing.T) {
 	assert.Len(t, routing.Rows, 3)
 	assert.Len(t, idling.Rows, 2*len(idlers)+len(others))
 	for _, row := range idling.Rows {
-		switch unasked := row[4]; {
+		primary, replicas, all := row[2], row[3], row[4]
+		switch {
 		case strings.HasSuffix(row[0], neverRead):
-			assert.Equal(t, "0", unasked, row[0])
+			assert.Equal(t, "0", all, row[0])
 		case strings.HasPrefix(row[0], "bindery"):
-			assert.NotEqual(t, "0", unasked, "its monitor was not counted: %s", row[0])
+			assert.NotEqual(t, "0", primary, "its monitor was not counted: %s", row[0])
+			assert.NotEqual(t, "0", replicas, "its monitor was not counted: %s", row[0])
 		}
 	}
 	for _, bar := range s.Bars {
@@ -91,6 +95,20 @@ func TestGoroutinesOfTheLibraryAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, got.held.goroutines)
 	assert.Zero(t, got.held.pools)
+}
+
+func TestReadsThatWereAskedForDoNotCount(t *testing.T) {
+	c := new(counted)
+	for range 3 {
+		p, err := proxy.New("127.0.0.1:1", dialect.PG)
+		require.NoError(t, err)
+		c.proxies = append(c.proxies, p)
+	}
+	c.begin()
+	c.asked.Add(2)
+	c.end(time.Minute)
+	assert.Equal(t, []float64{0, -120}, []float64{c.primary, c.replica}, "an hour has sixty minutes")
+	require.NoError(t, c.close())
 }
 
 func TestBarsOfOpening(t *testing.T) {
