@@ -20,7 +20,7 @@ func section(p plan, all []*setting) *report.Section {
 		set.bars(s, p)
 	}
 	s.Note("A read that finds no reader fresh enough is served by the primary, whose capacity \"no guarantee\" leaves idle but for the writes: a guarantee may so be faster than none.")
-	s.Note("A session here lasts less than a second and is over then. A user who goes on stays on the primary for the rest of the %s after each write where the time is fixed, and returns to the replicas as soon as they have caught up where it is measured.", report.Duration(stickFor))
+	s.Note("A session here is over after %d operations. A user who goes on stays on the primary for the rest of the %s after each write where the time is fixed, and returns to the replicas when they have caught up where that is measured.", sessionLength, report.Duration(stickFor))
 	s.Note("The last column counts all statements but those of the load, also what the idle pools of the other modes ask meanwhile: bunexp pings, and bindery looks at its servers now and then.")
 	return s
 }
@@ -33,7 +33,7 @@ func (set *setting) name(p plan) string {
 }
 
 func (set *setting) table(s *report.Section, p plan) {
-	title := fmt.Sprintf("%s (measured: a write shows on both replicas after %s, p99 %s)",
+	title := fmt.Sprintf("%s (measured: a write shows on a replica after %s, p99 %s)",
 		set.name(p), report.Duration(percentile(set.seen, 0.5)), report.Duration(percentile(set.seen, 0.99)))
 	t := s.Table(title, "mode", "operations", "× no guarantee", "read p50", "read p99", "write p99",
 		"reads on replicas", "stale reads", "went backwards", "own statements")
