@@ -38,6 +38,7 @@ func planOf(r *report.Run) plan {
 type measured struct {
 	operation
 	alone, crowded *paired.Result
+	strays         uint64 // reads of bindery that no replica served
 }
 
 // Run measures everything.
@@ -77,9 +78,11 @@ func (p plan) measure(ctx context.Context, r *report.Run, c *contenders, op oper
 		if err != nil {
 			return m, err
 		}
+		before := c.bind.Stats().ToWriter
 		if *way.res, err = paired.Measure(ctx, conf, families...); err != nil {
 			return m, err
 		}
+		m.strays += c.bind.Stats().ToWriter - before
 	}
 	return m, nil
 }

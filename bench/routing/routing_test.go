@@ -46,6 +46,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	assert.Len(t, s.Bars, 4)
+	assert.Contains(t, s.Notes[len(s.Notes)-1], "of bindery's plain reads went to the primary")
 }
 
 // TestSessionsReadFromReplicas shows that what is measured is routing to replicas, not the writer's

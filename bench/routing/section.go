@@ -39,9 +39,11 @@ func (c *contenders) section(p plan, all []measured) *report.Section {
 	s.Note("The contexts never end. With one that may, as a request's, database/sql adds a goroutine to each SELECT of every library.")
 	s.Note("Bun sends finished text, the others text and arguments. The driver takes both as they are.")
 	s.Note("In a transaction BEGIN and COMMIT are shared by all reads of a turn, thousands of them.")
-	if n := c.bind.Stats().ToWriter; n > 0 {
-		s.Note("%d of bindery's reads went to the primary: those between a write and the monitor's next look, before and between the measurements.", n)
+	var strays uint64
+	for _, m := range all {
+		strays += m.strays
 	}
+	s.Note("While it was measured, %d of bindery's plain reads went to the primary because no replica was known to be fresh enough.", strays)
 	return s
 }
 
