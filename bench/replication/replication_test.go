@@ -48,11 +48,9 @@ func TestRun(t *testing.T) {
 // The ratio is that of the turns of one round, not that of the medians.
 func TestRatio(t *testing.T) {
 	set := &setting{turns: make([][]turn, len(modes(0)))}
-	for i := range set.turns {
-		set.turns[i] = []turn{{rate: 100}, {rate: 100}, {rate: 100}}
-	}
-	set.turns[modeIndex(noGuarantee)] = []turn{{rate: 100}, {rate: 50}, {rate: 200}}
-	assert.Equal(t, 1.0, set.ratio(modeIndex(sessions)), "of 1, 2 and 0.5")
+	set.turns[modeIndex(noGuarantee)] = []turn{{rate: 50}, {rate: 200}, {rate: 400}}
+	set.turns[modeIndex(sessions)] = []turn{{rate: 100}, {rate: 300}, {rate: 50}}
+	assert.Equal(t, 1.5, set.ratio(modeIndex(sessions)), "of 2, 1.5 and 0.125")
 	assert.Equal(t, 1.0, set.ratio(modeIndex(noGuarantee)))
 }
 
