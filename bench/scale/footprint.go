@@ -17,13 +17,13 @@ type footprint struct {
 	files      int // -1 where the system does not tell
 }
 
-// footprintNow waits for what is ending, collects garbage and looks.
+// footprintNow collects garbage, waits for what ends, and looks.
 func footprintNow() (f footprint, err error) {
+	collect() // what nobody closed may have a finaliser that does
 	stacks := settle()
 	f.goroutines = bytes.Count(stacks, []byte("\n\ngoroutine ")) + 1
 	f.pools = bytes.Count(stacks, []byte("created by database/sql.OpenDB "))
-	runtime.GC() // the stacks' text, too
-	runtime.GC() // and what the first one found to be finalised
+	collect() // the stacks' text, too
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	f.heap, f.stacks = int64(m.HeapAlloc), int64(m.StackInuse)
@@ -33,6 +33,12 @@ func footprintNow() (f footprint, err error) {
 
 func (f footprint) minus(g footprint) footprint {
 	return footprint{f.heap - g.heap, f.stacks - g.stacks, f.goroutines - g.goroutines, f.pools - g.pools, f.files - g.files}
+}
+
+// collect collects garbage twice: the second time what the first one found to be finalised.
+func collect() {
+	runtime.GC()
+	runtime.GC()
 }
 
 const (
