@@ -18,14 +18,29 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bindery-go/bindery/bench/faults"
 	"github.com/bindery-go/bindery/bench/internal/report"
+	"github.com/bindery-go/bindery/bench/kinds"
+	"github.com/bindery-go/bindery/bench/replication"
+	"github.com/bindery-go/bindery/bench/routing"
+	"github.com/bindery-go/bindery/bench/scale"
+	"github.com/bindery-go/bindery/bench/slow"
+	"github.com/bindery-go/bindery/bench/sqlite"
 )
 
 // parts are the parts of the page, in its order.
 var parts = []struct {
 	name string
 	run  report.Func
-}{}
+}{
+	{"routing", routing.Run},
+	{"kinds", kinds.Run},
+	{"replication", replication.Run},
+	{"slow", slow.Run},
+	{"faults", faults.Run},
+	{"sqlite", sqlite.Run},
+	{"scale", scale.Run},
+}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {

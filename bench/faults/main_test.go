@@ -1,0 +1,13 @@
+package faults
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/bindery-go/bindery/bench/internal/peers"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, peers.Leaks()...)
+}
