@@ -1,11 +1,12 @@
 # Every target works from a fresh clone; `make` alone lists them.
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
+BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak deps lint fmt fuzz
+.PHONY: help demo test soak bench deps lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,9 +16,13 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 
 test: deps ## run all tests, on real servers too; installs those if they are missing
 	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
+	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
 
 soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
 	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
+
+bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
+	cd bench && $(GO) run . -out RESULTS.md
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh
@@ -27,6 +32,7 @@ lint: ## check format and run vet, staticcheck and errcheck
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
+	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
 
 fmt: ## format all Go files
 	gofmt -w .

@@ -54,6 +54,7 @@ func run(args []string) error {
 	only := flags.String("only", "", "run these parts, separated by commas, of "+strings.Join(names(), ", "))
 	quick := flags.Bool("quick", false, "make everything short: it shows that the benchmarks work, its figures mean little")
 	out := flags.String("out", "", "write the page to this file too")
+	front := flags.String("front", "", "put the short table into this file, between the lines that mark it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -72,6 +73,11 @@ func run(args []string) error {
 		return err
 	}
 	page.Command = strings.Join(append([]string{"go run ."}, args...), " ")
+	if *front != "" {
+		if err := page.WriteFront(*front); err != nil {
+			return err
+		}
+	}
 	return write(page, *out)
 }
 

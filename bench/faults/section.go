@@ -17,6 +17,7 @@ func section(p *plan, versions []string, outcomes []*outcome) *report.Section {
 	fateTable(s, outcomes)
 	failureTable(s, outcomes)
 	bars(s, outcomes)
+	headlines(s, outcomes)
 	notes(s, p, outcomes)
 	return s
 }
@@ -63,6 +64,28 @@ func bars(s *report.Section, outcomes []*outcome) {
 	sum.add(fatesOf(outcomes, inSession))
 	s.Bar("faults: bindery's acknowledged writes that are lost", "none", fmt.Sprintf("%d of %d", sum.lost, sum.acknowledged), sum.lost == 0)
 	s.Bar("faults: bindery's writes that were done twice", "none", fmt.Sprintf("%d of %d", sum.twice, sum.acknowledged+sum.failed), sum.twice == 0)
+}
+
+// headlines tell the front page what failed; bindery's as it opens by default.
+func headlines(s *report.Section, outcomes []*outcome) {
+	for _, f := range faults {
+		reads, by := map[string]*ops{}, map[string]string{}
+		for _, o := range outcomes {
+			for c, t := range o.tallies {
+				if o.fault != f || c.name == inSession {
+					continue
+				}
+				if reads[c.library] == nil {
+					reads[c.library] = new(ops)
+				}
+				reads[c.library].add(t.reads)
+			}
+		}
+		for library, sum := range reads {
+			by[library] = report.Percent(sum.failed, sum.done)
+		}
+		s.Headline(f.name+": failed reads", by)
+	}
 }
 
 // bindery returns the figures of bindery's reads in both forms.

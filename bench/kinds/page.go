@@ -13,6 +13,8 @@ type page struct {
 	*report.Section
 	summary *report.Table
 	kinds   map[string]bool // ways and names, of both databases
+	wrong   map[string]int  // statements misrouted, by library
+	given   int             // to each library
 	asText  map[string][]string
 	ours    map[verdict][]string // statements, those of both databases once
 }
@@ -20,7 +22,7 @@ type page struct {
 func newSection() *page {
 	p := &page{
 		Section: &report.Section{Title: "Where each kind of statement goes"},
-		kinds:   map[string]bool{}, asText: map[string][]string{}, ours: map[verdict][]string{},
+		kinds:   map[string]bool{}, wrong: map[string]int{}, asText: map[string][]string{}, ours: map[verdict][]string{},
 	}
 	p.summary = p.Table("In short: statements by what became of them", "database, library",
 		"right", "needlessly on the primary", "misrouted, an error", "misrouted, silently", "recovered", "refused by the library")
@@ -34,6 +36,7 @@ func (p *page) add(d database, outcomes []outcome) {
 		columns = append(columns, o.library)
 		p.count(d, o)
 	}
+	p.given += len(d.statements)
 	t := p.Table("", columns...)
 	for i, s := range d.statements {
 		p.kinds[string(s.by)+" "+s.name] = true
@@ -58,6 +61,7 @@ func (p *page) count(d database, o outcome) {
 			p.asText[o.library] = append(p.asText[o.library], s.name+" ("+d.name+")")
 		}
 	}
+	p.wrong[o.library] += n[failed] + n[silent]
 	p.summary.Add(d.name+", "+o.library, n[right], n[needless], n[failed], n[silent], n[recovered], n[refused])
 }
 
@@ -80,6 +84,11 @@ func (p *page) done() *report.Section {
 			"they refuse belongs on the primary, and so does what they run but what counts only on the primary. Only the primary may run: " + because() + ".",
 		legend(),
 	}
+	by := map[string]string{}
+	for library, n := range p.wrong {
+		by[library] = fmt.Sprint(n)
+	}
+	p.Headline(fmt.Sprintf("misrouted, of %d statements", p.given), by)
 	wrong := append(p.ours[failed], p.ours[silent]...)
 	p.Bar("statements that bindery misroutes", "0", fmt.Sprint(len(wrong)), len(wrong) == 0)
 	p.Note("A read is right when at least one of its runs went to a replica; a write or a lock, when none of them did.")

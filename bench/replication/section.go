@@ -18,6 +18,9 @@ func section(p plan, all []*setting) *report.Section {
 	}
 	for _, set := range all {
 		set.bars(s, p)
+		if set.lags {
+			set.headlines(s, p)
+		}
 	}
 	s.Note("A read that finds no reader fresh enough is served by the primary, whose capacity \"no guarantee\" leaves idle but for the writes: a guarantee may so be faster than none.")
 	s.Note("A session here is over after %d operations. A user who goes on stays on the primary for the rest of the %s after each write where the time is fixed, and returns to the replicas when they have caught up where that is measured.", sessionLength, report.Duration(stickFor))
@@ -69,6 +72,21 @@ func (set *setting) bars(s *report.Section, p plan) {
 	ratio := set.ratio(i)
 	s.Bar(set.name(p)+": throughput of bindery's sessions", fmt.Sprintf("at least %.1f× of no guarantee", enough),
 		report.Ratio(ratio, 1), ratio >= enough)
+}
+
+// headlines tell the front page of stale reads and throughput, with a guarantee and without.
+func (set *setting) headlines(s *report.Section, p plan) {
+	stale, rate := map[string]string{}, map[string]string{}
+	for library, mode := range map[string]string{"bindery": sessions, "Bun + bunexp": noGuarantee} {
+		i := modeIndex(mode)
+		wrong, reads := 0, 0
+		for _, t := range set.turns[i] {
+			wrong, reads = wrong+t.stale, reads+t.reads
+		}
+		stale[library], rate[library] = of(wrong, reads), report.Ratio(set.ratio(i), 1)
+	}
+	s.Headline(fmt.Sprintf("stale reads, %s replicas %s behind", set.database, p.lag), stale)
+	s.Headline("throughput then, to that without a guarantee", rate)
 }
 
 // ratio returns a mode's throughput by that without a guarantee: the median over rounds of the ratios

@@ -35,6 +35,7 @@ func (c *contenders) section(p plan, all []measured) *report.Section {
 		c.table(s, m)
 	}
 	bars(s, all)
+	c.headline(s, all)
 	s.Note("No garbage is collected during a turn: what an allocation costs later is not in the times.")
 	s.Note("The contexts never end. With one that may, as a request's, database/sql adds a goroutine to each SELECT of every library.")
 	s.Note("Bun sends finished text, the others text and arguments. The driver takes both as they are.")
@@ -91,6 +92,20 @@ func (c *contenders) table(s *report.Section, m measured) {
 		}
 		t.Add(row...)
 	}
+}
+
+// headline tells the front page what routing adds to a point SELECT.
+func (c *contenders) headline(s *report.Section, all []measured) {
+	by := map[string]string{}
+	for _, one := range c.list {
+		for _, m := range all {
+			if m.name == pointSelect.name && one.bare != "" && m.alone.Has(one.name) {
+				added := m.alone.Added(one.name, one.bare)
+				by[one.name] = fmt.Sprintf("%s, %s", report.Nanoseconds(added.Nanoseconds.Middle), report.Bytes(whole(added.Bytes)))
+			}
+		}
+	}
+	s.Headline("added to a point SELECT by routing", by)
 }
 
 // between formats a difference with its quartiles.

@@ -60,7 +60,7 @@ func (p *Page) setting() *Table {
 	t.Add("command", "`"+p.Command+"`")
 	t.Add("took", p.Took.Round(time.Second))
 	t.Add("bindery", commit())
-	t.Add("machine", fmt.Sprintf("%s, %d cores, %s", processor(), runtime.NumCPU(), memory()))
+	t.Add("machine", machine()+", "+memory())
 	t.Add("system", fmt.Sprintf("%s/%s, %s", runtime.GOOS, runtime.GOARCH, runtime.Version()))
 	for _, v := range append(modules(), p.Versions...) {
 		t.Add(v.Name, v.Version)
@@ -114,9 +114,17 @@ func commit() string {
 	return at
 }
 
+func machine() string { return fmt.Sprintf("%s, %d cores", processor(), runtime.NumCPU()) }
+
 func processor() string { return field("/proc/cpuinfo", "model name", runtime.GOARCH) }
 
-func memory() string { return field("/proc/meminfo", "MemTotal", "memory not known") }
+func memory() string {
+	var kB float64
+	if _, err := fmt.Sscanf(field("/proc/meminfo", "MemTotal", ""), "%f kB", &kB); err != nil {
+		return "memory not known"
+	}
+	return fmt.Sprintf("%.0f GiB", kB/(1<<20))
+}
 
 // field returns the value of a line "name : value" of a file of the kernel, else other.
 func field(file, name, other string) string {

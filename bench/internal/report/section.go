@@ -33,6 +33,8 @@ type Section struct {
 	Tables []*Table
 	Bars   []Bar
 	Notes  []string // what a reader must know to judge the figures, one sentence or two each
+
+	Headlines []Headline // for the front page
 }
 
 // A Bar is what the library is held to, with the figure that was measured.
