@@ -16,7 +16,7 @@ import (
 // The functions must be safe for concurrent use.
 type notice struct {
 	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
-	plainRead func(query string) bool // true: the text is known to change nothing
+	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
 
 	saw    func(s *Session)      // nil, or: a plain read of s has its first answer
@@ -44,6 +44,9 @@ func (n *notice) watch(conn driver.Conn, age uint64) driver.Conn {
 	}
 	return c.offered()
 }
+
+// isPlainRead reports that the text is known to change nothing.
+func (n *notice) isPlainRead(query string) bool { return n.reads || n.plainRead(query) }
 
 // age tells connections that are opened now from those of before the last time that all were retired.
 func (n *notice) age() uint64 {
@@ -262,7 +265,7 @@ func changesRows(query string) bool {
 // effectOf reads the text no further than the moment asks for.
 func (c *watchedConn) effectOf(query string) effect {
 	switch {
-	case c.notice.reads || c.notice.plainRead(query):
+	case c.notice.isPlainRead(query):
 		return changesNothing
 	case c.open == 0:
 		return changesData

@@ -34,7 +34,7 @@ func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
 	if checker, ok := inner.(driver.NamedValueChecker); ok {
 		s.checker = checker
 	}
-	if !c.notice.plainRead(query) {
+	if !c.notice.isPlainRead(query) {
 		s.effect = effectInTx(query)
 	}
 	//lint:ignore SA1019 drivers have it
