@@ -25,20 +25,26 @@ type stay struct {
 	wait  time.Duration // for so long before a read waits, and then for so long at most
 }
 
-// rejoin waits for a reader that may serve the read to, of a session, if it is time for that. It
-// reports whether there is one.
-func (r *Router) rejoin(ctx context.Context, s *scope, to *route) bool {
-	b := to.sb
-	wait := b.outstayed(r.now())
-	if wait == 0 {
-		return false
+// worthWaiting returns how long a read that only the writer could serve at once is to wait for a reader,
+// zero for not at all. To says what was found of it in v.
+func (v *view) worthWaiting(r *Router, to *route) time.Duration {
+	if v.patience == 0 && to.late {
+		return to.sb.outstayed(r.now())
 	}
+	return v.patience
+}
+
+// awaitReader waits for a reader that may serve a read with that need, of session sb if that is not nil.
+// It reports whether one came in time.
+func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *sessionBind, to *route) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		v := r.view.Load()
-		if r.freshReader(s, v, to) {
-			b.stay.Store(nil)
+		if r.freshReader(v, need, sb, to) {
+			if sb != nil {
+				sb.stay.Store(nil)
+			}
 			return true
 		}
 		r.monitor.want()

@@ -1,0 +1,81 @@
+package router
+
+import "time"
+
+// A read that finds no reader fresh enough is served by the writer, which is best while the writer has time
+// to spare. Where it has not, such reads make it worse: they queue at the one server that nothing can
+// relieve, the monitor's questions queue among them, so that readers are proved later, and whoever waits for
+// that stays on the writer. So while statements queue at the writer and not at the readers, such a read
+// waits for a reader for about as long as it takes to prove one. What relieves the writer ends that: the
+// writer goes on to serve as many of these reads as it can without a queue.
+const (
+	// leastQueue is how long statements must queue at the writer before a read waits at all.
+	leastQueue = 5 * time.Millisecond
+	// worthQueues is how many times that queue the proof of a reader may take where waiting for it pays: it
+	// spares the writer this read, and with a session those that follow.
+	worthQueues = 8
+	// longestProof is the time to prove a reader beyond which no read waits for it. Waiting ends after twice
+	// the time that it takes: the question under way may have come too early for the read, the next does not.
+	longestProof = 150 * time.Millisecond
+)
+
+// pace is how fast the writer answers the monitor. Its zero value knows nothing.
+type pace struct {
+	usual time.Duration // a moving average
+	best  time.Duration // without a queue
+}
+
+// bestFades lets what is usual become the best within some thousand answers, should the way to the server
+// have grown longer.
+const bestFades = 4096
+
+func (p *pace) note(took time.Duration) {
+	p.usual = average(p.usual, took)
+	if p.best == 0 {
+		p.best = took
+	}
+	p.best = min(took, p.best+(p.usual-p.best)/bestFades)
+}
+
+// queue returns how long a statement waits at the server for its turn.
+func (p *pace) queue() time.Duration { return p.usual - p.best }
+
+// average returns a moving average with one measurement more, the first one if it was zero.
+func average(old, d time.Duration) time.Duration {
+	if old == 0 {
+		return d
+	}
+	return old + (d-old)/smoothing
+}
+
+// patienceLocked returns how long a read that only the writer could serve at once is to wait for a reader
+// of v, zero for not at all.
+func (m *monitor) patienceLocked(v *view) time.Duration {
+	if len(v.fit) == 0 || m.writerErr != nil || m.r.strict {
+		return 0 // no reader to come, or no writer to spare
+	}
+	proof, queue := m.proofLocked(v.horizons[0]), m.pace.queue()
+	if proof > longestProof || queue < leastQueue || worthQueues*queue < proof {
+		return 0
+	}
+	for _, reader := range v.fit {
+		if m.states[reader.place].took < queue/2 {
+			return 2 * proof
+		}
+	}
+	return 0 // they have no time to spare either
+}
+
+// proofLocked returns how long it takes from a question to the writer until a reader is known to show what
+// the answer promises. Latest is the latest moment for which one does.
+func (m *monitor) proofLocked(latest time.Duration) time.Duration {
+	open, ok := m.samples.after(m.proved)
+	age := m.r.now() - open
+	switch {
+	case ok && open > latest: // readers that stand still prove nothing to measure
+		return max(m.proof, age)
+	case ok:
+		m.proved, m.proof = latest, average(m.proof, age)
+	}
+	return m.proof
+}
