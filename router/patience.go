@@ -1,6 +1,9 @@
 package router
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A read that finds no reader fresh enough is served by the writer, which is best while the writer has time
 // to spare. Where it has not, such reads make it worse: they queue at the one server that nothing can
@@ -11,9 +14,9 @@ import "time"
 const (
 	// leastQueue is how long statements must queue at the writer before a read waits at all.
 	leastQueue = 5 * time.Millisecond
-	// worthQueues is how many times that queue the proof of a reader may take where waiting for it pays: it
-	// spares the writer this read, and with a session those that follow.
-	worthQueues = 8
+	// worthAlone is how many times that queue the proof of a reader may take where waiting for it pays, worthSession
+	// where the read belongs to a session: then it spares the writer also those that follow.
+	worthAlone, worthSession = 2, 8
 	// longestProof is the time to prove a reader beyond which no read waits for it. Waiting ends after twice
 	// the time that it takes: the question under way may have come too early for the read, the next does not.
 	longestProof = 150 * time.Millisecond
@@ -49,21 +52,23 @@ func average(old, d time.Duration) time.Duration {
 }
 
 // patienceLocked returns how long a read that only the writer could serve at once is to wait for a reader
-// of v, zero for not at all.
-func (m *monitor) patienceLocked(v *view) time.Duration {
+// of v, in a session and without one; zero is for not at all.
+func (m *monitor) patienceLocked(v *view) (session, alone time.Duration) {
 	if len(v.fit) == 0 || m.writerErr != nil || m.r.strict {
-		return 0 // no reader to come, or no writer to spare
+		return 0, 0 // no reader to come, or no writer to spare
 	}
 	proof, queue := m.proofLocked(v.horizons[0]), m.pace.queue()
-	if proof > longestProof || queue < leastQueue || worthQueues*queue < proof {
-		return 0
+	idle := func(reader *Reader) bool { return m.states[reader.place].took < queue/2 }
+	if proof > longestProof || queue < leastQueue || !slices.ContainsFunc(v.fit, idle) {
+		return 0, 0
 	}
-	for _, reader := range v.fit {
-		if m.states[reader.place].took < queue/2 {
-			return 2 * proof
-		}
+	if proof <= worthSession*queue {
+		session = 2 * proof
 	}
-	return 0 // they have no time to spare either
+	if proof <= worthAlone*queue {
+		alone = 2 * proof
+	}
+	return session, alone
 }
 
 // proofLocked returns how long it takes from a question to the writer until a reader is known to show what

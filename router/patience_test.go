@@ -136,31 +136,47 @@ func TestReadsThatDoNotWait(t *testing.T) {
 	}{
 		"the writer has time": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.quicken(t)
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, quick},
 		"the writer is far away": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.quicken(t)
 			p.cluster.Primary().SetLatency(slow)
-			return newProcess(t, p.cluster, nil), t.Context() // which has never known it any nearer
+			return newProcess(t, p.cluster, nil), router.NewSession(t.Context()) // which has never known it any nearer
 		}, slow},
 		"another server is the writer, far away": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 0)
-			p.cluster.Replicas()[1].Promote()
+			p.cluster.Primary().Down()
+			p.cluster.Promote(p.cluster.Replicas()[1])
 			p.cluster.Primary().SetLatency(slow)
 			time.Sleep(3 * time.Second)
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, slow},
+		"hardly anything queues": {func(t *testing.T, p *process) (*process, context.Context) {
+			p.saturate(t, 0)
+			p.cluster.Primary().SetLatency(4 * time.Millisecond)
+			return p, router.NewSession(t.Context())
+		}, 4 * time.Millisecond},
+		"the queue takes much less time than a reader": {func(t *testing.T, p *process) (*process, context.Context) {
+			p.saturate(t, 100*time.Millisecond)
+			p.cluster.Primary().SetLatency(10 * time.Millisecond)
+			return p, router.NewSession(t.Context())
+		}, 10 * time.Millisecond},
 		"the readers have no time either": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 0)
 			for _, r := range p.cluster.Replicas() {
 				r.SetLatency(slow)
 			}
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, slow},
 		"it would take too long": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 200*time.Millisecond)
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, slow},
+		"waiting pays for no read alone": {func(t *testing.T, p *process) (*process, context.Context) {
+			p.saturate(t, 80*time.Millisecond)
+			p.cluster.Primary().SetLatency(slow / 2)
+			return p, t.Context()
+		}, slow / 2},
 		"the readers stand still": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 0)
 			for _, r := range p.cluster.Replicas() {
@@ -168,12 +184,7 @@ func TestReadsThatDoNotWait(t *testing.T) {
 			}
 			p.mustWrite(t, t.Context(), 1)
 			time.Sleep(time.Second)
-			return p, t.Context()
-		}, slow},
-		"the readers trail too far": {func(t *testing.T, p *process) (*process, context.Context) {
-			p = newProcess(t, p.cluster, func(c *router.Config) { c.Freshness.MaxLag = 50 * time.Millisecond })
-			p.saturate(t, 70*time.Millisecond)
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, slow},
 		"no reader is up": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 0)
@@ -181,11 +192,11 @@ func TestReadsThatDoNotWait(t *testing.T) {
 				r.Down()
 			}
 			time.Sleep(time.Second)
-			return p, t.Context()
+			return p, router.NewSession(t.Context())
 		}, slow},
 		"they are to go to the writer": {func(t *testing.T, p *process) (*process, context.Context) {
 			p.saturate(t, 0)
-			return p, router.OnWriter(t.Context())
+			return p, router.OnWriter(router.NewSession(t.Context()))
 		}, slow},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -233,15 +244,36 @@ func TestAReadThatMayNotFallBackFailsAtOnce(t *testing.T) {
 	})
 }
 
+// TestNoReadWaitsForAReaderWhileTheWriterIsGone: no question is answered, so no reader is proved.
+func TestNoReadWaitsForAReaderWhileTheWriterIsGone(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		p.saturate(t, 5*time.Millisecond)
+		for _, r := range p.cluster.Replicas() {
+			r.PauseReplay()
+		}
+		p.mustWrite(t, t.Context(), 7)
+		p.cluster.Primary().Down()
+		_, _, err := p.read(t.Context()) // the monitor notices meanwhile
+		require.ErrorIs(t, err, router.ErrNoWriter)
+		ctx, cancel := context.WithTimeout(t.Context(), slow/2)
+		defer cancel()
+		began := time.Now()
+		_, _, err = p.read(ctx)
+		require.ErrorIs(t, err, router.ErrNoWriter)
+		assert.Less(t, time.Since(began), slow/2, "the writer was tried instead")
+	})
+}
+
 // TestWaitingForAReaderHeedsItsCaller gives the waiting read a context that ends after the writer would have
 // got the read.
 func TestWaitingForAReaderHeedsItsCaller(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {
 		p.saturate(t, 60*time.Millisecond)
-		p.mustWrite(t, t.Context(), 7)
+		session := router.NewSession(t.Context())
+		p.mustWrite(t, session, 7)
 		p.cluster.ResetStatements()
 		const patience = slow * 3 / 4
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(session, patience)
 		defer cancel()
 		began := time.Now()
 		_, _, err := p.read(ctx)

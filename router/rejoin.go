@@ -28,7 +28,10 @@ type stay struct {
 // worthWaiting returns how long a read that only the writer could serve at once is to wait for a reader,
 // zero for not at all. To says what was found of it in v.
 func (v *view) worthWaiting(r *Router, to *route) time.Duration {
-	if v.patience == 0 && to.late {
+	switch {
+	case to.sb == nil:
+		return v.alone
+	case v.patience == 0 && to.late:
 		return to.sb.outstayed(r.now())
 	}
 	return v.patience
