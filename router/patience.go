@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -21,6 +22,43 @@ const (
 	// the time that it takes: the question under way may have come too early for the read, the next does not.
 	longestProof = 150 * time.Millisecond
 )
+
+// worthWaiting returns how long a read that only the writer could serve at once is to wait for a reader,
+// zero for not at all. To says what was found of it in v.
+func (v *view) worthWaiting(r *Router, to *route) time.Duration {
+	switch {
+	case to.sb == nil:
+		return v.alone
+	case v.patience == 0 && to.late:
+		return to.sb.outstayed(r.now())
+	}
+	return v.patience
+}
+
+// awaitReader waits for a reader that may serve a read with that need, of session sb if that is not nil.
+// It reports whether one came in time. The need is that of the read's beginning: what is written while it
+// waits is no concern of it, and would keep it waiting for good.
+func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *sessionBind, to *route) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		v := r.view.Load()
+		if r.freshReader(v, need, sb, to) {
+			if sb != nil {
+				sb.stay.Store(nil)
+			}
+			return true
+		}
+		r.monitor.want()
+		select {
+		case <-v.replaced:
+		case <-timer.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
 
 // pace is how fast the writer answers the monitor. Its zero value knows nothing.
 type pace struct {

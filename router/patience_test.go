@@ -232,8 +232,13 @@ func TestReadsInATransactionDoNotWait(t *testing.T) {
 // TestAReadThatMayNotFallBackFailsAtOnce: it spares the writer anyway.
 func TestAReadThatMayNotFallBackFailsAtOnce(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {
-		p.saturate(t, 5*time.Millisecond)
+		p.quicken(t)
 		strict := newProcess(t, p.cluster, func(c *router.Config) { c.NoFallback = true })
+		p.saturate(t, 5*time.Millisecond)
+		for range 20 {
+			strict.mustRead(t, router.OnReader(t.Context())) // has it see that
+			time.Sleep(250 * time.Millisecond)
+		}
 		for range 20 {
 			strict.mustWrite(t, t.Context(), 1)
 			began := time.Now()
@@ -288,13 +293,18 @@ func TestWaitingForAReaderHeedsItsCaller(t *testing.T) {
 // TestWaitingForAReaderEnds stops the readers at the moment when a read begins to wait.
 func TestWaitingForAReaderEnds(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {
-		p.saturate(t, 5*time.Millisecond)
-		for _, r := range p.cluster.Replicas() {
-			r.PauseReplay()
+		for name, ctx := range map[string]context.Context{"alone": t.Context(), "in a session": router.NewSession(t.Context())} {
+			p.saturate(t, 5*time.Millisecond)
+			for _, r := range p.cluster.Replicas() {
+				r.PauseReplay()
+			}
+			route, took := p.afterWrite(t, ctx)
+			assert.Equal(t, fromWriter, route, name)
+			assert.Greater(t, took, 2*slow, "%s: it did try", name)
+			assert.Less(t, took, 4*slow, name)
+			for _, r := range p.cluster.Replicas() {
+				r.ResumeReplay()
+			}
 		}
-		route, took := p.afterWrite(t, t.Context())
-		assert.Equal(t, fromWriter, route)
-		assert.Greater(t, took, 2*slow, "it did try")
-		assert.Less(t, took, 4*slow)
 	})
 }

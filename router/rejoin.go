@@ -1,9 +1,6 @@
 package router
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // A session that read from the writer needs a reader which covers its latest read. If it reads on
 // without a pause, that moment moves on faster than any reader is proved, and the session would stay
@@ -23,42 +20,6 @@ type stay struct {
 	wrote int64         // the session's latest write
 	since time.Duration // it has been reading there
 	wait  time.Duration // for so long before a read waits, and then for so long at most
-}
-
-// worthWaiting returns how long a read that only the writer could serve at once is to wait for a reader,
-// zero for not at all. To says what was found of it in v.
-func (v *view) worthWaiting(r *Router, to *route) time.Duration {
-	switch {
-	case to.sb == nil:
-		return v.alone
-	case v.patience == 0 && to.late:
-		return to.sb.outstayed(r.now())
-	}
-	return v.patience
-}
-
-// awaitReader waits for a reader that may serve a read with that need, of session sb if that is not nil.
-// It reports whether one came in time.
-func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *sessionBind, to *route) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		v := r.view.Load()
-		if r.freshReader(v, need, sb, to) {
-			if sb != nil {
-				sb.stay.Store(nil)
-			}
-			return true
-		}
-		r.monitor.want()
-		select {
-		case <-v.replaced:
-		case <-timer.C:
-			return false
-		case <-ctx.Done():
-			return false
-		}
-	}
 }
 
 // outstayed returns how long a read of the session is to wait for a reader, zero for not at all. One
