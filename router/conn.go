@@ -225,14 +225,15 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 		c.toReader(s, v, r.pick(v.up), reason, to)
 		return nil
 	}
-	if r.freshReader(s, v, to) {
+	need, sb := r.need(s)
+	if r.freshReader(v, need, sb, to) {
 		return nil
 	}
 	if len(v.up) == 0 {
 		return c.fallback(s, ReadersDown, nil, to)
 	}
 	r.monitor.want()
-	if to.late && r.rejoin(ctx, s, to) {
+	if wait := v.worthWaiting(r, to); wait > 0 && r.awaitReader(ctx, wait, need, sb, to) {
 		return nil
 	}
 	return c.fallback(s, Stale, nil, to)

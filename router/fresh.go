@@ -55,10 +55,10 @@ func orNone(at int64) time.Duration {
 	return time.Duration(at)
 }
 
-// freshReader sends a read to a reader that may serve it, and reports false if the writer must.
-func (r *Router) freshReader(s *scope, v *view, to *route) bool {
+// freshReader sends a read with that need, of session sb if that is not nil, to a reader that may serve it,
+// and reports false if the writer must.
+func (r *Router) freshReader(v *view, need time.Duration, sb *sessionBind, to *route) bool {
 	to.kind, to.reason = sqlkind.Read, PlainRead
-	need, sb := r.need(s)
 	if sb != nil {
 		to.sb = sb
 		to.reader, to.lease = sb.choose(r, v, need)

@@ -58,8 +58,8 @@ func OnReader(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.hint = onReader })
 }
 
-// MaxStale returns a context whose reads go to readers that trail by at most d, if that is less
-// than the bind's max_lag, else to the writer. Zero or less sends them to the writer.
+// MaxStale returns a context whose reads go to readers that trail by at most d as the read begins, if
+// that is less than the bind's max_lag, else to the writer. Zero or less sends them to the writer.
 func MaxStale(ctx context.Context, d time.Duration) context.Context {
 	if d <= 0 {
 		return OnWriter(ctx)

@@ -61,6 +61,16 @@ func (s *samples) last() (sample, bool) {
 	return s.list[len(s.list)-1], true
 }
 
+// after returns the moment of the earliest sample after a moment, and whether there is one.
+func (s *samples) after(moment time.Duration) (at time.Duration, ok bool) {
+	for _, sample := range s.list {
+		if sample.at > moment {
+			return sample.at, true
+		}
+	}
+	return 0, false
+}
+
 // covered returns the moment of the latest sample that p covers, 0 if it covers none. A sample that
 // proves nothing, a replica's or a doubtful one, may be short of what was acknowledged before it.
 func (s *samples) covered(p binds.Position) time.Duration {

@@ -88,6 +88,9 @@ type monitor struct {
 	unserved  bool          // no reader serves, as was logged
 	writerErr error         // why the writer did not answer the last time
 	contact   time.Duration // when the writer answered last
+	pace      pace          // the writer's
+	proved    time.Duration // the latest moment for which a reader that serves was proved
+	proof     time.Duration // how long that takes, a moving average
 }
 
 // readerState is what the monitor knows of one reader.
@@ -99,6 +102,7 @@ type readerState struct {
 	err   error         // why it is down
 	asked bool          // since the writer was, the first time
 	tardy bool          // left out for its lag, see Freshness.tardy
+	took  time.Duration // to answer, a moving average
 	balance
 }
 
@@ -210,6 +214,7 @@ func (m *monitor) askWriter(ctx context.Context) {
 	if broken := m.samples.add(sample{at: at, probe: probe}); broken != nil {
 		m.voidLocked(broken)
 	}
+	m.pace.note(m.r.now() - at)
 	for i := range m.states {
 		select {
 		case m.states[i].news <- struct{}{}:
@@ -234,6 +239,7 @@ func (m *monitor) writerMoved() {
 func (m *monitor) voidLocked(reason error) {
 	m.r.logger.Warn("writer changed: readers prove their freshness anew, sessions' tokens of before are void", "bind", m.r.key.String(), "reason", reason)
 	m.r.writerConns.retire()
+	m.pace = pace{} // of the server of before
 	for i := range m.states {
 		m.states[i].forget()
 		m.r.readers[i].publish(&m.states[i].standing)
@@ -307,6 +313,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 		}
 		return true
 	}
+	s.took = average(s.took, m.r.now()-asked)
 	before := s.why
 	s.judge(probe, asked, anew)
 	s.learn(probe, answered, &m.samples)

@@ -1,9 +1,6 @@
 package router
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // A session that read from the writer needs a reader which covers its latest read. If it reads on
 // without a pause, that moment moves on faster than any reader is proved, and the session would stay
@@ -23,33 +20,6 @@ type stay struct {
 	wrote int64         // the session's latest write
 	since time.Duration // it has been reading there
 	wait  time.Duration // for so long before a read waits, and then for so long at most
-}
-
-// rejoin waits for a reader that may serve the read to, of a session, if it is time for that. It
-// reports whether there is one.
-func (r *Router) rejoin(ctx context.Context, s *scope, to *route) bool {
-	b := to.sb
-	wait := b.outstayed(r.now())
-	if wait == 0 {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		v := r.view.Load()
-		if r.freshReader(s, v, to) {
-			b.stay.Store(nil)
-			return true
-		}
-		r.monitor.want()
-		select {
-		case <-v.replaced:
-		case <-timer.C:
-			return false
-		case <-ctx.Done():
-			return false
-		}
-	}
 }
 
 // outstayed returns how long a read of the session is to wait for a reader, zero for not at all. One

@@ -126,7 +126,8 @@ func (f *failures) elsewhere(err error) (*route, error) {
 			c.toReader(f.s, left, r.pick(left.up), HintReader, to)
 			return to, nil
 		}
-		if r.freshReader(f.s, left, to) {
+		need, sb := r.need(f.s)
+		if r.freshReader(left, need, sb, to) {
 			return to, nil
 		}
 	}

@@ -51,7 +51,8 @@ type lease struct{ reader *Reader } // nil for the writer
 // After a session has read from the writer, a reader must cover that read before it may serve the
 // next. A session that has read there for 10 ms without a pause, though a reader shows all that it
 // has written, lets one read wait for that: usually for a few milliseconds, for 150 ms in all at most
-// until its next write.
+// until its next write. While statements queue at the writer and not at the readers, a read waits at
+// once, for 300 ms at most, where a reader is soon proved to show what it needs.
 func NewSession(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.session = new(Session) })
 }

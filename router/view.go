@@ -16,6 +16,8 @@ type view struct {
 	least    time.Duration   // the earliest of horizons
 	up       []*Reader       // up, however stale
 	replaced chan struct{}   // closed when there is a newer one
+	patience time.Duration   // how long a session's read waits for a reader if none of fit is fresh enough
+	alone    time.Duration   // and one that belongs to no session
 }
 
 // always is the horizon of a reader that sees its primary's own data.
@@ -131,6 +133,7 @@ func (m *monitor) publishLocked() {
 		}
 	}
 	v.order(m.r.readers)
+	v.patience, v.alone = m.patienceLocked(v)
 	m.logServing(v)
 	if old := m.r.view.Swap(v); old != nil && old.replaced != nil {
 		close(old.replaced)
