@@ -101,6 +101,9 @@ func common(a, b string) int {
 // beginningOf returns the beginning of q, nil if it has none worth keeping.
 func beginningOf(q string, lang *language, words *words) *beginning {
 	const verb = len("SELECT")
+	if len(q) < toldApart {
+		return nil // perhaps all that two statements have in common
+	}
 	if eight(q)&^(0x20*ones)&(1<<48-1) != selectWord&^(0x20*ones) || q[verb] != ' ' {
 		return nil
 	}

@@ -155,6 +155,18 @@ func TestBeginningsAreBounded(t *testing.T) {
 	}
 }
 
+// TestTablesThatShareASet reads so many kinds of statements that all sets are full, and have little in common.
+func TestTablesThatShareASet(t *testing.T) {
+	c, err := New(dialect.PG)
+	require.NoError(t, err)
+	for i := range 5000 {
+		q := fmt.Sprintf(`%s"t%d"."id", "t%d"."name" FROM "table_%d" AS "t%d" WHERE ("t%d"."id" = %d)`, []string{"SELECT ", "select ", "Select DISTINCT "}[i%3], i, i, i, i, i, i)
+		require.Equal(t, Read, c.Of(q))
+		require.Equal(t, Write, c.Of(q+" FOR UPDATE"))
+	}
+	assert.Greater(t, len(remembered(c)), beginningSets*3)
+}
+
 // FuzzBeginnings reads a statement on from where another one was, and from its beginning.
 func FuzzBeginnings(f *testing.F) {
 	for _, ending := range endings {
