@@ -9,6 +9,7 @@ import (
 
 // binding is what one type says about its bind.
 type binding struct {
+	id     uintptr      // of the type asked about, see typeID
 	typ    reflect.Type // the model's, without pointers and slices
 	key    Key
 	err    error

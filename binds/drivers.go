@@ -61,15 +61,29 @@ func (ds *Drivers) Schemes() []string {
 // engine connects on first use. Every error is an [*OpenError] and holds no part of the URI but
 // its scheme. Close the engine when done.
 func (ds *Drivers) Open(ctx context.Context, name, uri string, opts ...OpenOption) (*Engine, error) {
-	d, err := ds.driverOf(uri)
-	if err != nil {
-		return nil, &OpenError{Engine: name, Err: err}
-	}
-	src, err := d.Open(ctx, uri)
+	d, src, err := ds.read(ctx, uri)
 	if err != nil {
 		return nil, &OpenError{Engine: name, Err: err}
 	}
 	return newEngine(name, d, src, opts), nil
+}
+
+// Check returns the error that [Drivers.Open] would return for uri, and opens nothing.
+func (ds *Drivers) Check(ctx context.Context, uri string) error {
+	if _, _, err := ds.read(ctx, uri); err != nil {
+		return &OpenError{Err: err}
+	}
+	return nil
+}
+
+// read has the driver of the URI's scheme read it.
+func (ds *Drivers) read(ctx context.Context, uri string) (Driver, Source, error) {
+	d, err := ds.driverOf(uri)
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := d.Open(ctx, uri)
+	return d, src, err
 }
 
 func (ds *Drivers) driverOf(uri string) (Driver, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,8 +87,21 @@ func TestDriversOpenErrors(t *testing.T) {
 			assert.Equal(t, "main", open.Engine)
 			assert.EqualError(t, err, row.want)
 			assert.NotContains(t, err.Error(), "s3")
+
+			want := strings.Replace(row.want, `"main"`, `""`, 1)
+			assert.EqualError(t, row.drivers.Check(context.Background(), row.uri), want)
 		})
 	}
+}
+
+// TestDriversCheck makes nothing that would have to be closed.
+func TestDriversCheck(t *testing.T) {
+	d := &fakeDriver{}
+	require.NoError(t, fakeDrivers(d).Check(context.Background(), "fake://h"))
+	assert.Zero(t, d.connectors.Load())
+
+	d.openErr = errors.New("the host is missing")
+	require.ErrorIs(t, fakeDrivers(d).Check(context.Background(), "fake://h"), d.openErr)
 }
 
 func TestDriversOpenErrorKeepsTheCause(t *testing.T) {

@@ -22,7 +22,7 @@ type fakeDriver struct {
 	bound      func(binds.Role, binds.Pool) binds.Pool
 	native     bool
 
-	connects, natives, closes atomic.Int64
+	connectors, connects, natives, closes atomic.Int64
 }
 
 // fakeDrivers registers d for the scheme fake.
@@ -56,6 +56,7 @@ type fakeSource struct {
 }
 
 func (s *fakeSource) Connector(role binds.Role) driver.Connector {
+	s.driver.connectors.Add(1)
 	return &fakeConnector{driver: s.driver, role: role}
 }
 

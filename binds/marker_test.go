@@ -2,6 +2,7 @@ package binds_test
 
 import (
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -423,6 +424,32 @@ func TestKeyOfConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestKeyOfManyTypes learns ten times as many types with ten times the memory, or little more, and still knows
+// the first ones.
+func TestKeyOfManyTypes(t *testing.T) {
+	next := 1000
+	learned := func(types int) (bytes uint64) {
+		models := make([]any, types)
+		for i := range models { // types that nobody has seen
+			next++
+			models[i] = reflect.Zero(reflect.PointerTo(reflect.ArrayOf(next, reflect.TypeFor[User]()))).Interface()
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 2 {
+			for _, m := range models {
+				key, err := binds.KeyOf(m)
+				require.NoError(t, err)
+				require.Equal(t, binds.Key("accounts"), key)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	few := learned(300)
+	assert.Less(t, float64(learned(3000))/float64(few), 20.0)
 }
 
 func BenchmarkKeyOf(b *testing.B) {

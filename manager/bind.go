@@ -103,9 +103,11 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	if cfg.Fallback == fallbackNone && len(b.readers) == 0 {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".fallback", Err: errors.New(`"none" needs readers`)}
 	}
-	policy, err := b.policy(cfg, o)
-	if err != nil {
-		return nil, err
+	policy := o.policyOf[cfg.Key]
+	if policy == nil {
+		if policy, err = router.NewPolicy(cfg.Policy); err != nil {
+			return nil, err
+		}
 	}
 	b.dialect = b.writer.Driver().Dialect()
 	routing := router.Config{
@@ -159,19 +161,6 @@ func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig) (err error) {
 // sibling opens a reader on the writer's own server.
 func (b *Bind) sibling(pool binds.Pool) *binds.Engine {
 	return b.writer.Sibling(b.key.String()+"/reader-1", binds.As(binds.Reader), binds.WithPool(pool))
-}
-
-func (b *Bind) policy(cfg *BindConfig, o *options) (router.Policy, error) {
-	for _, p := range o.policies {
-		key, err := binds.KeyOf(p.bound)
-		if err != nil {
-			return nil, err
-		}
-		if key == cfg.Key {
-			return p.policy, nil
-		}
-	}
-	return router.NewPolicy(cfg.Policy)
 }
 
 func (b *Bind) newDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {

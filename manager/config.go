@@ -77,26 +77,35 @@ func (c *Config) problems(ctx context.Context, drivers *binds.Drivers) []problem
 		return []problem{{err: ErrNoBinds}}
 	}
 	var found []problem
-	var keys []string
+	given := make(map[binds.Key]bool, len(c.Binds))
 	for i := range c.Binds {
 		b := &c.Binds[i]
 		at := []string{"binds", string(b.Key)}
 		if b.Key == "" {
 			at = nil
 		}
-		if slices.Contains(keys, string(b.Key)) {
+		if given[b.Key] {
 			found = append(found, problem{at, fmt.Errorf("the bind %q is given twice", b.Key.String())})
 		}
-		keys = append(keys, string(b.Key))
+		given[b.Key] = true
 		for _, p := range b.problems(ctx, drivers) {
 			found = append(found, problem{append(slices.Clone(at), p.path...), p.err})
 		}
 	}
-	if c.Default != "" && !slices.Contains(keys, string(c.Default)) {
+	if c.Default != "" && !given[c.Default] {
 		found = append(found, problem{[]string{"default"},
-			fmt.Errorf("unknown bind %q%s", c.Default, nearest.Hint(string(c.Default), keys))})
+			fmt.Errorf("unknown bind %q%s", c.Default, nearest.Hint(string(c.Default), c.keys()))})
 	}
 	return found
+}
+
+// keys returns the binds' keys in their order.
+func (c *Config) keys() []string {
+	keys := make([]string, len(c.Binds))
+	for i, b := range c.Binds {
+		keys[i] = string(b.Key)
+	}
+	return keys
 }
 
 func (b *BindConfig) problems(ctx context.Context, drivers *binds.Drivers) []problem {
@@ -154,13 +163,10 @@ func validKey(k binds.Key) error {
 
 // checkURI asks the driver whether it can read the URI.
 func checkURI(ctx context.Context, drivers *binds.Drivers, uri binds.URI) error {
-	e, err := drivers.Open(ctx, "", uri.Reveal())
+	err := drivers.Check(ctx, uri.Reveal())
 	var open *binds.OpenError
 	if errors.As(err, &open) {
 		return open.Err
 	}
-	if err != nil {
-		return err
-	}
-	return e.Close()
+	return err
 }

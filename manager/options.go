@@ -16,6 +16,7 @@ type options struct {
 	drivers  *binds.Drivers
 	logger   *slog.Logger
 	policies []boundPolicy
+	policyOf map[binds.Key]router.Policy // the first of policies for each bind
 	bun      []bun.DBOption
 	hooks    []bun.QueryHook
 
@@ -31,6 +32,13 @@ func newOptions(opts []Option) *options {
 	o := &options{drivers: binds.Default, logger: slog.Default()}
 	for _, opt := range opts {
 		opt(o)
+	}
+	o.policyOf = make(map[binds.Key]router.Policy, len(o.policies))
+	for _, p := range o.policies {
+		key, err := binds.KeyOf(p.bound) // open reports what names no bind
+		if _, given := o.policyOf[key]; err == nil && !given {
+			o.policyOf[key] = p.policy
+		}
 	}
 	return o
 }

@@ -38,7 +38,7 @@ const (
 //
 // Several bun.DBs of one bind may share a Dialect. It is safe for concurrent use.
 type Dialect struct {
-	*mysqldialect.Dialect // never initialised: its features are those of every version
+	*mysqldialect.Dialect // everyVersion
 	tables                *schema.Tables
 
 	found atomic.Uint64 // the features, 0 until they are known
@@ -52,11 +52,13 @@ type Dialect struct {
 
 var _ schema.Dialect = (*Dialect)(nil)
 
+// everyVersion is Bun's dialect without a server or tables: nothing of it ever changes.
+var everyVersion = mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))
+
 // NewDialect returns a dialect without a database.
 func NewDialect() *Dialect {
-	inner := mysqldialect.New(mysqldialect.WithTimeLocation("UTC"))
-	d := &Dialect{Dialect: inner}
-	d.tables = schema.NewTables(tableDialect{inner, d})
+	d := &Dialect{Dialect: everyVersion}
+	d.tables = schema.NewTables(tableDialect{everyVersion, d})
 	return d
 }
 

@@ -48,6 +48,8 @@ var refused = map[string]string{
 	"autocommit":               "it is always on: database/sql opens transactions itself",
 }
 
+var refusedNames = slices.Sorted(maps.Keys(refused))
+
 // settings are what a URI says.
 type settings struct {
 	config         *mysql.Config // without its password
@@ -97,7 +99,7 @@ func parse(text string) (*settings, error) {
 		setUp:          setUpStatement(p),
 		connectTimeout: p.Duration("connect_timeout", defaultConnectTimeout, time.Second),
 	}
-	for _, name := range slices.Sorted(maps.Keys(refused)) {
+	for _, name := range refusedNames {
 		p.Refuse(name, refused[name])
 	}
 	return s, p.Done()

@@ -20,8 +20,8 @@ type Params struct {
 	names  []string // in the order of the URI
 	unsafe []string // names that may be the rest of a password before them
 	values map[string][]string
-	known  []string
-	taken  map[string]bool
+	known  []string        // of hints, some of them more than once; none where nothing is given
+	taken  map[string]bool // of those given
 	errs   []error
 }
 
@@ -175,10 +175,8 @@ func (p *Params) Refuse(name, reason string) {
 
 // Know adds names that a driver would take in another case, for the hints of [Params.Done].
 func (p *Params) Know(names ...string) {
-	for _, n := range names {
-		if !slices.Contains(p.known, n) {
-			p.known = append(p.known, n)
-		}
+	if len(p.names) > 0 {
+		p.known = append(p.known, names...)
 	}
 }
 
@@ -204,14 +202,16 @@ func (p *Params) unknown(name string) error {
 			": if it is part of the password, " + escape)
 	}
 	if hint == "" {
-		hint = " (known: " + strings.Join(slices.Sorted(slices.Values(p.known)), ", ") + ")"
+		hint = " (known: " + strings.Join(slices.Compact(slices.Sorted(slices.Values(p.known))), ", ") + ")"
 	}
 	return fmt.Errorf("unknown parameter %q%s", name, hint)
 }
 
 func (p *Params) take(name string) {
 	p.Know(name)
-	p.taken[name] = true
+	if len(p.values[name]) > 0 {
+		p.taken[name] = true
+	}
 }
 
 // Format writes a fixed text for every verb.

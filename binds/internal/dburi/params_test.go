@@ -92,7 +92,8 @@ func TestParamsErrors(t *testing.T) {
 			_ = p.Duration("wait", 0, time.Second)
 			_ = p.String("password", "")
 			p.Know("level")
-			for range 2 { // asking twice repeats nothing
+			_ = p.Has("n") // and names it once
+			for range 2 {  // asking twice repeats nothing
 				err := p.Done()
 				require.EqualError(t, err, row.want)
 				assert.NotContains(t, err.Error(), "cr3t")
