@@ -1,7 +1,9 @@
 package router
 
 import (
+	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -63,40 +65,95 @@ func TestWeightedFollowsWeights(t *testing.T) {
 	assert.InDelta(t, 6000, got[readers[0]], 400)
 }
 
+// takes makes d what is known of a reader's latency.
+func takes(r *Reader, d time.Duration) { r.latency.Store(int64(d)) }
+
+// nobodyTried are bits for which the less loaded reader of two is taken.
+func nobodyTried() uint64 { return rand.Uint64() | 1<<9 }
+
 func TestLeastLoadedAvoids(t *testing.T) {
 	for name, load := range map[string]func(slow, fast *Reader){
 		"more reads in flight": func(slow, fast *Reader) { slow.work.Store(9) },
-		"longer latency":       func(slow, fast *Reader) { slow.measured(50 * time.Millisecond) },
+		"longer latency":       func(slow, fast *Reader) { takes(slow, 50*time.Millisecond) },
 		"less weight":          func(slow, fast *Reader) { fast.weight = 10 },
 		"a failed connection":  func(slow, fast *Reader) { slow.work.Add(oneRead); slow.failed() },
+		"a latency that makes up for fewer reads in flight": func(slow, fast *Reader) {
+			fast.work.Store(5)
+			takes(slow, 50*time.Millisecond)
+		},
+		"reads in flight, though its latency is a little shorter": func(slow, fast *Reader) {
+			takes(fast, 2*time.Millisecond)
+			slow.work.Store(1)
+		},
+		"not measured, but somebody is about it": func(slow, fast *Reader) {
+			takes(slow, 0)
+			slow.begin()
+		},
+		"measured by a first read only, and somebody is about it": func(slow, fast *Reader) {
+			takes(slow, 0)
+			slow.measured(time.Millisecond)
+			slow.begin()
+		},
+		"measured, and the other one never was": func(slow, fast *Reader) { takes(fast, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			readers := readersOf(t, 1, 1)
 			for _, r := range readers {
-				r.measured(time.Millisecond)
+				takes(r, time.Millisecond)
 			}
 			load(readers[0], readers[1])
-			for range 10 { // too few for the loser to age into the winner
-				assert.Same(t, readers[1], LeastLoaded{}.Pick(readers))
+			for range 100 {
+				assert.Same(t, readers[1], lessLoaded(readers, nobodyTried()))
 			}
 		})
 	}
 }
 
-// A reader that was slow once must be asked again: its latency ages while it loses.
-func TestLeastLoadedTriesASlowReaderAgain(t *testing.T) {
-	readers := readersOf(t, 1, 1)
-	readers[0].measured(time.Second)
-	readers[1].measured(time.Millisecond)
-	picks := 0
-	for LeastLoaded.Pick(LeastLoaded{}, readers) != readers[0] {
-		picks++
-		require.Less(t, picks, 1_000_000)
+// Averages of a few reads differ: that keeps no reader from its share.
+func TestLeastLoadedSharesAmongAboutEqualReaders(t *testing.T) {
+	readers := readersOf(t, 1, 1, 1)
+	for i, r := range readers {
+		takes(r, time.Duration(10+3*i)*time.Millisecond)
 	}
-	assert.Greater(t, picks, 100, "but not at once")
-	start := readers[0].begin()
-	assert.NotZero(t, start, "the read that finds out is measured")
-	readers[0].end(start)
+	got := share(LeastLoaded{}, readers, 3000)
+	for _, r := range readers {
+		assert.InDelta(t, 1000, got[r], 200, r.Name())
+	}
+}
+
+// A reader that was slow once must be asked again, but not twice at a time.
+func TestLeastLoadedTriesASlowReaderAgain(t *testing.T) {
+	for _, n := range []int{2, 3, 5, 9} {
+		readers := readersOf(t, make([]int, n)...)
+		for _, r := range readers {
+			r.weight = 1
+			takes(r, time.Millisecond)
+		}
+		slow := readers[0]
+		takes(slow, time.Second)
+		random := rand.New(rand.NewPCG(1, uint64(n)))
+		const reads = 100_000
+		tried := 0
+		for range reads {
+			if lessLoaded(readers, random.Uint64()) != slow {
+				continue
+			}
+			tried++
+			start := slow.begin()
+			require.NotZero(t, start, "the read that finds out is measured")
+			for range 2000 {
+				require.NotSame(t, slow, lessLoaded(readers, random.Uint64()), "it is being tried")
+			}
+			slow.end(0)
+			slow.measured(time.Second)
+		}
+		assert.InDelta(t, reads/512, tried, 60, "of %d readers", n)
+
+		slow.measured(time.Millisecond) // which is to be confirmed by a read that is never sent there
+		assert.True(t, slow.try(), "unless it is tried")
+		slow.measured(time.Millisecond)
+		assert.Equal(t, time.Millisecond, slow.Latency(), "what was measured before counts no more")
+	}
 }
 
 func TestReaderLatency(t *testing.T) {
@@ -104,20 +161,56 @@ func TestReaderLatency(t *testing.T) {
 	assert.Zero(t, r.Latency())
 	assert.NotZero(t, r.begin(), "the first read is measured")
 	r.end(0)
+	r.measured(time.Second)
+	assert.Zero(t, r.Latency(), "it had to connect")
+	assert.NotZero(t, r.begin(), "so is the second")
+	r.end(0)
 	r.measured(8 * time.Millisecond)
 	assert.Equal(t, 8*time.Millisecond, r.Latency())
 	r.measured(4 * time.Millisecond)
 	assert.Equal(t, 7*time.Millisecond, r.Latency(), "a new measurement counts for a quarter")
-	measured := 0
-	for range 8 * sampleEvery {
-		if start := r.begin(); start != 0 {
-			measured++
-		}
-		r.end(0)
-	}
-	assert.Equal(t, 8, measured)
+
+	r.measured(time.Second)
+	assert.Equal(t, 7*time.Millisecond, r.Latency(), "a read that differs much may do so by itself")
+	assert.NotZero(t, r.begin(), "but the next one is measured")
+	r.end(0)
+	r.measured(2 * time.Second)
+	assert.Equal(t, 2*time.Second, r.Latency(), "and believed")
+	r.measured(time.Millisecond)
+	assert.Equal(t, 2*time.Second, r.Latency())
+	r.measured(1900 * time.Millisecond)
+	assert.Equal(t, 1900*time.Millisecond, r.Latency(), "also if it says that nothing has changed")
+
 	assert.Zero(t, r.InFlight())
-	assert.EqualValues(t, 8*sampleEvery+1, r.Served())
+}
+
+func TestReadersMeasureReads(t *testing.T) {
+	for name, row := range map[string]struct {
+		gap  time.Duration
+		want int // of 800 reads
+	}{
+		"one in eight of many":        {10 * time.Microsecond, 800 / sampleEvery},
+		"one in eight of almost many": {often - 50*time.Microsecond, 800 / sampleEvery},
+		"each of few":                 {often + 50*time.Microsecond, 800},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &Reader{weight: 1, started: time.Now()}
+				measured := 0
+				for range 800 {
+					time.Sleep(row.gap)
+					start := r.begin()
+					if start != 0 {
+						measured++
+					}
+					r.end(start)
+				}
+				assert.InDelta(t, row.want, measured, 4)
+				assert.Zero(t, r.InFlight())
+				assert.EqualValues(t, 800, r.Served())
+			})
+		})
+	}
 }
 
 func TestPoliciesDoNotAllocate(t *testing.T) {

@@ -16,9 +16,14 @@ type Reader struct {
 	// work counts the reads in flight in its lower bits, and above them those that were given to the
 	// reader: one of them is one addition.
 	work atomic.Uint64
-	// latency is a moving average in nanoseconds, its lowest bit set when it was aged since the
-	// last measurement and the next one should be taken. Zero means that none was taken yet.
+	// latency is a moving average in nanoseconds, with the marks in its lowest bits. It is zero until
+	// something was measured that counts, without marks if nothing was measured at all.
 	latency atomic.Int64
+	// due is which read is the next to be measured, see clock.
+	due atomic.Uint64
+	// clocked is when the last one began that was measured, with the number of reads from that to the
+	// next in its lowest bits.
+	clocked atomic.Int64
 	lease   atomic.Pointer[lease]
 	db      *sql.DB // engine's
 	weight  int
@@ -60,9 +65,8 @@ func (r *Reader) Weight() int { return r.weight }
 func (r *Reader) InFlight() int64 { return inFlight(r.work.Load()) }
 
 // Latency returns a moving average of the time to a read's first answer, zero before the first
-// measurement. It ages while the reader is passed over, so that a reader that was slow once is
-// tried again.
-func (r *Reader) Latency() time.Duration { return time.Duration(r.latency.Load() &^ aged) }
+// measurement.
+func (r *Reader) Latency() time.Duration { return time.Duration(r.latency.Load() &^ marks) }
 
 // Served returns how many reads this reader was given.
 func (r *Reader) Served() uint64 { return r.work.Load() >> flightBits }
@@ -72,10 +76,17 @@ const (
 	oneRead    = 1<<flightBits + 1 // begins
 	oneLess    = ^uint64(0)        // ends
 
-	aged = 1 // the lowest bit of Reader.latency
+	// The marks of Reader.latency: the next read is measured, and that replaces the average; a read has
+	// been sent for that alone.
+	aged  = 1
+	tried = 2
+	marks = aged | tried
 
-	// Reading the clock costs more than the rest of a decision: one read in sampleEvery is measured.
+	// Reading the clock costs more than the rest of a decision: of reads that come faster than often, one
+	// in sampleEvery is measured.
 	sampleEvery = 8
+	often       = time.Millisecond
+	steps       = 2*sampleEvery - 1 // the bits of Reader.clocked that count reads
 	// A new measurement counts for a quarter.
 	smoothing = 4
 	// A reader that refuses connections answers fast: it counts as this slow until it is measured.
@@ -85,10 +96,26 @@ const (
 // begin notes a read; it returns the time if the read is to be measured, else zero.
 func (r *Reader) begin() (start time.Duration) {
 	n, l := r.work.Add(oneRead)>>flightBits, r.latency.Load()
-	if n%sampleEvery == 0 || l == 0 || l&aged != 0 {
-		return r.now()
+	if n >= r.due.Load() || l == 0 || l&aged != 0 {
+		return r.clock(n)
 	}
 	return 0
+}
+
+// clock begins to measure the nth read, and says which one is the next: this one's successor, unless
+// they come so fast that it is one in twice as many as before.
+func (r *Reader) clock(n uint64) (now time.Duration) {
+	now = r.now()
+	before := r.clocked.Load()
+	step := before & steps
+	if now-time.Duration(before&^steps) < time.Duration(step)*often {
+		step = min(2*step, sampleEvery)
+	} else {
+		step = 1
+	}
+	r.clocked.Store(int64(now)&^steps | step)
+	r.due.Store(n + uint64(step))
+	return now
 }
 
 // inFlight is what a Reader's work says of that.
@@ -105,29 +132,57 @@ func (r *Reader) end(start time.Duration) {
 // failed notes that a read could not be sent.
 func (r *Reader) failed() {
 	r.work.Add(oneLess)
-	r.latency.Store(int64(max(r.Latency(), failureLatency)) &^ aged)
+	r.latency.Store(int64(max(r.Latency(), failureLatency)) &^ marks)
 }
 
+// measured notes what a read took. What differs much from the average may be the read's own doing, or a
+// stall of this process: only if the next one confirms it, it counts, and then as if nothing was known
+// before. So the very first never counts, which may have had to connect.
 func (r *Reader) measured(d time.Duration) {
 	old := r.latency.Load()
-	next := int64(d)
-	if old&^aged != 0 {
-		next = old + (int64(d)-old)/smoothing
+	was, now := old&^marks, max(int64(d), marks+1)
+	switch {
+	case old&aged != 0: // now replaces it
+	case differ(was, now):
+		r.latency.CompareAndSwap(old, was|aged) // else another read was faster to say what it found
+		return
+	default:
+		now = was + (now-was)/smoothing
 	}
-	r.latency.Store(max(next, 2) &^ aged)
+	r.latency.Store(now &^ marks)
 }
 
-// age lowers the average by a sixteenth.
-func (r *Reader) age() {
-	if l := r.latency.Load(); l > 0 {
-		r.latency.Store((l - l/16) | aged)
-	}
+// try marks a reader whose latency is to be found out. It reports false if that is being done.
+func (r *Reader) try() bool {
+	l := r.latency.Load()
+	return l != 0 && l&tried == 0 && r.latency.CompareAndSwap(l, l|marks)
 }
 
-// load is what [LeastLoaded] compares, divided by weights: the reads in flight and one more, times latency.
-// It is zero where nothing was measured yet: find out.
-func (r *Reader) load() uint64 {
-	return uint64(inFlight(r.work.Load())+1) * uint64(r.latency.Load())
+// differ reports whether two latencies are further apart than those of readers which are about as fast.
+func differ(a, b int64) bool { return a > 2*b || b > 2*a }
+
+// lighter reports whether [LeastLoaded] prefers r to o: it has fewer reads in flight for its weight,
+// where these count as long as they take if one reader takes more than twice as long as the other.
+// Smaller differences say little, since the averages are of a few reads: they must not keep a reader
+// from its share.
+func (r *Reader) lighter(o *Reader) bool {
+	rReads, oReads := r.InFlight()+1, o.InFlight()+1
+	rTakes, oTakes := r.takes(rReads), o.takes(oReads)
+	if differ(rTakes, oTakes) {
+		rReads, oReads = rReads*rTakes, oReads*oTakes
+	}
+	return rReads*int64(o.weight) < oReads*int64(r.weight)
+}
+
+// takes returns how long a read is thought to take, if it makes as many on the way as reads says. A
+// reader that was not measured yet takes no time, so that a read finds out, and a long one for any
+// other until then.
+func (r *Reader) takes(reads int64) int64 {
+	l := r.latency.Load() &^ marks
+	if l == 0 && reads > 1 {
+		return int64(failureLatency)
+	}
+	return l
 }
 
 // now is the reader's monotonic clock. It is never zero.
