@@ -215,6 +215,9 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 	v := r.view.Load()
 	if c.mode == readerOnly || s.hint == onReader {
 		if len(v.up) == 0 {
+			v = r.rouse(ctx, v, c.mode == readerOnly)
+		}
+		if len(v.up) == 0 {
 			return c.fallback(s, ReadersDown, nil, to)
 		}
 		reason := HintReader
@@ -224,8 +227,13 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 		c.toReader(s, v, r.pick(v.up), reason, to)
 		return nil
 	}
-	if r.freshReader(s, v, to) {
+	if len(v.fit) > 0 && r.freshReader(s, v, to) {
 		return nil
+	}
+	if v.resting {
+		if v = r.rouse(ctx, v, false); r.freshReader(s, v, to) {
+			return nil
+		}
 	}
 	if len(v.up) == 0 {
 		return c.fallback(s, ReadersDown, nil, to)

@@ -42,7 +42,7 @@ func (r *Router) Health(ctx context.Context) []Health {
 	}
 	began := r.now()
 	r.Start(ctx)
-	r.monitor.noteRead()
+	r.monitor.checked.Store(true)
 	r.monitor.want()
 	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
 	defer cancel()
