@@ -23,9 +23,14 @@ type Freshness struct {
 	MaxLag time.Duration
 	// MonitorInterval is the time between two looks at the servers of a bind that is read from.
 	// Zero means 250 ms. Between reads the looks are up to ten times as far apart, but no further than
-	// an eighth of MaxLag: five times by default. A bind that nobody has read for a minute is looked at
-	// once a minute, and the first read after that waits for a look; not so with [Config.NoFallback].
-	// A read that had to go to the writer makes it look at once.
+	// an eighth of MaxLag: five times by default. A read that had to go to the writer makes it look at
+	// once.
+	//
+	// A bind that nobody has read for a minute is looked at once a minute. The first read after that
+	// waits until the writer and a reader have been asked, some milliseconds where they answer, two
+	// ProbeTimeouts where they do not; then it goes on as any read. It does not wait if MaxLag is
+	// negative and a reader will do, with [OnReader] while one was up at the last look, or with
+	// [Config.NoFallback]: such a bind is looked at as often as between reads, for good.
 	MonitorInterval time.Duration
 	// ProbeTimeout is how long a server may take to say where it is before it counts as down.
 	// Zero means one second.

@@ -150,6 +150,7 @@ func TestFirstReadAfterARest(t *testing.T) {
 		value  int64
 		routes []string // one of them
 		within time.Duration
+		quiet  bool // nothing was worth a word
 	}{
 		"a reader serves":        {value: 1, routes: []string{fromReader1, fromReader2}, within: 20 * latency},
 		"a session is served":    {ctx: router.NewSession, value: 1, routes: []string{fromReader1, fromReader2}, within: 20 * latency},
@@ -169,7 +170,7 @@ func TestFirstReadAfterARest(t *testing.T) {
 				other.mustWrite(t, t.Context(), 2)
 				time.Sleep(20 * time.Second)
 			},
-			value: 2, routes: []string{fromReader2}, within: 20 * latency,
+			value: 2, routes: []string{fromReader2, fromWriter}, within: 20 * latency, // whoever is asked first
 		},
 		"all readers have stopped: the writer serves": {
 			before: func(t *testing.T, p *process, other *process) {
@@ -217,14 +218,21 @@ func TestFirstReadAfterARest(t *testing.T) {
 		},
 		"a reader hangs": {
 			before: func(_ *testing.T, p *process, _ *process) { p.cluster.Replicas()[0].Freeze() },
-			value:  1, routes: []string{fromReader2}, within: 20 * latency,
+			value:  1, routes: []string{fromReader2}, within: time.Second + 20*latency, // if it is within max_lag by the last look
+		},
+		"a reader is down, and the other is waited for": {
+			before: func(_ *testing.T, p *process, _ *process) {
+				p.cluster.Replicas()[0].Down()
+				time.Sleep(3 * time.Minute)
+			},
+			value: 1, routes: []string{fromReader2}, within: 20 * latency,
 		},
 		"all readers hang: the writer serves when their time is over": {
 			before: func(_ *testing.T, p *process, _ *process) {
 				p.cluster.Replicas()[0].Freeze()
 				p.cluster.Replicas()[1].Freeze()
 			},
-			value: 1, routes: []string{fromWriter, down}, within: time.Second + 20*latency,
+			value: 1, routes: []string{fromWriter, down}, within: 2*time.Second + 20*latency,
 		},
 		"a reader that hung when it was asked is not waited for": {
 			before: func(_ *testing.T, p *process, _ *process) {
@@ -249,7 +257,7 @@ func TestFirstReadAfterARest(t *testing.T) {
 					s.Up()
 				}
 			},
-			value: 1, routes: []string{fromReader1, fromReader2}, within: 40 * latency,
+			value: 1, routes: []string{fromReader1, fromReader2}, within: 20 * latency, quiet: true,
 		},
 		"the readers prove nothing": {
 			before: func(_ *testing.T, p *process, _ *process) {
@@ -257,7 +265,7 @@ func TestFirstReadAfterARest(t *testing.T) {
 					r.SetDoubt(errors.New("no position today"))
 				}
 			},
-			value: 1, routes: []string{fromWriter}, within: 20 * latency,
+			value: 1, routes: []string{fromWriter, down}, within: 20 * latency, // down: found out under way
 		},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -272,7 +280,7 @@ func TestFirstReadAfterARest(t *testing.T) {
 				if row.ctx != nil {
 					ctx = row.ctx(ctx)
 				}
-				began := time.Now()
+				began, said := time.Now(), p.log.String()
 				value, route := p.mustRead(t, ctx)
 				took := time.Since(began)
 				t.Logf("%s after %v", route, took)
@@ -281,6 +289,9 @@ func TestFirstReadAfterARest(t *testing.T) {
 					assert.Contains(t, row.routes, route)
 				}
 				assert.LessOrEqual(t, took, row.within)
+				if row.quiet {
+					assert.Equal(t, said, p.log.String())
+				}
 				if !strings.Contains(p.log.String(), "reader is down") {
 					assert.NotContains(t, p.log.String(), "the writer serves all reads", "that nobody looked is no news")
 				}
@@ -403,8 +414,7 @@ func TestNobodyWaitsForAClosedRouter(t *testing.T) {
 	atRest(t, nil, func(t *testing.T, p *process) {
 		p.Close()
 		began := time.Now()
-		_, route := p.mustRead(t, t.Context())
-		assert.Equal(t, fromWriter, route)
+		p.mustRead(t, t.Context())
 		assert.LessOrEqual(t, time.Since(began), 5*latency)
 	})
 }
