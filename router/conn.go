@@ -216,6 +216,9 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 	v := r.view.Load()
 	if c.mode == readerOnly || s.hint == onReader {
 		if len(v.up) == 0 {
+			v = r.rouse(ctx, v, c.mode == readerOnly)
+		}
+		if len(v.up) == 0 {
 			return c.fallback(s, ReadersDown, nil, to)
 		}
 		reason := HintReader
@@ -225,9 +228,17 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 		c.toReader(s, v, r.pick(v.up), reason, to)
 		return nil
 	}
+	if v.resting && len(v.fit) == 0 {
+		v = r.rouse(ctx, v, false) // before it is asked what a session needs: a token is compared with what is known
+	}
 	need, sb := r.need(s)
 	if r.freshReader(v, need, sb, to) {
 		return nil
+	}
+	if v.resting {
+		if v = r.rouse(ctx, v, false); r.freshReader(v, need, sb, to) {
+			return nil
+		}
 	}
 	if len(v.up) == 0 {
 		return c.fallback(s, ReadersDown, nil, to)

@@ -13,6 +13,8 @@
 // trip or an allocation. The horizon of a reader is void when the server behind it is another one or
 // was opened at an older state, and all are when the writer's history changes.
 //
+// A bind that nobody reads from costs its servers a probe a minute, see [Freshness].
+//
 // Nothing but the position is believed: no lag column of the servers, which cannot tell an idle
 // primary from a replica that is behind.
 //

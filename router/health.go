@@ -21,8 +21,9 @@ type Health struct {
 	Doubt error
 	// Lag is how long ago the moment is for which the reader is known to show every write that was
 	// acknowledged before it. No server's clock is asked, so it is right while nothing is written.
-	// While the writer does not answer, it is counted up to its last answer. It means nothing
-	// unless LagKnown is set.
+	// While the writer does not answer, it is counted up to its last answer. Where nobody has read
+	// for a minute, see [Freshness], and the reader has not caught up, it is up to a minute too long. It
+	// means nothing unless LagKnown is set.
 	Lag      time.Duration
 	LagKnown bool
 
@@ -35,14 +36,14 @@ const healthPoll = 2 * time.Millisecond
 // Health looks at the servers and returns what it finds of each reader, in the order of the
 // configuration. It returns as soon as every reader that can is known to show all that was written
 // before the call, or when ctx or the configured probe timeout ends: what lags by more than that is
-// told with its lag. It is safe for concurrent use.
+// told with its lag. It does not count as a read, see [Freshness]. It is safe for concurrent use.
 func (r *Router) Health(ctx context.Context) []Health {
 	if r.monitor == nil {
 		return r.sharedHealth()
 	}
-	began := r.now()
+	began := r.moment()
 	r.Start(ctx)
-	r.monitor.noteRead()
+	r.monitor.checked.Store(true)
 	r.monitor.want()
 	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
 	defer cancel()
@@ -70,7 +71,7 @@ func (r *Router) sharedHealth() []Health {
 }
 
 // health returns what is known, and whether no more is to be expected from waiting: each reader shows
-// what was written before began, or cannot.
+// what was written up to the moment began, or cannot.
 func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,7 +80,7 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 		today = m.contact
 	}
 	last, asked := m.samples.last()
-	settled = m.writerErr != nil || asked && last.at >= began
+	settled = m.writerErr != nil || asked && last.at > began
 	serving := m.r.view.Load().fit
 	for i, reader := range m.r.readers {
 		s := &m.states[i]
@@ -88,7 +89,7 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 			h.Down = s.err
 		}
 		if h.Doubt == nil && s.horizon > 0 {
-			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon >= began
+			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon > began
 		}
 		if m.writerErr == nil && !s.down && s.why == nil && !h.caughtUp {
 			settled = false

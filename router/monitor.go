@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +22,15 @@ type Freshness struct {
 	// readers serve whatever theirs is.
 	MaxLag time.Duration
 	// MonitorInterval is the time between two looks at the servers of a bind that is read from.
-	// Zero means 250 ms. A bind that is not read from is looked at ten times less often; a read
-	// that had to go to the writer makes it look at once.
+	// Zero means 250 ms. Between reads the looks are up to ten times as far apart, but no further than
+	// an eighth of MaxLag: five times by default. A read that had to go to the writer makes it look at
+	// once.
+	//
+	// A bind that nobody has read for a minute is looked at once a minute. The first read after that
+	// waits until the writer and a reader have been asked, some milliseconds where they answer, two
+	// ProbeTimeouts where they do not; then it goes on as any read. It does not wait if MaxLag is
+	// negative and a reader will do, with [OnReader] while one was up at the last look, or with
+	// [Config.NoFallback]: such a bind is looked at as often as between reads, for good.
 	MonitorInterval time.Duration
 	// ProbeTimeout is how long a server may take to say where it is before it counts as down.
 	// Zero means one second.
@@ -55,13 +61,8 @@ func (f Freshness) withDefaults() Freshness {
 }
 
 const (
-	// demandGap is the least time between two looks that reads asked for: under a load of reads
-	// that wait for a write the writer is asked at most 200 times a second.
-	demandGap = 5 * time.Millisecond
 	// firstPoll is how soon a reader that was behind is asked again; each time takes twice as long.
 	firstPoll = time.Millisecond
-	// idleFactor is how much rarer the looks at a bind become that nobody reads from.
-	idleFactor = 10
 	// goodProbes is how many answers in a row bring a reader back that was down.
 	goodProbes = 2
 )
@@ -81,16 +82,22 @@ type monitor struct {
 	demand chan struct{} // a read went to the writer because no reader was fresh enough
 	idle   atomic.Bool   // the next look is far, because nobody read
 
-	mu        sync.Mutex // guards the rest
+	checked atomic.Bool   // Health waits for a look
+	awake   time.Duration // no rest before; belongs to watchWriter
+
+	mu        sync.Mutex // guards what follows
 	samples   samples
 	states    []readerState // as Router.readers
 	unasked   int           // readers that have not been asked yet
 	unserved  bool          // no reader serves, as was logged
 	writerErr error         // why the writer did not answer the last time
 	contact   time.Duration // when the writer answered last
-	pace      pace          // the writer's
+	writer    pace          // how fast it answers
 	proved    time.Duration // the latest moment for which a reader that serves was proved
 	proof     time.Duration // how long that takes, a moving average
+	resting   bool          // see restAfter
+	waking    bool          // the rest ends when a reader has been asked
+	woke      time.Duration // the moment of the first look after the latest rest
 }
 
 // readerState is what the monitor knows of one reader.
@@ -140,28 +147,16 @@ func (m *monitor) close() {
 		stop()
 	}
 	m.running.Wait()
-}
-
-// noteRead says that the bind is read from: its servers are worth a look.
-func (m *monitor) noteRead() {
-	if !m.r.reads.Load() {
-		m.r.reads.Store(true)
-		m.begin()
-		if m.idle.Load() {
-			m.want()
-		}
-	}
-}
-
-// want asks for a look at once.
-func (m *monitor) want() {
-	select {
-	case m.demand <- struct{}{}:
-	default:
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.resting { // no look will end it
+		m.resting = false
+		m.publishLocked()
 	}
 }
 
 func (m *monitor) watchWriter(ctx context.Context) {
+	m.awake = m.r.now() + restAfter
 	for {
 		m.askWriter(ctx)
 		asked := time.Now()
@@ -174,30 +169,10 @@ func (m *monitor) watchWriter(ctx context.Context) {
 	}
 }
 
-// wait returns when it is time to ask the writer again, false when the monitor ends.
-func (m *monitor) wait(ctx context.Context) bool {
-	interval := m.conf.MonitorInterval
-	idle := !m.r.reads.Swap(false)
-	m.idle.Store(idle)
-	if idle {
-		interval *= idleFactor
-		if m.conf.MaxLag > 0 {
-			interval = min(interval, max(m.conf.MaxLag/8, m.conf.MonitorInterval))
-		}
-	}
-	// A tenth of jitter keeps the processes of a service from asking in step.
-	timer := time.NewTimer(interval + rand.N(interval/10+1))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-m.demand:
-	case <-timer.C:
-	}
-	return true
-}
-
 func (m *monitor) askWriter(ctx context.Context) {
+	if m.r.view.Load().resting { // the connection kept for probes may be broken by now
+		m.r.writer.ProbeAnew()
+	}
 	at := m.r.question()
 	probe, err := m.probe(ctx, m.r.writer)
 	if ctx.Err() != nil {
@@ -206,16 +181,33 @@ func (m *monitor) askWriter(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.noteWriter(err)
-	if err != nil {
+	if err == nil {
+		m.contact = at
+		if broken := m.samples.add(sample{at: at, probe: probe}); broken != nil {
+			m.voidLocked(broken)
+		}
+		if !m.resting { // then it was asked on a new connection
+			m.writer.note(m.r.now() - at)
+		}
+	}
+	woken := m.resting && m.wanted()
+	if err == nil || woken {
+		m.tellReadersLocked()
+	}
+	if woken {
+		m.wakeLocked(at)
+	}
+	if err != nil || woken && !m.resting {
 		m.publishLocked()
-		return
 	}
-	m.contact = at
-	if broken := m.samples.add(sample{at: at, probe: probe}); broken != nil {
-		m.voidLocked(broken)
-	}
-	m.pace.note(m.r.now() - at)
+}
+
+// tellReadersLocked has every reader asked.
+func (m *monitor) tellReadersLocked() {
 	for i := range m.states {
+		if m.resting {
+			m.r.readers[i].engine.ProbeAnew()
+		}
 		select {
 		case m.states[i].news <- struct{}{}:
 		default:
@@ -239,7 +231,7 @@ func (m *monitor) writerMoved() {
 func (m *monitor) voidLocked(reason error) {
 	m.r.logger.Warn("writer changed: readers prove their freshness anew, sessions' tokens of before are void", "bind", m.r.key.String(), "reason", reason)
 	m.r.writerConns.retire()
-	m.pace = pace{} // of the server of before
+	m.writer = pace{} // of the server of before
 	for i := range m.states {
 		m.states[i].forget()
 		m.r.readers[i].publish(&m.states[i].standing)
@@ -284,7 +276,10 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 			poll = firstPoll
 		case <-timer.C:
 		}
-		if behind := m.askReader(ctx, i); behind {
+		switch behind := m.askReader(ctx, i); {
+		case behind && m.atRest(): // the next look asks it; this is for want of a writer
+			timer.Reset(2 * restInterval)
+		case behind:
 			timer.Reset(poll)
 			poll = min(2*poll, m.conf.MonitorInterval)
 		}
@@ -305,6 +300,9 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	defer m.mu.Unlock()
 	s := &m.states[i]
 	m.noteAskedLocked(s)
+	if !s.down {
+		m.endRestLocked()
+	}
 	if err != nil {
 		hung := errors.Is(err, context.DeadlineExceeded)
 		m.ejectLocked(i, err)

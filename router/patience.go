@@ -95,7 +95,7 @@ func (m *monitor) patienceLocked(v *view) (session, alone time.Duration) {
 	if len(v.fit) == 0 || m.writerErr != nil || m.r.strict {
 		return 0, 0 // no reader to come, or no writer to spare
 	}
-	proof, queue := m.proofLocked(v.horizons[0]), m.pace.queue()
+	proof, queue := m.proofLocked(v.horizons[0]), m.writer.queue()
 	idle := func(reader *Reader) bool { return m.states[reader.place].took < queue/2 }
 	if proof > longestProof || queue < leastQueue || !slices.ContainsFunc(v.fit, idle) {
 		return 0, 0

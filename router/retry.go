@@ -77,7 +77,7 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 	}
 	if to.outlived() { // what the server says, an error too, is not of the state that was asked for
 		to.reader.end(to.start)
-		return f.again(to, errMoved)
+		return f.again(ctx, to, errMoved)
 	}
 	switch fault {
 	case binds.NotSent, binds.Unknown, binds.Busy: // a read that may have run has harmed nothing
@@ -93,14 +93,14 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		to.reader.end(to.start)
 		return nil, err
 	}
-	return f.again(to, err)
+	return f.again(ctx, to, err)
 }
 
 // again sends a read elsewhere that could not be served on to.
-func (f *failures) again(to route, err error) (*route, error) {
+func (f *failures) again(ctx context.Context, to route, err error) (*route, error) {
 	f.c.router.stats.retried.Add(1)
 	f.tried = append(f.tried, to.reader)
-	return f.elsewhere(err)
+	return f.elsewhere(ctx, err)
 }
 
 // lost takes a reader out whose server is gone.
@@ -117,9 +117,12 @@ func (f *failures) lost(reader *Reader, err error) {
 
 // elsewhere finds where a read goes that one reader or more have failed: another reader that may
 // serve it, or the writer.
-func (f *failures) elsewhere(err error) (*route, error) {
+func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 	c, r, to := f.c, f.c.router, new(route)
 	v := r.view.Load()
+	if len(v.fit) == 0 { // the read took so long that the bind went to rest meanwhile
+		v = r.rouse(ctx, v, false)
+	}
 	left := without(v, f.tried)
 	if f.conflicts < 2 && len(left.up) > 0 {
 		if c.mode == readerOnly || f.s.hint == onReader {

@@ -196,11 +196,15 @@ func (r *Router) require(p part) requirement {
 	return requirement{wrote: wrote, seen: seen}
 }
 
-// lastSample returns the latest of the writer's samples, and why the writer does not answer now.
+// lastSample returns the latest of the writer's samples, and why the writer does not answer now. At
+// rest that is not known.
 func (m *monitor) lastSample() (sample, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	last, ok := m.samples.last()
+	if m.resting {
+		return last, ok, nil
+	}
 	return last, ok, m.writerErr
 }
 

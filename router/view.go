@@ -18,6 +18,7 @@ type view struct {
 	replaced chan struct{}   // closed when there is a newer one
 	patience time.Duration   // how long a session's read waits for a reader if none of fit is fresh enough
 	alone    time.Duration   // and one that belongs to no session
+	resting  bool            // nobody has looked lately: a read has to wake the monitor
 }
 
 // always is the horizon of a reader that sees its primary's own data.
@@ -82,7 +83,7 @@ func (m *monitor) publishLocked() {
 		horizon time.Duration
 		tardy   bool
 	}
-	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers))}
+	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers)), resting: m.resting}
 	var fit []entry
 	today := m.r.now()
 	if m.writerErr != nil {
@@ -99,6 +100,9 @@ func (m *monitor) publishLocked() {
 			continue
 		}
 		v.up = append(v.up, r)
+		if m.resting && m.conf.MaxLag >= 0 {
+			continue // by the time a read comes, its lag is not known
+		}
 		horizon := s.horizon
 		if s.why != nil || horizon == 0 {
 			if m.conf.MaxLag >= 0 && !blind {
@@ -108,7 +112,9 @@ func (m *monitor) publishLocked() {
 		}
 		lag := today - horizon
 		if m.conf.MaxLag >= 0 && !blind {
-			s.tardy = m.conf.tardy(lag, s.tardy)
+			if horizon >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
+				s.tardy = m.conf.tardy(lag, s.tardy)
+			}
 			if lag > m.conf.MaxLag {
 				continue
 			}
@@ -145,6 +151,8 @@ func (m *monitor) logServing(v *view) {
 	none := len(v.fit) == 0
 	switch {
 	case none == m.unserved, m.unasked > 0: // at first nothing is known: that is no news
+		return
+	case v.resting, none && len(v.up) > 0 && m.woke > 0 && m.r.now()-m.woke <= m.conf.MaxLag: // nor after a rest
 		return
 	case none && m.r.strict:
 		m.r.logger.Warn("no reader is up and fresh enough: plain reads fail", "bind", m.r.key.String())
