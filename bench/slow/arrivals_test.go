@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +13,11 @@ import (
 )
 
 // streamFor releases reads for d in a bubble.
-func streamFor(d time.Duration, do func(ctx context.Context, n int) (int, error)) []read {
-	n := 0
-	s := &stream{perSecond: 100, patience: 2 * time.Second, random: rand.New(rand.NewPCG(1, 1)), do: nil}
-	s.do = func(ctx context.Context, _ uint64) (int, error) {
-		n++ // in a bubble no two reads are released at the same moment
-		return do(ctx, n)
+func streamFor(d time.Duration, do func(ctx context.Context, n int64) (int, error)) []read {
+	var n atomic.Int64
+	s := &stream{
+		perSecond: 100, patience: 2 * time.Second, random: rand.New(rand.NewPCG(1, 1)),
+		do: func(ctx context.Context, _ uint64) (int, error) { return do(ctx, n.Add(1)) },
 	}
 	stop := make(chan struct{})
 	time.AfterFunc(d, func() { close(stop) })
@@ -26,7 +26,7 @@ func streamFor(d time.Duration, do func(ctx context.Context, n int) (int, error)
 
 func TestAStreamKeepsItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads := streamFor(100*time.Second, func(context.Context, int) (int, error) { return 2, nil })
+		reads := streamFor(100*time.Second, func(context.Context, int64) (int, error) { return 2, nil })
 		assert.InDelta(t, 10_000, len(reads), 400, "four standard deviations")
 		for _, r := range reads {
 			assert.Equal(t, 2, r.from)
@@ -38,7 +38,7 @@ func TestAStreamKeepsItsRate(t *testing.T) {
 // A read that hangs keeps no later one from being released, and ends with its patience.
 func TestAStreamWaitsForNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads := streamFor(10*time.Second, func(ctx context.Context, n int) (int, error) {
+		reads := streamFor(10*time.Second, func(ctx context.Context, n int64) (int, error) {
 			if n%2 == 0 {
 				<-ctx.Done()
 				return 0, ctx.Err()

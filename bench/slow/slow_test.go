@@ -19,8 +19,10 @@ func TestRun(t *testing.T) {
 		assert.Len(t, table.Rows, len(contenders), table.Title)
 		for _, row := range table.Rows {
 			for i, cell := range row {
-				assert.NotContains(t, []string{"", "-", "0 ns", "0.00 ns"}, cell, "%s: %s of %s", table.Title, table.Columns[i], row[0])
+				assert.NotEmpty(t, cell, "%s: %s of %s", table.Title, table.Columns[i], row[0])
 			}
+			assert.Equal(t, "p50 well", table.Columns[1])
+			assert.NotEqual(t, report.Duration(0), row[1], "%s: %s has read", table.Title, row[0])
 		}
 	}
 	assert.Len(t, s.Bars, 2)
