@@ -49,11 +49,17 @@ func build[Q builder[Q]](m *DBManager, model any, start func(*bun.DB) Q) Q {
 //
 // Here and below, a model whose bind is unknown or ambiguous makes the query fail when it runs.
 func (m *DBManager) NewSelect(model any) *bun.SelectQuery {
+	if b := m.homes.of(model); b != nil && !m.closed.Load() { // the usual one, without a detour
+		return b.db.NewSelect().Model(model)
+	}
 	return build(m, model, (*bun.DB).NewSelect)
 }
 
 // NewInsert starts an INSERT of model, on its bind.
 func (m *DBManager) NewInsert(model any) *bun.InsertQuery {
+	if b := m.homes.of(model); b != nil && !m.closed.Load() {
+		return b.db.NewInsert().Model(model)
+	}
 	return build(m, model, (*bun.DB).NewInsert)
 }
 
