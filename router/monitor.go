@@ -311,7 +311,9 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 		}
 		return true
 	}
-	s.took = average(s.took, m.r.now()-asked)
+	took := m.r.now() - asked
+	s.took = average(s.took, took)
+	reader.probed(took)
 	before := s.why
 	s.judge(probe, asked, anew)
 	s.learn(probe, answered, &m.samples)

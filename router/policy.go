@@ -33,10 +33,10 @@ func (LeastLoaded) Pick(readers []*Reader) *Reader {
 
 // lessLoaded returns the less loaded of the two readers, out of two or more, that the random bits choose.
 //
-// Now and then it returns the other one, for its latency to be measured again: each reader is tried
-// by one read in 512. That is rare enough for a reader which stays slow not to show in the 99th
-// percentile, where onset and the users' own slow reads need room too, and often enough for one that
-// has recovered to have its share again after some hundred reads.
+// Now and then it returns the other one, for its latency to be measured again: when the monitor has
+// found that it answers much faster than before, and else by one read in 2048, should the reads alone
+// have been slow. That is rare enough for a reader which stays slow not to show in the 99th percentile,
+// where onset and the users' own slow reads need room too.
 func lessLoaded(readers []*Reader, bits uint64) *Reader {
 	n := uint32(len(readers))
 	i := uint32(uint64(uint32(bits)) * uint64(n) >> 32)
@@ -49,7 +49,7 @@ func lessLoaded(readers []*Reader, bits uint64) *Reader {
 		a, b = b, a
 	}
 	// A reader is in two of n pairs. The lowest bits have no part in choosing these.
-	if uint32(bits)&1023 < n && b.try() {
+	if (uint32(bits)&4095 < n || b.mending()) && b.try() {
 		return b
 	}
 	return a

@@ -69,7 +69,7 @@ func TestWeightedFollowsWeights(t *testing.T) {
 func takes(r *Reader, d time.Duration) { r.latency.Store(int64(d)) }
 
 // nobodyTried are bits for which the less loaded reader of two is taken.
-func nobodyTried() uint64 { return rand.Uint64() | 1<<9 }
+func nobodyTried() uint64 { return rand.Uint64() | 1<<11 }
 
 func TestLeastLoadedAvoids(t *testing.T) {
 	for name, load := range map[string]func(slow, fast *Reader){
@@ -147,7 +147,7 @@ func TestLeastLoadedTriesASlowReaderAgain(t *testing.T) {
 			slow.end(0)
 			slow.measured(time.Second)
 		}
-		assert.InDelta(t, reads/512, tried, 60, "of %d readers", n)
+		assert.InDelta(t, reads/2048, tried, 30, "of %d readers", n)
 
 		slow.measured(time.Millisecond) // which is to be confirmed by a read that is never sent there
 		assert.True(t, slow.try(), "unless it is tried")
@@ -182,6 +182,43 @@ func TestReaderLatency(t *testing.T) {
 	assert.Equal(t, 1900*time.Millisecond, r.Latency(), "also if it says that nothing has changed")
 
 	assert.Zero(t, r.InFlight())
+}
+
+// The monitor's own questions tell when a slow reader is worth a try.
+func TestProbesTellWhenToTry(t *testing.T) {
+	const slow, fast = 50 * time.Millisecond, time.Millisecond
+	for reason, row := range map[string]struct {
+		reads  time.Duration
+		probes []time.Duration
+		want   bool
+	}{
+		"it answers fast again":         {slow, []time.Duration{slow, fast}, true},
+		"it still answers slowly":       {slow, []time.Duration{slow, slow}, false},
+		"only its reads are slow":       {slow, []time.Duration{fast, fast}, false},
+		"it was tried for that":         {slow, []time.Duration{slow, fast, fast}, true},
+		"its reads were never slow":     {fast, []time.Duration{slow, fast}, false},
+		"its reads were not measured":   {0, []time.Duration{slow, fast}, false},
+		"it answers no more than twice": {slow, []time.Duration{2 * fast, fast}, false},
+	} {
+		r := &Reader{weight: 1, started: time.Now()}
+		takes(r, row.reads)
+		for _, took := range row.probes {
+			r.probed(took)
+		}
+		assert.Equal(t, row.want, r.mending(), reason)
+	}
+	readers := readersOf(t, 1, 1)
+	takes(readers[0], slow)
+	takes(readers[1], fast)
+	readers[0].probed(slow)
+	readers[0].probed(fast)
+	assert.Same(t, readers[0], lessLoaded(readers, nobodyTried()), "one read finds out")
+	assert.Same(t, readers[1], lessLoaded(readers, nobodyTried()), "and no other")
+	start := readers[0].begin()
+	assert.NotZero(t, start)
+	readers[0].measured(slow)
+	readers[0].probed(fast)
+	assert.Same(t, readers[1], lessLoaded(readers, nobodyTried()), "its reads are slow, whatever the probes say")
 }
 
 func TestReadersMeasureReads(t *testing.T) {

@@ -30,7 +30,8 @@ type Reader struct {
 	place   int // among the readers of its router
 
 	engine  *binds.Engine
-	started time.Time // of its clock
+	started time.Time     // of its clock
+	probe   time.Duration // how long the latest probe took, see probed
 	claim   atomic.Pointer[claim]
 	conns   conns
 }
@@ -77,10 +78,11 @@ const (
 	oneLess    = ^uint64(0)        // ends
 
 	// The marks of Reader.latency: the next read is measured, and that replaces the average; a read has
-	// been sent for that alone.
+	// been sent for that alone; one should be.
 	aged  = 1
 	tried = 2
-	marks = aged | tried
+	mends = 4
+	marks = aged | tried | mends
 
 	// Reading the clock costs more than the rest of a decision: of reads that come faster than often, one
 	// in sampleEvery is measured.
@@ -155,8 +157,22 @@ func (r *Reader) measured(d time.Duration) {
 // try marks a reader whose latency is to be found out. It reports false if that is being done.
 func (r *Reader) try() bool {
 	l := r.latency.Load()
-	return l != 0 && l&tried == 0 && r.latency.CompareAndSwap(l, l|marks)
+	return l != 0 && l&tried == 0 && r.latency.CompareAndSwap(l, l&^marks|aged|tried)
 }
+
+// probed notes how long the reader took to answer the monitor. If that was much longer the last time,
+// and still is what its reads are thought to take, a read is sent to find out whether they do. Only the
+// goroutine that watches the reader calls it.
+func (r *Reader) probed(took time.Duration) {
+	before := r.probe
+	r.probe = took
+	if l := r.latency.Load(); before > 2*took && l&^marks > 2*int64(took) {
+		r.latency.CompareAndSwap(l, l|mends)
+	}
+}
+
+// mending reports that a read should be sent to find out whether the reader is as slow as it was.
+func (r *Reader) mending() bool { return r.latency.Load()&mends != 0 }
 
 // differ reports whether two latencies are further apart than those of readers which are about as fast.
 func differ(a, b int64) bool { return a > 2*b || b > 2*a }
