@@ -83,7 +83,7 @@ func run(args []string) error {
 
 // measure runs the wanted parts one after the other: they would disturb each other.
 func measure(ctx context.Context, wanted []string, r *report.Run) (*report.Page, error) {
-	page := &report.Page{Date: time.Now(), Quick: r.Quick}
+	page := &report.Page{Date: time.Now(), Commit: report.Commit(), Quick: r.Quick}
 	for _, part := range parts {
 		if !slices.Contains(wanted, part.name) {
 			continue

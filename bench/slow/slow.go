@@ -23,7 +23,7 @@ func settingOf(quick bool) setting {
 		plan: plan{
 			rounds: replicas, replicas: replicas, delay: 50 * time.Millisecond,
 			lengths: map[state]time.Duration{
-				settling: 4 * time.Second, well: 6 * time.Second, slowed: 12 * time.Second, again: 4 * time.Second, frozen: 9 * time.Second,
+				settling: 4 * time.Second, well: 9 * time.Second, slowed: 12 * time.Second, again: 4 * time.Second, frozen: 9 * time.Second,
 			},
 		},
 		perSecond: 100,

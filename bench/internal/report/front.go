@@ -45,7 +45,7 @@ func (p *Page) Front() string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s by `make bench` (%s; %s).\n\n", p.Date.UTC().Format("2006-01-02"), machine(), commit())
+	fmt.Fprintf(&b, "Measured on %s by `make bench` (%s; %s).\n\n", p.Date.UTC().Format("2006-01-02"), machine(), p.Commit)
 	t.write(&b)
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 // A Page is the whole of the results.
 type Page struct {
 	Date     time.Time
+	Commit   string        // the state of the library, see Commit
 	Command  string        // what was typed to make it
 	Took     time.Duration // the whole run
 	Sections []*Section
@@ -59,7 +60,7 @@ func (p *Page) setting() *Table {
 	t.Add("date", p.Date.UTC().Format("2006-01-02 15:04 MST"))
 	t.Add("command", "`"+p.Command+"`")
 	t.Add("took", p.Took.Round(time.Second))
-	t.Add("bindery", commit())
+	t.Add("bindery", p.Commit)
 	t.Add("machine", machine()+", "+memory())
 	t.Add("system", fmt.Sprintf("%s/%s, %s", runtime.GOOS, runtime.GOARCH, runtime.Version()))
 	for _, v := range append(modules(), p.Versions...) {
@@ -93,8 +94,8 @@ func modules() []Version {
 	return all
 }
 
-// commit says which state of the library was measured.
-func commit() string {
+// Commit says which state of the library is measured. Ask before anything is written.
+func Commit() string {
 	git := func(args ...string) string {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
