@@ -22,7 +22,7 @@ soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEE
 	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
-	cd bench && $(GO) run . -out RESULTS.md
+	cd bench && $(GO) run . -out RESULTS.md -front ../README.md
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh

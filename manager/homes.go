@@ -13,7 +13,7 @@ type homes struct {
 	slots [1 << homeBits]atomic.Pointer[modelHome]
 }
 
-const homeBits = 9
+const homeBits = 12 // a thousand models rarely share a slot
 
 // modelHome is the bind where models of one type live.
 type modelHome struct {
@@ -33,8 +33,9 @@ func (h *homes) of(model any) *Bind {
 // add remembers that models of model's type live in b, if that is so whatever their values. A slot that
 // is taken stays so: two types that share one must not make work for each other for ever.
 func (h *homes) add(model any, b *Bind) {
-	if t := typeOf(model); binds.IsFixed(model) && !binds.IsMarker(model) {
-		h.slot(t).CompareAndSwap(nil, &modelHome{model: t, bind: b})
+	t := typeOf(model)
+	if slot := h.slot(t); slot.Load() == nil && binds.IsFixed(model) && !binds.IsMarker(model) {
+		slot.CompareAndSwap(nil, &modelHome{model: t, bind: b})
 	}
 }
 

@@ -215,7 +215,8 @@ func describeIdling(ctx context.Context, s *report.Section, e effort) (err error
 	}
 	s.About = append(s.About, fmt.Sprintf("Idling: statements that a bind, or a library opened once, sends unasked to a primary and its two replicas, counted before real servers for %s, "+
 		"%s after the last use, and stated for an hour. The libraries besides bindery are counted on PostgreSQL alone: what they send there as a statement to see whether "+
-		"a server is up is none on MariaDB.", e.window, e.settle))
+		"a server is up is none on MariaDB. A bind of bindery's that nobody has read from for a minute rests, and sends far less; these windows do not "+
+		"reach that: the router's tests count it, in an hour of fake time.", e.window, e.settle))
 	t := s.Table("Statements an hour that nobody asked for, of one bind", "what", "servers", "to the primary", "to both replicas", "in all", "of a thousand binds, a second")
 	lazy := 0.0
 	for _, c := range all {
