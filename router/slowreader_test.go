@@ -1,10 +1,10 @@
 package router
 
 import (
+	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +23,9 @@ type arrival struct {
 	reader   int
 }
 
-// arrive lets reads come at random moments, perSecond on average, whatever has become of those before.
-// Must run in a bubble.
+// arrive lets reads come at random moments, perSecond on average, whatever has become of those before,
+// while the monitor asks each reader four times a second. It is one goroutine, whatever is on its way: the
+// race detector does not bear some hundred thousand of them. Must run in a bubble.
 func arrive(n int, perSecond float64, d time.Duration, latency func(reader int, at time.Duration) time.Duration) []arrival {
 	random := rand.New(rand.NewPCG(4, uint64(n)))
 	policy := seeded{rand.New(rand.NewPCG(uint64(n), 4))}
@@ -33,33 +34,65 @@ func arrive(n int, perSecond float64, d time.Duration, latency func(reader int, 
 		readers = append(readers, &Reader{weight: 1, started: time.Now()})
 	}
 	var arrivals []arrival
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	var due agenda
 	start := time.Now()
+	due.add(0, nil)
 	for i, reader := range readers {
-		wg.Go(func() { // the monitor's part
-			for time.Since(start) < d {
-				time.Sleep(250 * time.Millisecond)
-				reader.probed(latency(i, time.Since(start)))
-			}
-		})
+		for at := 250 * time.Millisecond; at < d; at += 250 * time.Millisecond {
+			due.add(at, func() { reader.probed(latency(i, at)) })
+		}
 	}
 	for {
-		time.Sleep(time.Duration(random.ExpFloat64() / perSecond * float64(time.Second)))
-		at := time.Since(start)
+		at, do := due.next()
 		if at > d {
 			return arrivals
+		}
+		time.Sleep(at - time.Since(start))
+		if do != nil {
+			do()
+			continue
 		}
 		reader := policy.Pick(readers)
 		i := slices.Index(readers, reader)
 		took := latency(i, at)
 		arrivals = append(arrivals, arrival{at, took, i})
 		began := reader.begin()
-		wg.Go(func() {
-			time.Sleep(took)
-			reader.end(began)
-		})
+		due.add(at+took, func() { reader.end(began) })
+		due.add(at+time.Duration(random.ExpFloat64()/perSecond*float64(time.Second)), nil)
 	}
+}
+
+// An agenda is what is to be done at which moment; nil is a read that comes.
+type agenda struct {
+	moments []time.Duration // a heap, see package container/heap
+	todo    []func()
+}
+
+func (a *agenda) Len() int           { return len(a.moments) }
+func (a *agenda) Less(i, j int) bool { return a.moments[i] < a.moments[j] }
+func (a *agenda) Push(any)           {} // add has done it
+
+func (a *agenda) Swap(i, j int) {
+	a.moments[i], a.moments[j] = a.moments[j], a.moments[i]
+	a.todo[i], a.todo[j] = a.todo[j], a.todo[i]
+}
+
+func (a *agenda) Pop() any {
+	last := len(a.moments) - 1
+	a.moments, a.todo = a.moments[:last], a.todo[:last]
+	return nil
+}
+
+func (a *agenda) add(at time.Duration, do func()) {
+	a.moments, a.todo = append(a.moments, at), append(a.todo, do)
+	heap.Push(a, nil)
+}
+
+// next takes the earliest off.
+func (a *agenda) next() (at time.Duration, do func()) {
+	at, do = a.moments[0], a.todo[0]
+	heap.Pop(a)
+	return at, do
 }
 
 // TestASlowReaderGetsFewReads adds 50 ms to a reader's answers for a while: it must not show in the 99th
