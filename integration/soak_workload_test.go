@@ -247,8 +247,11 @@ func (w *worker) write() {
 // classOf names an error, and calls it unexplained if no fault of the nemesis explains it.
 func (w *worker) classOf(err error, d door) string {
 	var unavailable *router.UnavailableError
+	var cutOff *cutOffError
 	fault := w.bind.WriterEngine().Classify(err)
 	switch {
+	case errors.As(err, &cutOff) && fault == binds.Unknown:
+		return "rows cut off: " + fault.String()
 	case errors.As(err, &unavailable) && unavailable.ReadOnly:
 		return "UnavailableError (read-only)"
 	case errors.As(err, &unavailable):
@@ -391,7 +394,7 @@ var reads = []reading{plainReading, plainReading, plainReading, plainReading,
 			}
 			found = append(found, c)
 		}
-		return found, rows.Err()
+		return found, endOf(rows)
 	}},
 	{name: "MaxStale", stale: maxStale, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
 		return plainReading.do(router.MaxStale(ctx, maxStale), w, ids)
@@ -430,8 +433,22 @@ func scanCells(rows *sql.Rows, err error) (found []cell, _ error) {
 		}
 		found = append(found, c)
 	}
-	return found, rows.Err()
+	return found, endOf(rows)
 }
+
+// endOf tells why rows ended, nil if they were all.
+func endOf(rows *sql.Rows) error {
+	if err := rows.Err(); err != nil {
+		return &cutOffError{err}
+	}
+	return nil
+}
+
+// A cutOffError is why rows ended that the caller already had: such a read is not repeated, and its error
+// is the server's.
+type cutOffError struct{ error }
+
+func (e *cutOffError) Unwrap() error { return e.error }
 
 func (w *worker) read(how reading, ids []int) {
 	ctx, cancel := w.bounded()
