@@ -112,19 +112,10 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 		}
 	}
 	var to route
-	var res sql.Result
-	var err error
-	if c.writes && c.mode == anywhere {
-		to.reason = WriteQuery
-		if res, err = c.router.writerDB.ExecContext(ctx, query, args...); err == nil && s == &emptyScope {
-			return res, nil // with nobody to tell
-		}
-	} else {
-		if err := c.route(ctx, s, query, &to); err != nil {
-			return nil, err
-		}
-		res, err = c.begin(&to).ExecContext(ctx, query, args...)
+	if err := c.route(ctx, s, query, &to); err != nil {
+		return nil, err
 	}
+	res, err := c.begin(&to).ExecContext(ctx, query, args...)
 	if err != nil {
 		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (sql.Result, error) {
 			return db.ExecContext(ctx, query, args...)

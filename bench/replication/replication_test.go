@@ -3,7 +3,6 @@ package replication
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,11 +51,4 @@ func TestRatio(t *testing.T) {
 	set.turns[modeIndex(sessions)] = []turn{{rate: 100}, {rate: 300}, {rate: 50}}
 	assert.Equal(t, 1.5, set.ratio(modeIndex(sessions)), "of 2, 1.5 and 0.125")
 	assert.Equal(t, 1.0, set.ratio(modeIndex(noGuarantee)))
-}
-
-func TestMiddle(t *testing.T) {
-	assert.Zero(t, middle(nil))
-	assert.Equal(t, 3.0, middle([]float64{9, 3, 1}))
-	assert.Equal(t, 2.5, middle([]float64{4, 1, 2, 3}))
-	assert.Equal(t, 3*time.Second, percentile([]time.Duration{time.Second, 2 * time.Second, 3 * time.Second}, 0.99))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bindery-go/bindery/bench/internal/load"
 	"github.com/bindery-go/bindery/bench/internal/report"
 )
 
@@ -37,7 +38,7 @@ func (set *setting) name(p plan) string {
 
 func (set *setting) table(s *report.Section, p plan) {
 	title := fmt.Sprintf("%s (measured: a write shows on a replica after %s, p99 %s)",
-		set.name(p), report.Duration(percentile(set.seen, 0.5)), report.Duration(percentile(set.seen, 0.99)))
+		set.name(p), report.Duration(load.Percentile(set.seen, 0.5)), report.Duration(load.Percentile(set.seen, 0.99)))
 	t := s.Table(title, "mode", "operations", "× no guarantee", "read p50", "read p99", "write p99",
 		"reads on replicas", "stale reads", "went backwards", "own statements")
 	for i, m := range modes(0) {
@@ -97,7 +98,7 @@ func (set *setting) ratio(mode int) float64 {
 	for round := range base {
 		ratios[round] = set.turns[mode][round].rate / base[round].rate
 	}
-	return middle(ratios)
+	return load.Median(ratios)
 }
 
 func modeIndex(name string) int {
@@ -117,26 +118,9 @@ func median(turns []turn, figure func(turn) float64) float64 {
 	for i, t := range turns {
 		all[i] = figure(t)
 	}
-	return middle(all)
+	return load.Median(all)
 }
 
 func medianTime(turns []turn, figure func(turn) time.Duration) string {
 	return report.Duration(time.Duration(median(turns, func(t turn) float64 { return float64(figure(t)) })))
-}
-
-// middle returns the median, of an even number the mean of the two in the middle.
-func middle(all []float64) float64 {
-	if len(all) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(all))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bindery-go/bindery/bench/internal/load"
 	"github.com/bindery-go/bindery/bench/internal/report"
 )
 
@@ -64,14 +65,13 @@ func (o opener) cost(ctx context.Context, n, times int) (cost, error) {
 	}}, nil
 }
 
-// middle returns the median of a quantity, the lower one of two.
+// middle returns the median of a quantity.
 func middle[T cmp.Ordered](all []opened, of func(opened) T) T {
 	values := make([]T, len(all))
 	for i, o := range all {
 		values[i] = of(o)
 	}
-	slices.Sort(values)
-	return values[(len(values)-1)/2]
+	return load.LowerMedian(values)
 }
 
 func (c cost) each() time.Duration { return c.open / time.Duration(c.n) }

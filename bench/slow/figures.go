@@ -1,9 +1,10 @@
 package slow
 
 import (
-	"cmp"
 	"slices"
 	"time"
+
+	"github.com/bindery-go/bindery/bench/internal/load"
 )
 
 // figures are what the reads of one contender in one state took.
@@ -65,34 +66,16 @@ func (f *figures) summarise(stages []stage, s state, took map[*stage][]time.Dura
 		st := &stages[i]
 		slices.Sort(took[st])
 		if st.state == well {
-			base = percentile(took[st], 0.99)
+			base = load.Percentile(took[st], 0.99)
 		}
 		if st.state != s || len(took[st]) == 0 {
 			continue
 		}
-		p50 = append(p50, percentile(took[st], 0.5))
-		p99 = append(p99, percentile(took[st], 0.99))
+		p50 = append(p50, load.Percentile(took[st], 0.5))
+		p99 = append(p99, load.Percentile(took[st], 0.99))
 		if base > 0 {
-			ratios = append(ratios, float64(percentile(took[st], 0.99))/float64(base))
+			ratios = append(ratios, float64(load.Percentile(took[st], 0.99))/float64(base))
 		}
 	}
-	f.p50, f.p99, f.ratio = median(p50), median(p99), median(ratios)
-}
-
-// percentile returns the time within which a share p of the sorted times ended, zero of none.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
-}
-
-// median returns the middle value, the lower one of two; zero of none.
-func median[T cmp.Ordered](values []T) T {
-	if len(values) == 0 {
-		var none T
-		return none
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
+	f.p50, f.p99, f.ratio = load.LowerMedian(p50), load.LowerMedian(p99), load.LowerMedian(ratios)
 }

@@ -7,20 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestPercentiles(t *testing.T) {
-	assert.Zero(t, percentile(nil, 0.5))
-	var hundred []time.Duration
-	for i := range 100 {
-		hundred = append(hundred, time.Duration(i+1))
-	}
-	assert.EqualValues(t, 51, percentile(hundred, 0.5))
-	assert.EqualValues(t, 100, percentile(hundred, 0.99))
-	assert.EqualValues(t, 100, percentile(hundred, 1))
-	assert.Equal(t, 2, median([]int{3, 1, 2}))
-	assert.Equal(t, 2, median([]int{4, 3, 1, 2}))
-	assert.Zero(t, median[float64](nil))
-}
-
 // TestEvaluate lets the sick replica of each round answer late, and a few reads fail.
 func TestEvaluate(t *testing.T) {
 	const s = time.Second

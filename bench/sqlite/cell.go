@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"slices"
 	"time"
 
 	"github.com/bindery-go/bindery/bench/internal/load"
@@ -53,7 +52,7 @@ func (c cell) median(of func(*load.Result) float64) float64 {
 	for i, r := range c {
 		all[i] = of(r)
 	}
-	return median(all)
+	return load.Median(all)
 }
 
 // against returns the median of the ratios of c to base, each of two results of one round.
@@ -64,18 +63,5 @@ func (c cell) against(base cell, of func(*load.Result) float64) float64 {
 			all = append(all, of(r)/b)
 		}
 	}
-	return median(all)
-}
-
-// median returns the middle of all, 0 of none.
-func median(all []float64) float64 {
-	if len(all) == 0 {
-		return 0
-	}
-	all = slices.Sorted(slices.Values(all))
-	mid := len(all) / 2
-	if len(all)%2 == 0 {
-		return (all[mid-1] + all[mid]) / 2
-	}
-	return all[mid]
+	return load.Median(all)
 }

@@ -116,12 +116,6 @@ func TestSettingsMustAgree(t *testing.T) {
 	assert.EqualError(t, err, "sqlite: query_only is 0 for writes and 1 for reads")
 }
 
-func TestMedian(t *testing.T) {
-	assert.Zero(t, median(nil))
-	assert.Equal(t, 2.0, median([]float64{9, 1, 2}))
-	assert.Equal(t, 3.0, median([]float64{9, 1, 2, 4}))
-}
-
 func TestRatiosAreOfPairs(t *testing.T) {
 	run := func(took time.Duration) *load.Result {
 		t.Helper()

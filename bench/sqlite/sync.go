@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bindery-go/bindery/bench/internal/load"
 )
 
 // syncTime returns the median of the times to write a page to a file in dir and to sync it.
@@ -26,5 +28,5 @@ func syncTime(dir string) (_ time.Duration, err error) {
 		}
 		took[i] = float64(time.Since(start))
 	}
-	return time.Duration(median(took)), nil
+	return time.Duration(load.Median(took)), nil
 }

@@ -104,7 +104,7 @@ func beginningOf(q string, lang *language, words *words) *beginning {
 	if len(q) < toldApart {
 		return nil // perhaps all that two statements have in common
 	}
-	if eight(q)&^(0x20*ones)&(1<<48-1) != selectWord&^(0x20*ones) || q[verb] != ' ' {
+	if firstVerb(q) != selectWord {
 		return nil
 	}
 	s := scanner{q: q, lang: lang, words: words, mark: verb}

@@ -88,12 +88,18 @@ const (
 	deleteWord = 'd' | 'e'<<8 | 'l'<<16 | 'e'<<24 | 't'<<32 | 'e'<<40
 )
 
+// firstVerb returns the six letters that q begins with, in lower case and as eight reads them, if a space
+// follows; else zero.
+func firstVerb(q string) uint64 {
+	if len(q) < 8 || q[6] != ' ' {
+		return 0
+	}
+	return (eight(q) | 0x20*ones) & (1<<48 - 1)
+}
+
 // writesAtOnce says that q begins with the commonest of the verbs that write: nothing behind changes that.
 func writesAtOnce(q string) bool {
-	if len(q) < 8 || q[6] != ' ' {
-		return false
-	}
-	switch (eight(q) | 0x20*ones) & (1<<48 - 1) {
+	switch firstVerb(q) {
 	case insertWord, updateWord, deleteWord:
 		return true
 	}
@@ -102,13 +108,11 @@ func writesAtOnce(q string) bool {
 
 // statement passes what heads the statement at i. It is writes unless the statement may be a read.
 func (s *scanner) statement(i int) int {
-	if q := s.q[i:]; len(q) >= 8 && q[6] == ' ' {
-		switch (eight(q) | 0x20*ones) & (1<<48 - 1) {
-		case selectWord:
-			return i + 6
-		case insertWord, updateWord, deleteWord:
-			return writes
-		}
+	switch firstVerb(s.q[i:]) {
+	case selectWord:
+		return i + 6
+	case insertWord, updateWord, deleteWord:
+		return writes
 	}
 	if s.q[i] == '(' {
 		return s.parenthesised(i)

@@ -108,11 +108,7 @@ func (r *Result) Errors(name string) []error { return r.errs[name] }
 // Percentile returns the time within which a share p (0 to 1) of the operations called name ended:
 // 1 is the longest. It is zero if there were none.
 func (r *Result) Percentile(name string, p float64) time.Duration {
-	took := r.took[name]
-	if len(took) == 0 {
-		return 0
-	}
-	return took[min(int(p*float64(len(took))), len(took)-1)]
+	return Percentile(r.took[name], p)
 }
 
 func (r *Result) names(names []string) []string {
