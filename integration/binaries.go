@@ -11,6 +11,8 @@ import (
 const (
 	postgresSetting = "BINDERY_PG_BIN"
 	mariadbSetting  = "BINDERY_MARIADB_BIN"
+	mysqlSetting    = "BINDERY_MYSQL_BIN"
+	galeraSetting   = "BINDERY_GALERA"
 )
 
 // Where servers are installed, beside PATH. scripts/install-servers.sh has the same lists.
@@ -31,7 +33,37 @@ var (
 		"/usr/local/opt/mariadb*/bin",
 		"/opt/local/lib/mariadb*/bin",
 	}
+	mysqlPlaces = []string{
+		"/usr/sbin", "/usr/bin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin",
+		"/usr/local/mysql/bin",
+		"/opt/homebrew/opt/mysql*/bin",
+		"/usr/local/opt/mysql*/bin",
+		"/opt/local/lib/mysql*/bin",
+	}
+	galeraPlaces = []string{
+		"/usr/lib/galera", "/usr/lib/galera-4", "/usr/lib64/galera-4", "/usr/lib64/galera", "/usr/lib/*-linux-gnu/galera",
+	}
 )
+
+// fetched returns where "make servers" puts the servers that it fetches, looked at last: scripts/servers.sh has the same.
+func fetched(patterns ...string) []string {
+	folder := os.Getenv("BINDERY_SERVERS")
+	if folder == "" && os.Geteuid() == 0 {
+		folder = "/var/cache/bindery-servers" // the servers run as another user, who may not enter root's home
+	}
+	if folder == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil
+		}
+		folder = filepath.Join(cache, "bindery", "servers")
+	}
+	places := make([]string, len(patterns))
+	for i, p := range patterns {
+		places[i] = filepath.Join(folder, p)
+	}
+	return places
+}
 
 // findPostgres returns the first directory that holds both postgres and initdb.
 func findPostgres() (string, error) {
@@ -39,7 +71,7 @@ func findPostgres() (string, error) {
 		return "", errUnsupported
 	}
 	programs := []string{"postgres", "initdb"}
-	places := searchPath(postgresSetting, postgresPlaces)
+	places := searchPath(postgresSetting, slices.Concat(postgresPlaces, fetched("postgres-*/bin", "postgres-*/usr/lib/postgresql/*/bin")))
 	for _, dir := range places {
 		initdb := executable(filepath.Join(dir, programs[1]))
 		if initdb == "" {
@@ -64,8 +96,13 @@ func findMariaDB() (server, installer string, err error) {
 	if !supported {
 		return "", "", errUnsupported
 	}
+	return findMariaDBIn(searchPath(mariadbSetting, slices.Concat(mariadbPlaces, fetchedMariaDB())))
+}
+
+func fetchedMariaDB() []string { return fetched("mariadb-*/usr/sbin", "mariadb-*/usr/bin") }
+
+func findMariaDBIn(places []string) (server, installer string, err error) {
 	programs := []string{"mariadbd", "mariadb-install-db"}
-	places := searchPath(mariadbSetting, mariadbPlaces)
 	server, installer = firstExecutable(places, programs[0]), firstExecutable(places, programs[1])
 	if server != "" && installer != "" {
 		return server, installer, nil
@@ -73,6 +110,65 @@ func findMariaDB() (server, installer string, err error) {
 	return "", "", &MissingServerError{
 		Server: "MariaDB", Programs: programs, Searched: places, Setting: mariadbSetting,
 		Install: "make deps, or: apt-get install mariadb-server-core",
+	}
+}
+
+// findMySQL returns MySQL's server. MariaDB installs a link of the same name to its own.
+func findMySQL() (string, error) {
+	if !supported {
+		return "", errUnsupported
+	}
+	const program = "mysqld"
+	places := searchPath(mysqlSetting, slices.Concat(mysqlPlaces, fetched("mysql-*/usr/sbin")))
+	for _, dir := range places {
+		if server := executable(filepath.Join(dir, program)); filepath.Base(server) == program {
+			return server, nil
+		}
+	}
+	return "", &MissingServerError{
+		Server: "MySQL", Programs: []string{program}, Searched: places, Setting: mysqlSetting,
+		Install: "scripts/servers.sh mysql-9.7",
+	}
+}
+
+// findGalera returns MariaDB's programs with the library that makes its servers a cluster: that of the setting, else
+// one beside the server, else an installed one. An installed server without any gives way to one that was fetched.
+func findGalera() (server, installer, library string, err error) {
+	server, installer, err = findMariaDB()
+	if err == nil {
+		library, err = findGaleraFor(server)
+	}
+	if err != nil && os.Getenv(mariadbSetting) == "" && os.Getenv(galeraSetting) == "" {
+		fetchedServer, fetchedInstaller, errFetched := findMariaDBIn(glob(fetchedMariaDB()))
+		if errFetched == nil {
+			server, installer = fetchedServer, fetchedInstaller
+			library, err = findGaleraFor(server)
+		}
+	}
+	return server, installer, library, err
+}
+
+func findGaleraFor(server string) (string, error) {
+	const library = "libgalera_smm.so"
+	if file := os.Getenv(galeraSetting); file != "" {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file, nil
+		}
+		return "", missingGalera(library, []string{file})
+	}
+	places := append([]string{filepath.Join(filepath.Dir(server), "../lib/galera")}, galeraPlaces...)
+	for _, dir := range glob(places) {
+		if info, err := os.Stat(filepath.Join(dir, library)); err == nil && info.Mode().IsRegular() {
+			return filepath.Join(dir, library), nil
+		}
+	}
+	return "", missingGalera(library, places)
+}
+
+func missingGalera(library string, places []string) error {
+	return &MissingServerError{
+		Server: "Galera", Programs: []string{library}, Searched: places, Setting: galeraSetting,
+		Install: "scripts/servers.sh mariadb-10.11, or: apt-get install galera-4",
 	}
 }
 
@@ -92,12 +188,19 @@ func searchPath(setting string, patterns []string) []string {
 			add(filepath.Clean(dir))
 		}
 	}
+	for _, dir := range glob(patterns) {
+		add(dir)
+	}
+	return places
+}
+
+// glob returns what each pattern matches, the newest version first.
+func glob(patterns []string) []string {
+	var places []string
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(pattern)                                               // the patterns are well formed
-		slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) }) // the newest first
-		for _, dir := range found {
-			add(dir)
-		}
+		found, _ := filepath.Glob(pattern) // the patterns are well formed
+		slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) })
+		places = append(places, found...)
 	}
 	return places
 }

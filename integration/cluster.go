@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// A Cluster is a primary and its replicas. It is safe for concurrent use.
+// A Cluster is a primary and its replicas, or the members of a group. It is safe for concurrent use.
 type Cluster struct {
 	// Primary is the server that started as the primary. It stays in this field when another
-	// is promoted.
+	// is promoted. In a Galera cluster, where all are equal, it is the first member.
 	Primary *Server
-	// Replicas are the servers that started as replicas of Primary.
+	// Replicas are the servers that started as replicas of Primary, or the other members.
 	Replicas []*Server
 
 	system    system
+	version   Version
 	workspace *workspace
 	launcher  *launcher
 	options   *options
@@ -29,24 +30,6 @@ type Cluster struct {
 
 	closing sync.Once
 	closed  error
-}
-
-// StartPostgres starts PostgreSQL, version 14 or newer, with hot standbys that stream from it.
-// The cluster is closed when t and its subtests have ended. t fails if the server is not
-// installed or does not start.
-func StartPostgres(t testing.TB, standbys int, opts ...Option) *Cluster {
-	t.Helper()
-	c, err := NewPostgres(t.Context(), standbys, opts...)
-	return c.forTest(t, err)
-}
-
-// StartMariaDB starts MariaDB, version 10.6 or newer, with replicas that use GTIDs.
-// The cluster is closed when t and its subtests have ended. t fails if the server is not
-// installed or does not start.
-func StartMariaDB(t testing.TB, replicas int, opts ...Option) *Cluster {
-	t.Helper()
-	c, err := NewMariaDB(t.Context(), replicas, opts...)
-	return c.forTest(t, err)
 }
 
 func (c *Cluster) forTest(t testing.TB, err error) *Cluster {
@@ -60,26 +43,6 @@ func (c *Cluster) forTest(t testing.TB, err error) *Cluster {
 		}
 	})
 	return c
-}
-
-// NewPostgres is [StartPostgres] for TestMain and for programs. The caller must close the cluster.
-// Ctx bounds the start only. The error is a [*MissingServerError] if PostgreSQL is not installed.
-func NewPostgres(ctx context.Context, standbys int, opts ...Option) (*Cluster, error) {
-	bin, err := findPostgres()
-	if err != nil {
-		return nil, err
-	}
-	return newCluster(ctx, &postgres{bin: bin}, standbys, opts)
-}
-
-// NewMariaDB is [StartMariaDB] for TestMain and for programs. The caller must close the cluster.
-// Ctx bounds the start only. The error is a [*MissingServerError] if MariaDB is not installed.
-func NewMariaDB(ctx context.Context, replicas int, opts ...Option) (*Cluster, error) {
-	server, installer, err := findMariaDB()
-	if err != nil {
-		return nil, err
-	}
-	return newCluster(ctx, &mariadb{server: server, installer: installer}, replicas, opts)
 }
 
 func newCluster(ctx context.Context, sys system, replicas int, opts []Option) (*Cluster, error) {
@@ -105,12 +68,17 @@ func prepareCluster(ctx context.Context, sys system, replicas int, o *options) (
 	if err != nil {
 		return nil, err
 	}
+	product, program := sys.program()
+	version, err := programVersion(ctx, product, program)
+	if err != nil {
+		return nil, err
+	}
 	w, err := newWorkspace(ctx, as)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{
-		system: sys, workspace: w, launcher: newLauncher(), options: o,
+		system: sys, version: version, workspace: w, launcher: newLauncher(), options: o,
 		admin: randomSecret(), replicate: randomSecret(),
 	}
 	if err := c.prepareServers(replicas); err != nil {
@@ -129,18 +97,37 @@ func (c *Cluster) prepareServers(replicas int) error {
 			return err
 		}
 	}
+	if pg, ok := c.system.(*postgres); ok {
+		pg.version = c.version
+	}
+	_, peers := c.peers()
 	var err error
-	if c.Primary, err = c.newServer("primary", nil); err != nil {
+	if c.Primary, err = c.newServer(serverName(peers, 0), nil); err != nil {
 		return err
 	}
+	primary := c.Primary
+	if peers {
+		primary = nil
+	}
 	for i := range max(replicas, 0) {
-		s, err := c.newServer(fmt.Sprintf("replica-%d", i+1), c.Primary)
+		s, err := c.newServer(serverName(peers, i+1), primary)
 		if err != nil {
 			return err
 		}
 		c.Replicas = append(c.Replicas, s)
 	}
 	return nil
+}
+
+func serverName(member bool, i int) string {
+	switch {
+	case member:
+		return fmt.Sprintf("member-%d", i+1)
+	case i == 0:
+		return "primary"
+	default:
+		return fmt.Sprintf("replica-%d", i)
+	}
 }
 
 // start brings up the servers: copies of one seed, the primary first because the replicas must know
@@ -155,6 +142,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	if err == nil {
 		err = c.system.populate(ctx, c)
+	}
+	if peers, ok := c.peers(); ok && err == nil {
+		err = c.Primary.failed("start", peers.rejoin(ctx, c.Primary))
 	}
 	if err == nil {
 		err = each(c.Replicas, func(s *Server) error { return s.join(ctx) })
@@ -173,14 +163,20 @@ func (c *Cluster) TLS() TLSFiles { return c.tls }
 // was last told to follow; if that does not run, the error says so. A replica whose replay is paused
 // makes the call last until ctx ends.
 //
+// Of a group it waits until every running member shows what all running members had committed.
+//
 // On PostgreSQL it covers what has been flushed: not yet a commit made with synchronous_commit = off.
 func (c *Cluster) WaitReplayed(ctx context.Context) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
+	peers, isGroup := c.peers()
 	return each(c.servers(), func(s *Server) error {
 		primary := s.following()
-		if primary == nil || !s.running() {
+		if !s.running() || primary == nil && !isGroup {
 			return nil
+		}
+		if isGroup {
+			return s.failed("wait for the replay of", peers.catchUp(ctx, s))
 		}
 		return s.failed("wait for the replay of", s.awaitReplay(ctx, primary))
 	})

@@ -12,7 +12,7 @@ import (
 func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = c.workspace.path(scratchDir)
-	cmd.Env = environment(cmd.Dir)
+	cmd.Env = environment(cmd.Dir, c.workspace.path(programsDir))
 	return cmd
 }
 
@@ -34,9 +34,10 @@ func (c *Cluster) runCommand(ctx context.Context, program string, args ...string
 
 // environment is what a server's programs see of ours: nothing that would redirect them, such as
 // PGDATA, MYSQL_HOME or NOTIFY_SOCKET.
-func environment(home string) []string {
-	env := []string{"HOME=" + home, "TMPDIR=" + home, "LC_ALL=C", "TZ=UTC"}
-	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
+func environment(home, programs string) []string {
+	env := []string{"HOME=" + home, "TMPDIR=" + home, "LC_ALL=C", "TZ=UTC",
+		"PATH=" + programs + string(os.PathListSeparator) + os.Getenv("PATH")}
+	for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

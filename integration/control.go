@@ -23,6 +23,7 @@ func (s *Server) control(ctx context.Context, op string, verb func(ctx context.C
 
 // Start starts a stopped or killed server, on the same port with the same data, and waits until it
 // accepts connections. A replica goes on replicating; a pause of its replay does not outlive a stop.
+// A group's member joins those that run; if none does, it founds the group anew with what it has.
 // It returns [ErrRunning] if the server runs.
 func (s *Server) Start(ctx context.Context) error {
 	return s.control(ctx, "start", s.start)
@@ -35,7 +36,17 @@ func (s *Server) start(ctx context.Context) error {
 	case errors.Is(err, ErrClosed):
 		return err
 	}
-	return s.launch(ctx)
+	return s.relaunch(ctx)
+}
+
+// relaunch starts a server again; a group's member takes part again.
+func (s *Server) relaunch(ctx context.Context) error {
+	s.drop()
+	err := s.launch(ctx)
+	if peers, ok := s.cluster.peers(); ok && err == nil {
+		err = peers.rejoin(ctx, s)
+	}
+	return err
 }
 
 // Stop ends the server in good order: it refuses new connections, rolls open transactions back,
@@ -123,7 +134,8 @@ func (s *Server) ResumeReplay(ctx context.Context) error {
 }
 
 // DelayReplay makes a replica apply each transaction no earlier than d after the primary committed it.
-// Zero ends the delay. MariaDB knows whole seconds only: d is rounded up. The delay outlives a restart.
+// Zero ends the delay. MariaDB and MySQL know whole seconds only: d is rounded up. The delay outlives a restart.
+// A group has no delay: [ErrNotPossible].
 func (s *Server) DelayReplay(ctx context.Context, d time.Duration) error {
 	return s.onReplica(ctx, "delay the replay of", func(ctx context.Context, s *Server) error {
 		if d < 0 {
@@ -134,13 +146,16 @@ func (s *Server) DelayReplay(ctx context.Context, d time.Duration) error {
 }
 
 // Promote makes a replica a primary that accepts writes. It first applies what it has received,
-// except that a MariaDB replica whose replay is paused or delayed is promoted as it stands. Nothing else
+// except that a MariaDB or MySQL replica whose replay is paused or delayed is promoted as it stands. Nothing else
 // changes: other replicas follow whom they followed, and the old primary, if it runs, still
-// accepts writes.
+// accepts writes. A group of MySQL gives the role to the member, in good order; Galera has no such role: [ErrNotPossible].
 func (s *Server) Promote(ctx context.Context) error {
 	return s.onReplica(ctx, "promote", func(ctx context.Context, s *Server) error {
 		if err := s.cluster.system.promote(ctx, s); err != nil {
 			return err
+		}
+		if _, ok := s.cluster.peers(); ok {
+			return nil
 		}
 		s.setFollowing(nil)
 		return s.cluster.system.configure(s)
@@ -149,7 +164,8 @@ func (s *Server) Promote(ctx context.Context) error {
 
 // Follow makes a replica replicate another primary of its cluster, and returns without waiting for the
 // two to agree: [Cluster.WaitReplayed] does that, and never ends for a replica that has applied
-// what its new primary never had. A former primary cannot follow; see [Server.Rebuild].
+// what its new primary never had. A former primary cannot follow; see [Server.Rebuild]. PostgreSQL 12 restarts the
+// replica. A group's member follows nobody: [ErrNotPossible].
 func (s *Server) Follow(ctx context.Context, primary *Server) error {
 	return s.onReplica(ctx, "repoint", func(ctx context.Context, s *Server) error {
 		if err := s.mayFollow(primary); err != nil {
@@ -162,8 +178,9 @@ func (s *Server) Follow(ctx context.Context, primary *Server) error {
 
 // Rebuild makes the server a replica of primary, whatever it was and whether it runs: its data are
 // thrown away and copied anew, its name and port stay. It is how a former primary, or a
-// replica that has diverged, comes back after a failover. A MariaDB server gets a new server_id. A delay of its replay
-// ends.
+// replica that has diverged, comes back after a failover. A MariaDB or MySQL server gets a new server_id, and starts
+// from the cluster's beginning. A delay of its replay ends. A group's member joins the group again, without
+// regard to primary.
 func (s *Server) Rebuild(ctx context.Context, primary *Server) error {
 	return s.control(ctx, "rebuild", func(ctx context.Context) error {
 		if err := s.mayFollow(primary); err != nil {
@@ -175,11 +192,14 @@ func (s *Server) Rebuild(ctx context.Context, primary *Server) error {
 		if err := os.RemoveAll(s.dataPath()); err != nil {
 			return err
 		}
-		s.setFollowing(primary)
+		_, isGroup := s.cluster.peers()
+		if !isGroup {
+			s.setFollowing(primary)
+		}
 		if err := s.cluster.system.rebuild(ctx, s, primary); err != nil {
 			return err
 		}
-		if err := s.launch(ctx); err != nil {
+		if err := s.relaunch(ctx); err != nil || isGroup {
 			return err
 		}
 		return s.cluster.system.follow(ctx, s, primary)
@@ -198,7 +218,7 @@ func (s *Server) onReplica(ctx context.Context, op string, verb func(context.Con
 		if _, err := s.current(); err != nil {
 			return err
 		}
-		if s.following() == nil {
+		if _, isGroup := s.cluster.peers(); !isGroup && s.following() == nil {
 			return ErrNotReplica
 		}
 		return verb(ctx, s)
@@ -213,6 +233,12 @@ func (s *Server) close(ctx context.Context) error {
 		s.closed = true
 		s.mu.Unlock()
 		defer s.port.release()
+		defer func() {
+			for i := range s.more {
+				s.more[i].release()
+			}
+		}()
+		s.drop()
 		if err != nil {
 			return nil
 		}

@@ -19,13 +19,16 @@ var (
 	// ErrNotReplica is returned by what only a replica can do.
 	ErrNotReplica = errors.New("the server is not a replica")
 
+	// ErrNotPossible is returned by what the kind of server has nothing like: a member of Galera cannot be promoted.
+	ErrNotPossible = errors.New("this kind of server has nothing like it")
+
 	errUnsupported = errors.New("integration: servers can be started on Linux and macOS only")
 	errPortTaken   = errors.New("the port was taken by another program")
 )
 
 // MissingServerError reports that a database server is not installed.
 type MissingServerError struct {
-	Server   string   // "PostgreSQL" or "MariaDB"
+	Server   string   // "PostgreSQL", "MySQL", "MariaDB" or "Galera"
 	Programs []string // the programs that must be found together
 	Searched []string // where they were looked for
 	Setting  string   // the environment variable that names their directory

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -14,37 +12,23 @@ func (*mariadb) position(ctx context.Context, primary *Server) (string, error) {
 }
 
 // replayed wants the connection to the primary, too: a replica that has diverged has none.
-func (m *mariadb) replayed(ctx context.Context, s *Server, position string) (bool, error) {
-	status, err := m.status(ctx, s)
+func (*mariadb) replayed(ctx context.Context, s *Server, position string) (bool, error) {
+	status, err := s.status(ctx, slaveStatus)
 	if err != nil || status["Slave_IO_Running"] != "Yes" {
 		return false, err
 	}
-	reached, err := s.QueryString(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT(%s, 0)", quoteMariaDB(position)))
+	reached, err := s.QueryString(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT(%s, 0)", quoteMySQL(position)))
 	return reached == "0", err
 }
 
-// status returns SHOW SLAVE STATUS by column; it is empty on a primary.
-func (*mariadb) status(ctx context.Context, s *Server) (map[string]string, error) {
-	status := make(map[string]string)
-	err := s.ask(ctx, "", "query", func(ctx context.Context, conn *sql.Conn) error {
-		row, err := firstRow(ctx, conn, "SHOW SLAVE STATUS")
-		for _, v := range row {
-			status[v.column] = v.text
-		}
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return status, err
-}
+const slaveStatus = "SHOW SLAVE STATUS"
 
 func (*mariadb) follow(ctx context.Context, s, primary *Server) error {
 	return s.exec(ctx, "",
 		"STOP SLAVE",
 		fmt.Sprintf(`CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%d, MASTER_USER='%s', MASTER_PASSWORD=%s,
 			MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1`,
-			primary.Port(), replicaUser, quoteMariaDB(s.cluster.replicate.reveal())),
+			primary.Port(), replicaUser, quoteMySQL(s.cluster.replicate.reveal())),
 		"START SLAVE")
 }
 
@@ -64,8 +48,8 @@ func (*mariadb) resume(ctx context.Context, s *Server) error {
 }
 
 // delay keeps a pause: CHANGE MASTER wants both threads stopped.
-func (m *mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
-	status, err := m.status(ctx, s)
+func (*mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
+	status, err := s.status(ctx, slaveStatus)
 	if err != nil {
 		return err
 	}
@@ -73,8 +57,7 @@ func (m *mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
 	if status["Slave_SQL_Running"] != "Yes" {
 		start = "START SLAVE IO_THREAD"
 	}
-	seconds := (d + time.Second - 1) / time.Second
-	return s.exec(ctx, "", "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", seconds), start)
+	return s.exec(ctx, "", "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", wholeSeconds(d)), start)
 }
 
 func (m *mariadb) promote(ctx context.Context, s *Server) error {
@@ -84,16 +67,20 @@ func (m *mariadb) promote(ctx context.Context, s *Server) error {
 	if err := m.applyReceived(ctx, s); err != nil {
 		return err
 	}
-	return s.exec(ctx, "", "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
+	statements := []string{"STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0"}
+	if s.cluster.options.sync > 0 {
+		statements = append(statements, "SET GLOBAL rpl_semi_sync_master_enabled = 1")
+	}
+	return s.exec(ctx, "", statements...)
 }
 
 // applyReceived waits until what has been received is applied, unless the test wanted it not to be.
-func (m *mariadb) applyReceived(ctx context.Context, s *Server) error {
-	status, err := m.status(ctx, s)
+func (*mariadb) applyReceived(ctx context.Context, s *Server) error {
+	status, err := s.status(ctx, slaveStatus)
 	if err != nil || status["Slave_SQL_Running"] != "Yes" || status["SQL_Delay"] != "0" {
 		return err
 	}
-	received := quoteMariaDB(status["Gtid_IO_Pos"])
+	received := quoteMySQL(status["Gtid_IO_Pos"])
 	return poll(ctx, func() (bool, error) {
 		reached, err := s.QueryString(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT(%s, 0)", received))
 		return reached == "0", err

@@ -16,7 +16,7 @@ import (
 func TestMariaDB_ordinaryUserOwnsItsDatabaseAndNoMore(t *testing.T) {
 	c := mariadbCluster.get(t)
 	for _, s := range append(c.Replicas, c.Primary) {
-		rows, err := openMariaDB(t, s.URI()).QueryContext(t.Context(), "SHOW GRANTS")
+		rows, err := openMySQL(t, s.URI()).QueryContext(t.Context(), "SHOW GRANTS")
 		require.NoError(t, err)
 		var grants []string
 		for rows.Next() {
@@ -37,7 +37,7 @@ func TestMariaDB_hasNoAccountWithoutPassword(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "admin,app,mariadb.sys,replicator", users) // mariadb.sys is locked
 	for _, user := range []string{"root", ""} {
-		conf := mariadbConfig(t, s.SocketURI())
+		conf := mysqlConfig(t, s.SocketURI())
 		conf.User, conf.Passwd = user, ""
 		connector, err := mysql.NewConnector(conf)
 		require.NoError(t, err)
@@ -79,14 +79,14 @@ func TestMariaDB_restartForgetsPause(t *testing.T) {
 
 func TestMariaDB_tls(t *testing.T) {
 	c := mariadbWithOptions.get(t)
-	assert.NoError(t, openMariaDB(t, c.Primary.URI()).PingContext(t.Context()), "TLS is no must")
+	assert.NoError(t, openMySQL(t, c.Primary.URI()).PingContext(t.Context()), "TLS is no must")
 	require.NoError(t, c.Primary.Exec(t.Context(), "ALTER USER app@'%' REQUIRE X509"))
 	t.Cleanup(func() {
 		require.NoError(t, c.Primary.Exec(context.Background(), "ALTER USER app@'%' REQUIRE NONE"))
 		require.NoError(t, c.WaitReplayed(context.Background()))
 	})
 	require.NoError(t, c.WaitReplayed(t.Context()))
-	assert.ErrorContains(t, openMariaDB(t, c.Primary.URI()).PingContext(t.Context()), "1045")
+	assert.ErrorContains(t, openMySQL(t, c.Primary.URI()).PingContext(t.Context()), "1045")
 	for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 		for _, host := range []string{"127.0.0.1", "localhost"} {
 			assert.NoError(t, mariadbTLS(t, c, s, c.TLS().CA, host).PingContext(t.Context()))
@@ -98,7 +98,7 @@ func TestMariaDB_tls(t *testing.T) {
 
 func mariadbTLS(t *testing.T, c *integration.Cluster, s *integration.Server, ca, host string) *sql.DB {
 	t.Helper()
-	conf := mariadbConfig(t, s.URI())
+	conf := mysqlConfig(t, s.URI())
 	conf.TLS = clientTLS(t, ca, c.TLS(), host)
 	connector, err := mysql.NewConnector(conf)
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ type Option func(*options)
 
 type options struct {
 	tls      bool
+	sync     int // replicas that a commit waits for
 	settings []setting
 	password secret
 	errs     []error
@@ -27,6 +28,25 @@ type setting struct{ name, value string }
 // [Server.URI] still describes one.
 func WithTLS() Option {
 	return func(o *options) { o.tls = true }
+}
+
+// WithSyncReplication makes each commit wait for n replicas before it is acknowledged, as careful users do; it
+// changes the order of events: a replica may show a commit that its primary does not show yet.
+//
+// PostgreSQL waits for ANY n of its standbys to flush (synchronous_standby_names), MySQL for n replicas to
+// receive (semi-synchronous replication, AFTER_SYNC), MariaDB likewise, but for one replica only. A commit
+// that finds fewer replicas waits, for a day on MySQL and MariaDB. A promoted replica waits for replicas
+// of its own. Zero is asynchronous replication, the default.
+//
+// The members of [StartGalera] and [StartGroup] always agree before a commit: there it is an error.
+func WithSyncReplication(n int) Option {
+	return func(o *options) {
+		if n < 0 {
+			o.errs = append(o.errs, fmt.Errorf("integration: WithSyncReplication(%d): less than none", n))
+			return
+		}
+		o.sync = n
+	}
 }
 
 // WithSetting gives a setting of the server's own, such as "wal_level" or "binlog_format", to

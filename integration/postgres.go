@@ -18,7 +18,17 @@ import (
 )
 
 // postgres is PostgreSQL.
-type postgres struct{ bin string }
+type postgres struct {
+	bin     string
+	version Version
+}
+
+func (pg *postgres) program() (product, path string) {
+	return "PostgreSQL", filepath.Join(pg.bin, "postgres")
+}
+
+// since reports whether the server is of this major version or a later one.
+func (pg *postgres) since(major int) bool { return pg.version.Major >= major }
 
 func (*postgres) accounts() []string  { return []string{"postgres", "nobody"} }
 func (*postgres) anyDatabase() string { return "postgres" }
@@ -56,6 +66,14 @@ func (pg *postgres) settings(c *Cluster) string {
 	for _, s := range postgresSettings {
 		set(s.name, s.value)
 	}
+	if pg.since(13) {
+		set("wal_keep_size", "256MB")
+	} else {
+		set("wal_keep_segments", "16") // of 16 MB
+	}
+	if n := c.options.sync; n > 0 {
+		set("synchronous_standby_names", fmt.Sprintf("ANY %d (*)", n)) // a standby ignores it
+	}
 	if c.options.tls {
 		set("ssl", "on")
 		set("ssl_ca_file", c.workspace.path(caFile))
@@ -85,7 +103,6 @@ var postgresSettings = []setting{
 	{"wal_level", "replica"},
 	{"hot_standby", "on"},
 	{"max_wal_senders", "10"},
-	{"wal_keep_size", "256MB"},
 	{"wal_receiver_status_interval", "1s"},
 	{"wal_retrieve_retry_interval", "100ms"},
 	{"recovery_target_timeline", "latest"},
@@ -115,6 +132,7 @@ func (pg *postgres) conninfo(s, primary *Server) string {
 func (pg *postgres) populate(ctx context.Context, c *Cluster) error {
 	return c.Primary.exec(ctx, "postgres",
 		"SET log_min_error_statement = panic", // the log must not repeat a password
+		"SET synchronous_commit = local",      // there are no standbys yet
 		fmt.Sprintf("ALTER ROLE %s PASSWORD %s", adminUser, quotePostgres(c.admin.reveal())),
 		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD %s", appUser, quotePostgres(c.options.password.reveal())),
 		fmt.Sprintf("CREATE ROLE %s LOGIN REPLICATION", replicaUser),

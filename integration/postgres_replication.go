@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +25,25 @@ func (*postgres) replayed(ctx context.Context, s *Server, position string) (bool
 		quotePostgres(lsn), quotePostgres(timeline)))
 }
 
+// follow changes whom a running standby follows. Before version 13 a server reads that only when it starts: manual
+// of 12, section 19.6.3.
 func (pg *postgres) follow(ctx context.Context, s, primary *Server) error {
-	return pg.alterSystem(ctx, s, "primary_conninfo", pg.conninfo(s, primary))
+	conninfo := pg.conninfo(s, primary)
+	if pg.since(13) {
+		return pg.alterSystem(ctx, s, "primary_conninfo", conninfo)
+	}
+	now, err := s.queryBool(ctx, fmt.Sprintf("SELECT current_setting('primary_conninfo') = %s", quotePostgres(conninfo)))
+	if err != nil || now {
+		return err
+	}
+	err = s.exec(ctx, "postgres", "ALTER SYSTEM SET primary_conninfo = "+quotePostgres(conninfo))
+	if err == nil {
+		err = s.stop(ctx)
+	}
+	if err == nil {
+		err = s.start(ctx)
+	}
+	return err
 }
 
 func (pg *postgres) delay(ctx context.Context, s *Server, d time.Duration) error {
@@ -49,13 +65,17 @@ func (*postgres) alterSystem(ctx context.Context, s *Server, name, value string)
 	})
 }
 
-func (*postgres) pause(ctx context.Context, s *Server) error {
+// pause returns when replay has stopped. Before version 14 a server tells only that it was asked to stop; it does so
+// before its next record.
+func (pg *postgres) pause(ctx context.Context, s *Server) error {
 	if err := s.exec(ctx, "postgres", "SELECT pg_wal_replay_pause()"); err != nil {
 		return err
 	}
-	return poll(ctx, func() (bool, error) {
-		return s.queryBool(ctx, "SELECT pg_get_wal_replay_pause_state() = 'paused'")
-	})
+	paused := "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+	if !pg.since(14) {
+		paused = "SELECT pg_is_wal_replay_paused()"
+	}
+	return poll(ctx, func() (bool, error) { return s.queryBool(ctx, paused) })
 }
 
 func (*postgres) resume(ctx context.Context, s *Server) error {
@@ -69,15 +89,4 @@ func (*postgres) promote(ctx context.Context, s *Server) error {
 	return poll(ctx, func() (bool, error) {
 		return s.queryBool(ctx, "SELECT NOT pg_is_in_recovery()")
 	})
-}
-
-// rebuild copies the primary's data.
-func (pg *postgres) rebuild(ctx context.Context, s, primary *Server) error {
-	err := s.cluster.runCommand(ctx, filepath.Join(pg.bin, "pg_basebackup"), "--pgdata="+s.dataPath(),
-		"--host="+primary.SocketDir(), "--port="+strconv.Itoa(primary.Port()), "--username="+replicaUser,
-		"--wal-method=stream", "--checkpoint=fast", "--no-sync", "--no-password")
-	if err != nil {
-		return err
-	}
-	return pg.configure(s)
 }

@@ -12,20 +12,22 @@ import (
 	"sync/atomic"
 )
 
-// A Server is one PostgreSQL or MariaDB server of a [Cluster]. It is safe for concurrent use.
+// A Server is one database server of a [Cluster]. It is safe for concurrent use.
 type Server struct {
 	name    string
 	id      atomic.Int64 // from 1, unique in the cluster: MariaDB's server_id
 	cluster *Cluster
 	dir     string // its own directory, data and log in it
 	port    port
+	more    []port // those of a group's own traffic
 
 	// verbs is held by the method that controls the server; it has room for one.
 	verbs chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	process *process   // the last one; nil if there was none
-	primary *Server    // whom it follows; nil for a primary
+	primary *Server    // whom it follows; nil for a primary and for a group's member
+	held    *heldConn  // the connection that keeps a pause, or nil
 	closed  bool
 }
 
@@ -55,14 +57,26 @@ func (c *Cluster) newServer(name string, primary *Server) (*Server, error) {
 		verbs: make(chan struct{}, 1), primary: primary,
 	}
 	s.id.Store(c.lastID.Add(1))
+	if peers, ok := c.peers(); ok {
+		for range peers.ports() {
+			p, err := reservePort()
+			if err != nil {
+				return nil, fmt.Errorf("find a free port: %w", err)
+			}
+			s.more = append(s.more, p)
+		}
+	}
 	return s, nil
 }
 
-// Name returns "primary" or "replica-1", "replica-2": what the server started as.
+// Name returns "primary" or "replica-1", "replica-2": what the server started as. A group has "member-1" and so on.
 func (s *Server) Name() string { return s.name }
 
 // String returns the server's name.
 func (s *Server) String() string { return s.name }
+
+// Version returns the server's product and version.
+func (s *Server) Version() Version { return s.cluster.version }
 
 // Port returns the TCP port, which the server keeps when it is stopped and started.
 func (s *Server) Port() int { return s.port.number }
@@ -71,19 +85,19 @@ func (s *Server) Port() int { return s.port.number }
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port())) }
 
 // URI returns where the ordinary user logs in over TCP without TLS, password included:
-// postgres://app:…@127.0.0.1:port/app?sslmode=disable or mariadb://app:…@127.0.0.1:port/app.
+// postgres://app:…@127.0.0.1:port/app?sslmode=disable, mariadb://app:…@127.0.0.1:port/app or the same with mysql://.
 func (s *Server) URI() string {
 	return s.cluster.system.uri(s, appUser, s.cluster.options.password)
 }
 
-// AdminURI is [Server.URI] for the administrator: PostgreSQL's superuser, or MariaDB's ALL
-// PRIVILEGES, which include writing to a read-only replica.
+// AdminURI is [Server.URI] for the administrator: PostgreSQL's superuser, or ALL PRIVILEGES of MariaDB and
+// MySQL, which on MariaDB include writing to a read-only replica.
 func (s *Server) AdminURI() string {
 	return s.cluster.system.uri(s, adminUser, s.cluster.admin)
 }
 
 // SocketURI is [Server.URI] over the Unix socket:
-// postgres://app:…@/app?host=directory&port=port&sslmode=disable or mariadb://app:…@/app?socket=path.
+// postgres://app:…@/app?host=directory&port=port&sslmode=disable, mariadb://app:…@/app?socket=path or the same with mysql://.
 func (s *Server) SocketURI() string { return s.cluster.system.socketURI(s) }
 
 // SocketPath returns the path of the Unix socket.
@@ -174,6 +188,11 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return s.failed("start", err)
 	}
+	if p, ok := s.cluster.system.(preparer); ok {
+		if err := p.prepare(ctx, s); err != nil {
+			return s.failed("start", err)
+		}
+	}
 	program, args := s.cluster.system.command(s)
 	_, immediate := s.cluster.system.stops()
 	cmd := s.cluster.command(program, args...)
@@ -218,7 +237,12 @@ func (s *Server) diedAtStart(p *process, logStart int64) error {
 func (s *Server) join(ctx context.Context) error {
 	primary := s.following()
 	err := s.boot(ctx)
-	if err == nil {
+	if err != nil {
+		return err
+	}
+	if peers, ok := s.cluster.peers(); ok {
+		err = peers.rejoin(ctx, s)
+	} else {
 		err = s.cluster.system.follow(ctx, s, primary)
 	}
 	return s.failed("start", err)

@@ -112,5 +112,5 @@ func TestVersion_ordersDirectories(t *testing.T) {
 
 func TestQuoting(t *testing.T) {
 	assert.Equal(t, `'it''s \ "x"'`, quotePostgres(`it's \ "x"`))
-	assert.Equal(t, `'it''s \\ "x"'`, quoteMariaDB(`it's \ "x"`))
+	assert.Equal(t, `'it''s \\ "x"'`, quoteMySQL(`it's \ "x"`))
 }

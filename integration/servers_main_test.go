@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -32,7 +33,8 @@ func TestMain(m *testing.M) {
 		os.Exit(startAndHang())
 	}
 	code := m.Run()
-	err := errors.Join(postgresCluster.close(), mariadbCluster.close(), postgresWithOptions.close(), mariadbWithOptions.close())
+	err := errors.Join(postgresCluster.close(), mariadbCluster.close(), mysqlCluster.close(),
+		postgresWithOptions.close(), mariadbWithOptions.close(), mysqlWithOptions.close())
 	if err == nil {
 		err = goleak.Find()
 	}
@@ -57,6 +59,7 @@ type sharedCluster struct {
 var (
 	postgresCluster = sharedCluster{start: integration.NewPostgres}
 	mariadbCluster  = sharedCluster{start: integration.NewMariaDB}
+	mysqlCluster    = sharedCluster{start: integration.NewMySQL}
 
 	// The same with every option.
 	postgresWithOptions = sharedCluster{start: integration.NewPostgres, opts: []integration.Option{
@@ -68,6 +71,7 @@ var (
 		integration.WithTLS(), integration.WithPassword(oddPassword),
 		integration.WithSetting("max_connections", "77"), integration.WithSetting("init-connect", "SET @x = 'y z'"),
 	}}
+	mysqlWithOptions = sharedCluster{start: integration.NewMySQL, opts: mariadbWithOptions.opts}
 )
 
 const oddPassword = `h0stile'p@ss"\d b%41`
@@ -97,16 +101,24 @@ var systems = map[string]system{
 		readOnly: "25006", badPassword: "28P01", noRight: "42501",
 	},
 	"MariaDB": {
-		shared: &mariadbCluster, odd: &mariadbWithOptions, start: integration.StartMariaDB, open: openMariaDB,
+		shared: &mariadbCluster, odd: &mariadbWithOptions, start: integration.StartMariaDB, open: openMySQL,
+		readOnly: "1290", badPassword: "1045", noRight: "1227",
+	},
+	"MySQL": {
+		shared: &mysqlCluster, odd: &mysqlWithOptions, start: integration.StartMySQL, open: openMySQL,
 		readOnly: "1290", badPassword: "1045", noRight: "1227",
 	},
 }
 
-// onEach runs test for both kinds of servers.
+var nameInTests = map[string]string{"PostgreSQL": teston.Postgres, "MariaDB": teston.MariaDB, "MySQL": teston.MySQL}
+
+// onEach runs test for the kinds of servers that are to be tested.
 func onEach(t *testing.T, test func(t *testing.T, sys system)) {
 	t.Helper()
 	for name, sys := range systems {
-		t.Run(name, func(t *testing.T) { test(t, sys) })
+		if teston.Has(nameInTests[name]) {
+			t.Run(name, func(t *testing.T) { test(t, sys) })
+		}
 	}
 }
 
@@ -126,15 +138,15 @@ func openPostgres(t *testing.T, uri string) *sql.DB {
 	return closedWith(t, sql.OpenDB(pgdriver.NewConnector(options...)))
 }
 
-func openMariaDB(t *testing.T, uri string) *sql.DB {
+func openMySQL(t *testing.T, uri string) *sql.DB {
 	t.Helper()
-	conf := mariadbConfig(t, uri)
+	conf := mysqlConfig(t, uri)
 	connector, err := mysql.NewConnector(conf)
 	require.NoError(t, err)
 	return closedWith(t, sql.OpenDB(connector))
 }
 
-func mariadbConfig(t *testing.T, uri string) *mysql.Config {
+func mysqlConfig(t *testing.T, uri string) *mysql.Config {
 	t.Helper()
 	u, err := url.Parse(uri)
 	require.NoError(t, err)

@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
-// A system is what differs between PostgreSQL and MariaDB.
+// A system is what differs between PostgreSQL, MariaDB, MySQL and groups of the latter two.
 type system interface {
+	// program returns the product's name and the server's program.
+	program() (product, path string)
 	// accounts names the operating system's users to run as, best first, if we are root.
 	accounts() []string
 	// seed makes the data directory, seedDir, that every server starts from a copy of.
