@@ -158,7 +158,7 @@ func TestHooksOfTheManager(t *testing.T) {
 
 // TestNativeCopies sends rows with COPY, which needs the driver's own connection.
 func TestNativeCopies(t *testing.T) {
-	b := newBench(t, kinds[1])
+	b := newBench(t, postgresKind(t))
 	conn, err := b.bind(t).Native().Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 )
 
@@ -126,6 +127,7 @@ func TestCheckOnClusters(t *testing.T) {
 // TestCheckTellsGrants looks at servers that keep their positions from the login, or have none.
 func TestCheckTellsGrants(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
+		teston.Only(t, teston.Postgres)
 		ctx := t.Context()
 		writer, readers, c := clusterURIs(integration.StartPostgres(t, 1))
 		m := openManager(t, config(map[string]string{"shop": writer}, readers, ""))
@@ -150,6 +152,7 @@ func TestCheckTellsGrants(t *testing.T) {
 		showReport(t, "postgres, a login that may only read as writer", readOnly)
 	})
 	t.Run("mariadb", func(t *testing.T) {
+		teston.Only(t, teston.MariaDB)
 		ctx := t.Context()
 		writer, readers, c := clusterURIs(integration.StartMariaDB(t, 1))
 		m := openManager(t, config(map[string]string{"shop": writer}, readers, ""))
@@ -173,6 +176,7 @@ func TestCheckTellsGrants(t *testing.T) {
 
 // TestCheckOfManyDeadServers is over in the time that one of them costs.
 func TestCheckOfManyDeadServers(t *testing.T) {
+	teston.Only(t, teston.Postgres)
 	c := integration.StartPostgres(t, 0)
 	var text strings.Builder
 	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {

@@ -15,6 +15,7 @@ import (
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/testlog"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -24,10 +25,20 @@ const (
 	tick    = 20 * time.Millisecond
 )
 
-// servers are the kinds that can be killed.
-var servers = map[string]func(*testing.T) *integration.Cluster{
-	"postgres": func(t *testing.T) *integration.Cluster { return integration.StartPostgres(t, 2) },
-	"mariadb":  func(t *testing.T) *integration.Cluster { return integration.StartMariaDB(t, 2) },
+// servers are the kinds with a primary and replicas that can be killed and promoted.
+var servers = clusters(teston.Postgres, teston.MariaDB, teston.MySQL)
+
+// clusters returns how to start those of the databases that the tests run on.
+func clusters(names ...string) map[string]func(*testing.T, ...integration.Option) *integration.Cluster {
+	starts := make(map[string]func(*testing.T, ...integration.Option) *integration.Cluster)
+	for _, name := range names {
+		if teston.Has(name) {
+			starts[name] = func(t *testing.T, opts ...integration.Option) *integration.Cluster {
+				return teston.Start(t, name, 2, opts...)
+			}
+		}
+	}
+	return starts
 }
 
 // TestServersThatAreDown kills a cluster server by server, and opens managers on what is left.
@@ -95,6 +106,7 @@ func assertNoPassword(t *testing.T, texts ...any) {
 
 // TestNoFallback reads with no reader left.
 func TestNoFallback(t *testing.T) {
+	teston.Only(t, teston.Postgres)
 	c := integration.StartPostgres(t, 1)
 	writer, readers, _ := clusterURIs(c)
 	m := openManager(t, config(map[string]string{"shop": writer}, readers, `fallback = "none"`))
@@ -106,6 +118,7 @@ func TestNoFallback(t *testing.T) {
 
 // TestCloseLeavesNothing counts the connections on the server before and after.
 func TestCloseLeavesNothing(t *testing.T) {
+	teston.Only(t, teston.Postgres)
 	c := integration.StartPostgres(t, 0)
 	count := func() string {
 		n, err := c.Primary.QueryString(t.Context(), "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'app'")

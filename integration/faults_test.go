@@ -371,7 +371,7 @@ func TestFaultsLeaveNothing(t *testing.T) {
 	onServers(t, "pool = { max_idle = 2 }", func(t *testing.T, s *stage) {
 		connections := func() int {
 			query := "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'app'"
-			if strings.HasPrefix(s.cluster.Primary.URI(), "mariadb") {
+			if inMySQLFamily(s.cluster.Primary.URI()) {
 				query = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'app'"
 			}
 			var all int
@@ -422,10 +422,28 @@ func TestFaultsLeaveNothing(t *testing.T) {
 // terminate ends all connections of the application to a server.
 func (s *stage) terminate(t *testing.T, server *integration.Server) {
 	t.Helper()
-	if !strings.HasPrefix(server.URI(), "mariadb") {
+	if server.Version().Product == "MySQL" { // it has no statement for all sessions of an account
+		s.terminateMySQL(t, server)
+		return
+	}
+	if !inMySQLFamily(server.URI()) {
 		require.NoError(t, server.Exec(t.Context(),
 			"DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'; END $$"))
 		return
 	}
 	require.NoError(t, server.Exec(t.Context(), "KILL CONNECTION USER app"))
+}
+
+func (s *stage) terminateMySQL(t *testing.T, server *integration.Server) {
+	t.Helper()
+	ids, err := server.QueryString(t.Context(), "SELECT COALESCE(GROUP_CONCAT(id), '') FROM performance_schema.processlist WHERE user = 'app'")
+	require.NoError(t, err)
+	for id := range strings.SplitSeq(ids, ",") {
+		if id == "" {
+			continue
+		}
+		if err := server.Exec(t.Context(), "KILL CONNECTION "+id); err != nil {
+			require.ErrorContains(t, err, "1094", "it ended by itself")
+		}
+	}
 }

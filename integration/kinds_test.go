@@ -19,6 +19,7 @@ import (
 	_ "github.com/bindery-go/bindery/binds/pgbind"
 	_ "github.com/bindery-go/bindery/binds/sqlitebind"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -36,29 +37,55 @@ type kind struct {
 	forUpdate bool
 }
 
-var kinds = []kind{
+// kinds are those that the tests run on.
+var kinds = slices.DeleteFunc(slices.Clone(allKinds), func(k kind) bool { return !teston.Has(k.name) })
+
+var allKinds = []kind{
 	{
-		name: "sqlite",
+		name: teston.SQLite,
 		uris: func(t *testing.T) (string, []string, *integration.Cluster) {
 			return "sqlite://" + filepath.ToSlash(t.TempDir()) + "/app.db", nil, nil
 		},
 		// One file has one server; what tells its engines apart is whether they may write.
 		whoAmI: "query_only", whoAmIFrom: "pragma_query_only",
 	},
-	{
-		name: "postgres",
+	serverKind(teston.Postgres, "inet_server_port()"),
+	serverKind(teston.MariaDB, "@@port"),
+	serverKind(teston.MySQL, "@@port"),
+	serverKind(teston.Galera, "@@port"),
+	serverKind(teston.Group, "@@port"),
+}
+
+func serverKind(name, whoAmI string) kind {
+	return kind{
+		name: name,
 		uris: func(t *testing.T) (string, []string, *integration.Cluster) {
-			return clusterURIs(integration.StartPostgres(t, 2))
+			return clusterURIs(teston.Start(t, name, 2))
 		},
-		whoAmI: "inet_server_port()", forUpdate: true,
-	},
-	{
-		name: "mariadb",
-		uris: func(t *testing.T) (string, []string, *integration.Cluster) {
-			return clusterURIs(integration.StartMariaDB(t, 2))
-		},
-		whoAmI: "@@port", forUpdate: true,
-	},
+		whoAmI: whoAmI, forUpdate: true,
+	}
+}
+
+// serverKinds are the kinds that have servers.
+func serverKinds() []kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k.name == teston.SQLite })
+}
+
+// postgresKind is for what only PostgreSQL has.
+func postgresKind(t *testing.T) kind {
+	t.Helper()
+	teston.Only(t, teston.Postgres)
+	return serverKind(teston.Postgres, "inet_server_port()")
+}
+
+// inMySQLFamily reports whether a kind, a cluster of that name or a server with that URI is MariaDB or MySQL.
+func inMySQLFamily(nameOrURI string) bool {
+	for _, begin := range []string{teston.MariaDB, teston.MySQL, teston.Galera, teston.Group} {
+		if strings.HasPrefix(nameOrURI, begin) {
+			return true
+		}
+	}
+	return false
 }
 
 func clusterURIs(c *integration.Cluster) (string, []string, *integration.Cluster) {

@@ -15,12 +15,12 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 )
 
 // A lockKind is a kind of server, and how an administrator sees its locks.
 type lockKind struct {
-	start   func(t *testing.T) *integration.Cluster
 	waiters string // query: how many sessions wait for a lock
 	end     func(id string) string
 	fence   bool
@@ -28,16 +28,19 @@ type lockKind struct {
 
 var lockKinds = map[string]lockKind{
 	"postgres": {
-		start:   func(t *testing.T) *integration.Cluster { return integration.StartPostgres(t, 1) },
 		waiters: "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
 		end:     func(id string) string { return "SELECT pg_terminate_backend(" + id + ")" },
 		fence:   true,
 	},
-	"mariadb": {
-		start:   func(t *testing.T) *integration.Cluster { return integration.StartMariaDB(t, 1) },
-		waiters: "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'",
-		end:     func(id string) string { return "KILL " + id },
-	},
+	"mariadb": lockKindOfMySQL,
+	"mysql":   lockKindOfMySQL,
+	"group":   lockKindOfMySQL,
+	"galera":  lockKindOfMySQL,
+}
+
+var lockKindOfMySQL = lockKind{
+	waiters: "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'",
+	end:     func(id string) string { return "KILL " + id },
 }
 
 // A lockBench is a manager on a cluster, at an address that can be cut and moved.
@@ -51,8 +54,11 @@ type lockBench struct {
 // eachLockKind runs a test on servers of its own.
 func eachLockKind(t *testing.T, test func(t *testing.T, b *lockBench)) {
 	for name, k := range lockKinds {
+		if !teston.Has(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
-			c := k.start(t)
+			c := teston.Start(t, name, 1)
 			f := newForwarder(t, c.Primary.Addr())
 			uri := f.uri(c.Primary)
 			m := openManager(t, config(map[string]string{"shop": uri}, nil, "pool = { max_open = 1 }"))

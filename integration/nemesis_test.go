@@ -287,9 +287,9 @@ func (n *nemesis) settle(ctx context.Context) error {
 	return errors.Join(append(n.errs, n.cluster.WaitReplayed(ctx))...)
 }
 
-// replicationError returns why a MariaDB replica does not go on.
+// replicationError returns why a replica of MariaDB or MySQL does not go on.
 func replicationError(ctx context.Context, s *integration.Server) string {
-	if !strings.HasPrefix(s.URI(), "mariadb") {
+	if !inMySQLFamily(s.URI()) {
 		return "does not follow"
 	}
 	const query = "SELECT CONCAT_WS(' / ', SERVICE_STATE, LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE) FROM performance_schema.replication_applier_status_by_coordinator"

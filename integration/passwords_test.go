@@ -17,7 +17,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/manager"
 )
@@ -167,11 +166,9 @@ func tomlString(s string) string {
 
 // TestRefusedLoginShowsNoPassword logs in with a wrong password that the server gets to see.
 func TestRefusedLoginShowsNoPassword(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, int, ...integration.Option) *integration.Cluster{
-		"postgres": integration.StartPostgres, "mariadb": integration.StartMariaDB,
-	} {
+	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
-			c := start(t, 0)
+			c := start(t)
 			u, err := url.Parse(c.Primary.URI())
 			require.NoError(t, err)
 			u.User = url.UserPassword("app", secret)

@@ -277,7 +277,7 @@ func TestTablesOfAnotherSchema(t *testing.T) {
 			ctx := t.Context()
 			writer, _, c := clusterURIs(start(t))
 			grants := "CREATE SCHEMA library AUTHORIZATION app"
-			if name == "mariadb" {
+			if inMySQLFamily(name) {
 				grants = "CREATE DATABASE library; GRANT ALL ON library.* TO app"
 			}
 			for _, statement := range strings.Split(grants, ";") {

@@ -34,7 +34,7 @@ func soakFor(t *testing.T) time.Duration {
 	}
 	minutes, err := strconv.ParseFloat(text, 64)
 	require.NoError(t, err, "BINDERY_SOAK_MINUTES")
-	return time.Duration(minutes * float64(time.Minute) / float64(len(servers)))
+	return time.Duration(minutes * float64(time.Minute) / float64(2*len(servers)))
 }
 
 // soakSeed returns the seed of BINDERY_SOAK_SEED, or a new one.
@@ -51,10 +51,17 @@ func soakSeed(t *testing.T) uint64 {
 
 // TestHistory lets many sessions write and read through a manager while servers are delayed, paused,
 // killed, frozen, restarted and promoted, and checks what each session saw.
-func TestHistory(t *testing.T) {
+func TestHistory(t *testing.T) { eachHistory(t) }
+
+// TestHistory_syncReplication is the same where each commit waits for a replica, which may show it before its
+// primary does.
+func TestHistory_syncReplication(t *testing.T) { eachHistory(t, integration.WithSyncReplication(1)) }
+
+func eachHistory(t *testing.T, opts ...integration.Option) {
+	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		t.Run(name, func(t *testing.T) {
-			s := newSoak(t, servers[name](t), "")
+			s := newSoak(t, servers[name](t, opts...), "")
 			n := &nemesis{
 				cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
 				primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
@@ -145,7 +152,7 @@ func newSoak(t *testing.T, c *integration.Cluster, settings string) *soak {
 // held reads the cells on a server itself.
 func (s *soak) held(ctx context.Context, server *integration.Server) (map[int]state, error) {
 	aggregate := "string_agg(id || ' ' || v || ' ' || n, ',')"
-	if strings.HasPrefix(server.URI(), "mariadb") {
+	if inMySQLFamily(server.URI()) {
 		aggregate = "GROUP_CONCAT(id, ' ', v, ' ', n)"
 	}
 	text, err := server.QueryString(ctx, "SELECT "+aggregate+" FROM cells")

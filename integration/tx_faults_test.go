@@ -100,7 +100,7 @@ func (p *commitCutter) forward(down net.Conn) {
 
 // onCutter runs a test on each kind of server, with a commitCutter before the shop's writer.
 func onCutter(t *testing.T, test func(t *testing.T, b *bench, p *commitCutter)) {
-	for _, k := range kinds[1:] {
+	for _, k := range serverKinds() {
 		t.Run(k.name, func(t *testing.T) {
 			b := &bench{kind: k}
 			writer, readers, cluster := k.uris(t)
@@ -224,7 +224,7 @@ func TestLaterCommitRefused(t *testing.T) {
 
 // TestServerKilledAtCommit kills PostgreSQL while a COMMIT is under way.
 func TestServerKilledAtCommit(t *testing.T) {
-	b := newBench(t, kinds[1])
+	b := newBench(t, postgresKind(t))
 	ctx := t.Context()
 	for _, query := range []string{
 		"CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END'",
@@ -257,11 +257,11 @@ func TestServerKilledAtCommit(t *testing.T) {
 
 // TestConnectionLostInTx has the server end the session: nothing moves to another connection.
 func TestConnectionLostInTx(t *testing.T) {
-	for _, k := range kinds[1:] {
+	for _, k := range serverKinds() {
 		t.Run(k.name, func(t *testing.T) {
 			b := newBench(t, k)
 			id, kill := "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(?)"
-			if k.name == "mariadb" {
+			if inMySQLFamily(k.name) {
 				id, kill = "SELECT CONNECTION_ID()", "KILL ?"
 			}
 			err := b.InTx(t.Context(), shop{}, func(ctx context.Context) error {
@@ -283,7 +283,7 @@ func TestConnectionLostInTx(t *testing.T) {
 // TestDeadlock makes two transactions wait for each other: with Retry both succeed, and one that
 // swallows the error is not committed in part.
 func TestDeadlock(t *testing.T) {
-	for _, k := range kinds[1:] {
+	for _, k := range serverKinds() {
 		t.Run(k.name, func(t *testing.T) {
 			b := newBench(t, k)
 			first, second := &item{Name: "first"}, &item{Name: "second"}
@@ -345,7 +345,7 @@ func TestDeadlock(t *testing.T) {
 
 // TestSerializationFailureAtCommit has PostgreSQL refuse a COMMIT by 40001.
 func TestSerializationFailureAtCommit(t *testing.T) {
-	b := newBench(t, kinds[1])
+	b := newBench(t, postgresKind(t))
 	require.NoError(t, b.add(t.Context(), "a", "b"))
 	var all, read sync.WaitGroup
 	var tries atomic.Int64
