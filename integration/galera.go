@@ -54,7 +54,9 @@ func (*galera) ports() int { return 2 }
 func (g *galera) command(s *Server) (string, []string) {
 	args := append(g.arguments(s), mariadbLogSize, "--report-host="+s.name,
 		"--binlog-format=ROW", "--log-slave-updates=1", "--innodb-autoinc-lock-mode=2",
-		"--wsrep-on=ON", "--wsrep-provider="+g.provider, "--wsrep-cluster-name=integration",
+		"--wsrep-on=ON", "--wsrep-provider="+g.provider,
+		"--loose-plugin-wsrep-provider=OFF", // with it MariaDB 11.8 has no way to set gmcast.isolate
+		"--wsrep-cluster-name=integration",
 		"--wsrep-node-name="+s.name, "--wsrep-node-address=127.0.0.1", "--wsrep-node-incoming-address="+s.Addr(),
 		"--wsrep-sst-method="+galeraTransfer,
 		fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:%d;ist.recv_addr=127.0.0.1:%d;"+

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,7 @@ func TestMariaDB_hasNoAccountWithoutPassword(t *testing.T) {
 
 // Accounts made on each server would collide in the binary logs.
 func TestMariaDB_startsWithoutHistory(t *testing.T) {
+	teston.Only(t, teston.MariaDB)
 	c := integration.StartMariaDB(t, 1)
 	for i, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
 		state, err := s.QueryString(t.Context(), "SELECT CONCAT_WS(' ', @@global.gtid_binlog_pos, @@global.gtid_slave_pos, @@server_id, @@read_only + 0, @@gtid_strict_mode + 0)")

@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 // A sharedCluster starts when the first test asks for it and ends with the last. Tests leave it as they
 // found it: all servers running, replaying and in their first roles.
 type sharedCluster struct {
+	name  string // as teston has it
 	start func(context.Context, int, ...integration.Option) (*integration.Cluster, error)
 	opts  []integration.Option
 
@@ -57,27 +58,29 @@ type sharedCluster struct {
 }
 
 var (
-	postgresCluster = sharedCluster{start: integration.NewPostgres}
-	mariadbCluster  = sharedCluster{start: integration.NewMariaDB}
-	mysqlCluster    = sharedCluster{start: integration.NewMySQL}
+	postgresCluster = sharedCluster{name: teston.Postgres, start: integration.NewPostgres}
+	mariadbCluster  = sharedCluster{name: teston.MariaDB, start: integration.NewMariaDB}
+	mysqlCluster    = sharedCluster{name: teston.MySQL, start: integration.NewMySQL}
 
 	// The same with every option.
-	postgresWithOptions = sharedCluster{start: integration.NewPostgres, opts: []integration.Option{
+	postgresWithOptions = sharedCluster{name: teston.Postgres, start: integration.NewPostgres, opts: []integration.Option{
 		integration.WithTLS(), integration.WithPassword(oddPassword),
 		integration.WithSetting("work_mem", "7MB"), integration.WithSetting("fsync", "on"),
 		integration.WithSetting("cluster_name", `it's \ here`), integration.WithSetting("app.name", "x"),
 	}}
-	mariadbWithOptions = sharedCluster{start: integration.NewMariaDB, opts: []integration.Option{
+	mariadbWithOptions = sharedCluster{name: teston.MariaDB, start: integration.NewMariaDB, opts: []integration.Option{
 		integration.WithTLS(), integration.WithPassword(oddPassword),
 		integration.WithSetting("max_connections", "77"), integration.WithSetting("init-connect", "SET @x = 'y z'"),
 	}}
-	mysqlWithOptions = sharedCluster{start: integration.NewMySQL, opts: mariadbWithOptions.opts}
+	mysqlWithOptions = sharedCluster{name: teston.MySQL, start: integration.NewMySQL, opts: mariadbWithOptions.opts}
 )
 
 const oddPassword = `h0stile'p@ss"\d b%41`
 
+// get skips the test where the tests run on something else.
 func (s *sharedCluster) get(t *testing.T) *integration.Cluster {
 	t.Helper()
+	teston.Only(t, s.name)
 	s.once.Do(func() { s.cluster, s.err = s.start(context.Background(), 2, s.opts...) })
 	require.NoError(t, s.err)
 	return s.cluster
@@ -110,13 +113,11 @@ var systems = map[string]system{
 	},
 }
 
-var nameInTests = map[string]string{"PostgreSQL": teston.Postgres, "MariaDB": teston.MariaDB, "MySQL": teston.MySQL}
-
 // onEach runs test for the kinds of servers that are to be tested.
 func onEach(t *testing.T, test func(t *testing.T, sys system)) {
 	t.Helper()
 	for name, sys := range systems {
-		if teston.Has(nameInTests[name]) {
+		if teston.Has(sys.shared.name) {
 			t.Run(name, func(t *testing.T) { test(t, sys) })
 		}
 	}

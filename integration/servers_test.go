@@ -329,15 +329,46 @@ func TestWaitReplayed_knowsDivergence(t *testing.T) {
 }
 
 func TestFollow_refusesStrangers(t *testing.T) {
-	pg, maria := postgresCluster.get(t), mariadbCluster.get(t)
-	for reason, err := range map[string]error{
-		"another cluster": pg.Replicas[0].Follow(t.Context(), maria.Primary),
-		"nobody":          pg.Replicas[0].Follow(t.Context(), nil),
-		"itself":          pg.Replicas[0].Rebuild(t.Context(), pg.Replicas[0]),
-	} {
-		assert.ErrorContains(t, err, "its own cluster", reason)
-	}
-	assert.ErrorIs(t, pg.Primary.Follow(t.Context(), pg.Replicas[0]), integration.ErrNotReplica)
+	onEach(t, func(t *testing.T, sys system) {
+		c, other := sys.shared.get(t), sys.odd.get(t)
+		for reason, err := range map[string]error{
+			"another cluster": c.Replicas[0].Follow(t.Context(), other.Primary),
+			"nobody":          c.Replicas[0].Follow(t.Context(), nil),
+			"itself":          c.Replicas[0].Rebuild(t.Context(), c.Replicas[0]),
+		} {
+			assert.ErrorContains(t, err, "its own cluster", reason)
+		}
+		assert.ErrorIs(t, c.Primary.Follow(t.Context(), c.Replicas[0]), integration.ErrNotReplica)
+	})
+}
+
+// A commit that waits for a replica ends when one answers, and not before.
+func TestWithSyncReplication_waitsForAReplica(t *testing.T) {
+	onEach(t, func(t *testing.T, sys system) {
+		c := sys.start(t, 1, integration.WithSyncReplication(1))
+		name := create(t, sys, c.Primary)
+		db := sys.open(t, c.Primary.URI())
+		write := func(id int) <-chan error {
+			done := make(chan error, 1)
+			go func() {
+				_, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %s VALUES (%d)", name, id))
+				done <- err
+			}()
+			return done
+		}
+		require.NoError(t, <-write(1))
+		require.NoError(t, c.Replicas[0].Freeze())
+		waiting := write(2)
+		select {
+		case err := <-waiting:
+			require.Fail(t, "it did not wait", "%v", err)
+		case <-time.After(500 * time.Millisecond): // only to see that nothing happens
+		}
+		require.NoError(t, c.Replicas[0].Thaw())
+		require.NoError(t, <-waiting)
+		require.NoError(t, c.WaitReplayed(t.Context()))
+		assert.Equal(t, "1,2", ids(t, sys, c.Replicas[0], name))
+	})
 }
 
 func TestVerbs_mayBeCalledAtOnce(t *testing.T) {
@@ -379,26 +410,22 @@ func TestClose_leavesNothing(t *testing.T) {
 }
 
 func TestStart_showsTheLogOfAServerThatCannot(t *testing.T) {
-	_, err := integration.NewPostgres(t.Context(), 0, integration.WithSetting("no_such_setting", "1"))
-	var failed *integration.ServerError
-	require.ErrorAs(t, err, &failed)
-	assert.Equal(t, "primary", failed.Server)
-	assert.Contains(t, failed.Log, `unrecognized configuration parameter "no_such_setting"`)
-
-	_, err = integration.NewMariaDB(t.Context(), 0, integration.WithSetting("no_such_setting", "1"))
-	require.ErrorAs(t, err, &failed)
-	assert.Contains(t, failed.Log, "no_such_setting")
+	onEach(t, func(t *testing.T, sys system) {
+		_, err := sys.shared.start(t.Context(), 0, integration.WithSetting("no_such_setting", "1"))
+		var failed *integration.ServerError
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, "primary", failed.Server)
+		assert.Contains(t, strings.ReplaceAll(failed.Log, "-", "_"), "no_such_setting")
+	})
 }
 
 func TestStart_givesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, start := range []func(context.Context, int, ...integration.Option) (*integration.Cluster, error){
-		integration.NewPostgres, integration.NewMariaDB,
-	} {
-		_, err := start(ctx, 1)
+	onEach(t, func(t *testing.T, sys system) {
+		_, err := sys.shared.start(ctx, 1)
 		assert.ErrorIs(t, err, context.Canceled)
-	}
+	})
 }
 
 func TestOptions_refuseWhatCannotBe(t *testing.T) {
@@ -410,8 +437,11 @@ func TestOptions_refuseWhatCannotBe(t *testing.T) {
 		"password with a zero byte":    integration.WithPassword("a\x00b"),
 		"password with a line break":   integration.WithPassword("a\nb"),
 		"setting that is a flag value": integration.WithSetting("--user", "root"),
+		"fewer replicas than none":     integration.WithSyncReplication(-1),
 	} {
-		_, err := integration.NewPostgres(t.Context(), 0, opt)
-		assert.ErrorContains(t, err, "integration: ", reason)
+		onEach(t, func(t *testing.T, sys system) {
+			_, err := sys.shared.start(t.Context(), 0, opt)
+			assert.ErrorContains(t, err, "integration: ", reason)
+		})
 	}
 }
