@@ -4,12 +4,15 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
+QUICK ?= 5m
+SERVERS ?=
+SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench deps lint fmt fuzz
+.PHONY: help demo test matrix servers soak bench deps lint fmt fuzz
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
@@ -17,9 +20,16 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 test: deps ## run all tests, on real servers too; installs those if they are missing
 	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
 	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
+	$(GO) run ./internal/matrix -quick -for $(QUICK)
+
+matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
+	$(GO) run ./internal/matrix -suites "$(SUITES)" $(SERVERS)
+
+servers: ## fetch the server versions of the matrix into a cache folder of yours; SERVERS chooses
+	@scripts/servers.sh $(SERVERS)
 
 soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
-	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
+	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory(_syncReplication)?$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
 	cd bench && $(GO) run . -out RESULTS.md -front ../README.md

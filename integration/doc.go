@@ -1,8 +1,8 @@
-// Package integration starts real database servers for tests: PostgreSQL with hot standbys, and
-// MariaDB with replicas.
+// Package integration starts real database servers for tests: PostgreSQL with hot standbys, MySQL and
+// MariaDB with replicas, and three members of a group, Galera or MySQL Group Replication.
 //
 // The servers run from the binaries installed on this machine, in a temporary directory, on free
-// loopback ports, as an unprivileged user, and are up within seconds:
+// loopback ports, as an unprivileged user, and are up within seconds. PostgreSQL 12 and newer:
 //
 //	func TestTransfer(t *testing.T) {
 //		c := integration.StartPostgres(t, 2) // a primary and two standbys, stopped when t ends
@@ -12,8 +12,47 @@
 //		…
 //	}
 //
-// Where several tests share a cluster, call [NewPostgres] or [NewMariaDB] in TestMain and close
-// what they return.
+// MariaDB 10.6 and newer, here with a replica that trails by two seconds:
+//
+//	func TestReport(t *testing.T) {
+//		c := integration.StartMariaDB(t, 1)
+//		require.NoError(t, c.Replicas[0].DelayReplay(t.Context(), 2*time.Second))
+//		…
+//	}
+//
+// MySQL 8.4 and newer, here with commits that wait for a replica, and a failover:
+//
+//	func TestFailover(t *testing.T) {
+//		c := integration.StartMySQL(t, 2, integration.WithSyncReplication(1))
+//		…
+//		require.NoError(t, c.Primary.Kill(t.Context()))
+//		require.NoError(t, c.Replicas[0].Promote(t.Context()))
+//		require.NoError(t, c.Replicas[1].Follow(t.Context(), c.Replicas[0]))
+//		…
+//	}
+//
+// Galera, of which every member accepts writes; one of them loses the others:
+//
+//	func TestMinority(t *testing.T) {
+//		c := integration.StartGalera(t)
+//		require.NoError(t, c.Replicas[0].CutOff(t.Context()))
+//		…
+//		require.NoError(t, c.Replicas[0].Heal(t.Context()))
+//	}
+//
+// MySQL Group Replication with a single primary, which the group chooses anew by itself:
+//
+//	func TestElection(t *testing.T) {
+//		c := integration.StartGroup(t)
+//		require.NoError(t, c.Primary.Kill(t.Context()))
+//		…
+//		require.NoError(t, c.Primary.Start(t.Context())) // it joins again
+//	}
+//
+// [Server.Version] tells which version runs.
+//
+// Where several tests share a cluster, call [NewPostgres], [NewMariaDB], [NewMySQL], [NewGalera] or [NewGroup] in
+// TestMain and close what they return.
 //
 // # What a cluster holds
 //
@@ -30,20 +69,22 @@
 // [Server.Stop], [Server.Kill], [Server.Start] and [Server.Restart] keep its port and data.
 // [Server.Freeze] and [Server.Thaw] make it hang and go on. [Server.PauseReplay],
 // [Server.ResumeReplay] and [Server.DelayReplay] make a replica fall behind. [Server.Promote],
-// [Server.Follow] and [Server.Rebuild] play a failover.
+// [Server.Follow] and [Server.Rebuild] play a failover. [Server.CutOff] and [Server.Heal] are for a member
+// of Galera. What a group has nothing like is [ErrNotPossible].
 //
 // These methods may be called from several goroutines: for one server they run one after the
 // other. A context without a deadline gives each of them a minute.
 //
 // # Where the binaries come from
 //
-// The directories of BINDERY_PG_BIN and BINDERY_MARIADB_BIN (written like PATH) are searched and
-// no others, if set. Else PATH is, symbolic links resolved, and after it the places where
-// distributions, Homebrew and source builds put them. A missing server is a [MissingServerError],
-// which says how to install it.
+// The directories of BINDERY_PG_BIN, BINDERY_MARIADB_BIN and BINDERY_MYSQL_BIN (written like PATH) are searched and
+// no others, if set; BINDERY_GALERA is the file libgalera_smm.so. Else PATH is searched, symbolic links resolved,
+// after it the places where distributions, Homebrew and source builds put them, and last the folder into which
+// "make servers" fetches versions side by side. A missing server is a [MissingServerError], which says how to
+// install it.
 //
-// When the tests run as root, the servers run as postgres, mysql or nobody, because neither server
-// should run as root and PostgreSQL refuses to.
+// When the tests run as root, the servers run as postgres, mysql or nobody, because no server
+// should run as root and PostgreSQL and MySQL refuse to.
 //
 // # When the test process dies
 //

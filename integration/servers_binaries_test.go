@@ -15,6 +15,7 @@ func TestMissingServer_saysHowToInstallIt(t *testing.T) {
 	empty := t.TempDir()
 	t.Setenv("BINDERY_PG_BIN", empty)
 	t.Setenv("BINDERY_MARIADB_BIN", empty)
+	t.Setenv("BINDERY_MYSQL_BIN", empty)
 
 	_, err := integration.NewPostgres(t.Context(), 0)
 	var missing *integration.MissingServerError
@@ -25,17 +26,24 @@ func TestMissingServer_saysHowToInstallIt(t *testing.T) {
 
 	_, err = integration.NewMariaDB(t.Context(), 0)
 	require.ErrorAs(t, err, &missing)
-	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core"`)
+	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core`)
+
+	_, err = integration.NewMySQL(t.Context(), 0)
+	require.ErrorAs(t, err, &missing)
+	assert.Equal(t, "MySQL", missing.Server)
+	assert.ErrorContains(t, err, `install it with "scripts/servers.sh mysql-9.7", or set BINDERY_MYSQL_BIN`)
+	_, err = integration.NewGroup(t.Context())
+	assert.ErrorAs(t, err, &missing)
 
 	for _, start := range []func(testing.TB, int, ...integration.Option) *integration.Cluster{
-		integration.StartPostgres, integration.StartMariaDB,
+		integration.StartPostgres, integration.StartMariaDB, integration.StartMySQL,
 	} {
 		spy := &failing{TB: t}
 		func() {
 			defer func() { assert.Equal(t, errStopped, recover()) }()
 			start(spy, 1)
 		}()
-		assert.Contains(t, spy.message, "make deps")
+		assert.Contains(t, spy.message, "install it with")
 	}
 }
 
@@ -101,4 +109,25 @@ func installed(t *testing.T, program, pattern string) string {
 	path, err = filepath.EvalSymlinks(path)
 	require.NoError(t, err)
 	return path
+}
+
+// MariaDB installs a link named mysqld to its own server, which is no MySQL.
+func TestMySQL_isNotMariaDB(t *testing.T) {
+	dir := t.TempDir()
+	maria := filepath.Join(dir, "mariadbd")
+	require.NoError(t, os.WriteFile(maria, []byte("#!/bin/sh\n"), 0o700))
+	require.NoError(t, os.Symlink(maria, filepath.Join(dir, "mysqld")))
+	t.Setenv("BINDERY_MYSQL_BIN", dir)
+	_, err := integration.NewMySQL(t.Context(), 0)
+	assert.ErrorAs(t, err, new(*integration.MissingServerError))
+}
+
+// Galera is the library beside MariaDB's server, or that of the setting.
+func TestGalera_isFoundBySetting(t *testing.T) {
+	t.Setenv("BINDERY_GALERA", filepath.Join(t.TempDir(), "libgalera_smm.so"))
+	_, err := integration.NewGalera(t.Context())
+	var missing *integration.MissingServerError
+	require.ErrorAs(t, err, &missing)
+	assert.Equal(t, "Galera", missing.Server)
+	assert.ErrorContains(t, err, "BINDERY_GALERA")
 }

@@ -295,6 +295,10 @@ fi
 missing=
 # shellcheck disable=SC2048,SC2086 # names hold no spaces
 for name in ${*:-$all}; do
+  case $name in # what the matrix calls a group of
+    galera) name=mariadb-10.11 ;;
+    group) name=mysql-9.7 ;;
+  esac
   if [[ " $all " != *" $name "* ]]; then
     complain "unknown server $name (have $all)"
     exit 2
