@@ -6,15 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -31,10 +33,8 @@ type helperCluster struct {
 
 func startAndHang() int {
 	var clusters []helperCluster
-	for _, start := range []func(context.Context, int, ...integration.Option) (*integration.Cluster, error){
-		integration.NewPostgres, integration.NewMariaDB,
-	} {
-		c, err := start(context.Background(), 2)
+	for _, name := range orphans() {
+		c, err := teston.New(context.Background(), name, 2)
 		if err == nil {
 			err = c.Replicas[1].Freeze()
 		}
@@ -55,6 +55,9 @@ func startAndHang() int {
 	return 0
 }
 
+// orphans are the kinds that are left behind.
+func orphans() []string { return slices.Sorted(maps.Keys(servers)) }
+
 func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 	// A directory of its own, or another test program's start might end what is to end by itself.
 	base, err := os.MkdirTemp("/tmp", "orphans-")
@@ -62,7 +65,8 @@ func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, os.Remove(base)) })
 	require.NoError(t, os.Chmod(base, 0o755))
 	t.Setenv("TMPDIR", base)
-	mine := integration.StartPostgres(t, 0)
+	teston.Only(t, teston.Postgres, teston.MariaDB, teston.MySQL)
+	mine := teston.Start(t, orphans()[0], 0)
 	helper := exec.Command(os.Args[0])
 	helper.Env = append(os.Environ(), helperVariable+"=1")
 	helper.Stderr = os.Stderr
@@ -80,7 +84,7 @@ func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 	_ = helper.Process.Kill()
 	_ = helper.Wait() // killed
 	require.NoError(t, err)
-	require.Len(t, clusters, 2)
+	require.Len(t, clusters, len(orphans()))
 
 	if runtime.GOOS == "linux" {
 		for _, c := range clusters {
@@ -90,7 +94,7 @@ func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 		}
 	}
 	// The directories, and what was frozen, go with the next start; what is in use stays.
-	integration.StartPostgres(t, 0)
+	teston.Start(t, orphans()[0], 0)
 	for _, c := range clusters {
 		assert.NoDirExists(t, c.Directory)
 		for _, addr := range append(c.Running, c.Frozen) {
