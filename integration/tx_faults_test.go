@@ -188,7 +188,7 @@ func TestSomeOfTwoCommit(t *testing.T) {
 // TestLaterCommitRefused has a deferred constraint fail at the second COMMIT: it is known to be rolled
 // back, the first is not.
 func TestLaterCommitRefused(t *testing.T) {
-	b := newBench(t, kinds[1])
+	b := newBench(t, postgresKind(t))
 	ctx := t.Context()
 	exec := func(query string) {
 		t.Helper()

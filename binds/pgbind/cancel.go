@@ -12,21 +12,30 @@ import (
 // cancelTimeout bounds a cancel request, from dialling to the server's closing.
 const cancelTimeout = 5 * time.Second
 
+// cancelPauses are the times before each request for one statement. The first request is nearly always
+// obeyed; the second still comes within the grace.
+var cancelPauses = []time.Duration{0, 15 * time.Millisecond, 150 * time.Millisecond, 600 * time.Millisecond}
+
 // requests are the cancel requests of a connector that are under way. Unlike a sync.WaitGroup it
 // may be waited for while others start. Its zero value is ready.
 type requests struct {
-	mu   sync.Mutex // guards the rest
-	n    int
-	none chan struct{} // closed once n is zero; nil: nobody waits
+	mu    sync.Mutex // guards the rest
+	n     int
+	none  chan struct{} // closed once n is zero; nil: nobody waits
+	hurry chan struct{} // closed when somebody waits; nil: nothing is under way
 }
 
-// start runs do on a goroutine of its own.
-func (r *requests) start(do func()) {
+// start runs do on a goroutine of its own. Hurry is closed when somebody waits for its end.
+func (r *requests) start(do func(hurry <-chan struct{})) {
 	r.mu.Lock()
 	r.n++
+	if r.hurry == nil {
+		r.hurry = make(chan struct{})
+	}
+	hurry := r.hurry
 	r.mu.Unlock()
 	go func() {
-		do()
+		do(hurry)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.n--; r.n == 0 && r.none != nil {
@@ -34,6 +43,18 @@ func (r *requests) start(do func()) {
 			r.none = nil
 		}
 	}()
+}
+
+// sleep reports whether d passed before somebody hurried.
+func (*requests) sleep(d time.Duration, hurry <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-hurry:
+		return false
+	}
 }
 
 // wait returns once none is under way.
@@ -45,6 +66,10 @@ func (r *requests) wait() {
 	}
 	if r.none == nil {
 		r.none = make(chan struct{})
+	}
+	if r.hurry != nil {
+		close(r.hurry)
+		r.hurry = nil
 	}
 	none := r.none
 	r.mu.Unlock()

@@ -191,8 +191,9 @@ func TestReadTimeout(t *testing.T) {
 	_, err = e.DB().ExecContext(context.Background(), "SELECT pg_sleep(60)")
 	require.Error(t, err)
 	assert.Equal(t, binds.Unknown, e.Classify(err))
-	_, err = admin.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'")
+	_, err = admin.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
 	require.NoError(t, err)
+	eventually(t, "0", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")
 }
 
 // Rows that nobody reads are stopped by their context as well.

@@ -41,11 +41,8 @@ func TestConformance(t *testing.T) {
 		Running:         count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"),
 		Connections:     count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"),
 		ConnID:          "SELECT pg_backend_pid()",
-		Kill: func(ctx context.Context, id string) error {
-			_, err := admin.ExecContext(ctx, "SELECT pg_terminate_backend($1, 10000)", id)
-			return err
-		},
-		Sync: cluster.WaitReplayed,
+		Kill:            func(ctx context.Context, id string) error { return terminate(ctx, id) },
+		Sync:            cluster.WaitReplayed,
 		Native: func(conn any) error {
 			if _, ok := conn.(*pgdriver.Conn); !ok {
 				return fmt.Errorf("a native connection is a %T", conn)

@@ -71,7 +71,7 @@ func (c *connector) dial(ctx context.Context) (*wire, error) {
 	}
 	w := &wire{socket: &socket{Conn: raw}, startup: c.startup(), quiet: true}
 	w.poll.watch(raw)
-	w.socket.onInterrupt = func() { c.requestCancel(raw.RemoteAddr(), w.pid, w.key) }
+	w.socket.onInterrupt = func() { c.requestCancel(raw.RemoteAddr(), w.pid, w.key, w.socket.answered.Load) }
 	if err = w.begin(ctx, false); err == nil {
 		w.stream, err = c.settings.encrypt(w.socket)
 	}
@@ -124,17 +124,26 @@ func (c *connector) config() *pgdriver.Config {
 	}
 }
 
-// requestCancel asks the server in the background to stop what a session does.
-func (c *connector) requestCancel(peer net.Addr, pid, key uint32) {
+// requestCancel asks the server in the background to stop what a session does: again and again while no answer
+// comes, for it ignores a request that arrives while it reads the statement (PostgresMain, DoingCommandRead).
+func (c *connector) requestCancel(peer net.Addr, pid, key uint32, answered func() bool) {
 	if pid == 0 && key == 0 {
 		return
 	}
-	c.requests.start(func() {
-		_ = c.settings.cancel(peer, pid, key) // the caller has gone; the statement runs on at worst
+	c.requests.start(func(hurry <-chan struct{}) {
+		for _, pause := range cancelPauses {
+			if pause > 0 && !c.requests.sleep(pause, hurry) {
+				return
+			}
+			if answered() {
+				return
+			}
+			_ = c.settings.cancel(peer, pid, key) // the caller has gone; the statement runs on at worst
+		}
 	})
 }
 
-// Close waits for the cancel requests under way.
+// Close waits for the cancel requests under way; none is repeated from then on.
 func (c *connector) Close() error {
 	c.requests.wait()
 	return nil

@@ -18,6 +18,7 @@ const (
 	codeResolutionUnknown   = "08007" // transaction_resolution_unknown
 	codeTooManyConnections  = "53300" // too_many_connections
 	codeQueryCanceled       = "57014" // query_canceled: a request, or statement_timeout
+	codeNotSupported        = "0A000" // feature_not_supported
 	codeCannotConnectNow    = "57P03" // cannot_connect_now: starting up or shutting down
 	severityError           = "ERROR"
 	conflictWithRecovery    = "conflict with recovery"
@@ -47,6 +48,15 @@ func (Driver) Classify(err error) binds.Fault {
 		return binds.Unknown
 	}
 	return binds.ClassifyCommon(err)
+}
+
+// codeOf returns the SQLSTATE of a server's answer, or "".
+func codeOf(err error) string {
+	var answer pgdriver.Error
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	return answer.Field('C')
 }
 
 func classify(err error, answer pgdriver.Error) binds.Fault {

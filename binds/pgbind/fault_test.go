@@ -210,7 +210,7 @@ func TestNotSentTwice(t *testing.T) {
 		done <- err
 	}()
 	eventually(t, "1", active)
-	_, err := admin.ExecContext(t.Context(), "SELECT pg_terminate_backend($1, 10000)", pid)
+	err := terminate(t.Context(), pid)
 	require.NoError(t, err)
 	select {
 	case err = <-done:

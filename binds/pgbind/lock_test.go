@@ -58,7 +58,11 @@ func TestNoLockOnAStandby(t *testing.T) {
 func TestLockOutwaitsOtherLimits(t *testing.T) {
 	holder := attempt(t, open(t, cluster.Primary.URI()), "a")
 	require.True(t, acquire(t, holder, 0))
-	l := attempt(t, open(t, with(t, cluster.Primary.URI(), "statement_timeout", "50", "idle_session_timeout", "50")), "a")
+	limits := []string{"statement_timeout", "50", "idle_in_transaction_session_timeout", "50"}
+	if since(14) {
+		limits = append(limits, "idle_session_timeout", "50")
+	}
+	l := attempt(t, open(t, with(t, cluster.Primary.URI(), limits...)), "a")
 	start := time.Now()
 	require.False(t, acquire(t, l, 300*time.Millisecond))
 	assert.GreaterOrEqual(t, time.Since(start), 250*time.Millisecond)

@@ -112,3 +112,20 @@ func refusing(t *testing.T) string {
 	defer func() { require.NoError(t, l.Close()) }()
 	return l.Addr().String()
 }
+
+// terminate ends a session, and waits for its end. Before PostgreSQL 14 the server itself does not.
+func terminate(ctx context.Context, pid any) error {
+	if _, err := admin.ExecContext(ctx, "SELECT pg_terminate_backend($1)", pid); err != nil {
+		return err
+	}
+	for {
+		var left int
+		err := admin.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid).Scan(&left)
+		if err != nil || left == 0 {
+			return err
+		}
+	}
+}
+
+// since reports whether the servers are of this major version or a later one.
+func since(major int) bool { return cluster.Primary.Version().AtLeast("PostgreSQL", major) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -39,8 +40,7 @@ func TestReset_dead(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			e := open(t, uri, one)
 			pid := value(t, e, pidQuery)
-			_, err := admin.ExecContext(t.Context(), "SELECT pg_terminate_backend($1, 10000)", pid)
-			require.NoError(t, err)
+			require.NoError(t, terminate(t.Context(), pid))
 			assert.NotEqual(t, pid, value(t, e, pidQuery))
 		})
 	}
@@ -151,7 +151,15 @@ func TestReset_unreported(t *testing.T) {
 	require.NoError(t, err)
 	c.(*conn).wire.belt = unreported
 	require.NoError(t, c.(driver.SessionResetter).ResetSession(t.Context()))
-	assert.Equal(t, isOn, c.(*conn).wire.belt)
+	if since(14) {
+		assert.Equal(t, isOn, c.(*conn).wire.belt)
+	}
+	rows, err := c.(driver.QueryerContext).QueryContext(t.Context(), "SHOW default_transaction_read_only", nil)
+	require.NoError(t, err)
+	row := make([]driver.Value, 1)
+	require.NoError(t, rows.Next(row))
+	assert.Equal(t, "on", fmt.Sprintf("%s", row[0]), "whether the server says so or not")
+	require.NoError(t, rows.Close())
 	require.NoError(t, c.Close())
 }
 

@@ -35,6 +35,7 @@ type socket struct {
 	readLimit time.Time       // what the driver set; zero: none
 	sendLimit time.Time
 	end       atomic.Int64 // Unix nanoseconds when reading and writing end; 0: not interrupted
+	answered  atomic.Bool  // the server's answer came after the interruption
 }
 
 // begin starts a statement that ends with ctx. It is ErrBadConn on a connection interrupted before.

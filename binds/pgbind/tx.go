@@ -30,6 +30,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		query = level.beginReadOnly
 	}
 	if _, err := c.ExecContext(ctx, query, nil); err != nil {
+		if sql.IsolationLevel(opts.Isolation) == sql.LevelSerializable && codeOf(err) == codeNotSupported {
+			return nil, ErrSerializableOnStandby // of a server before version 14, which does not report what it is
+		}
 		if err != ErrRowsOpen {
 			c.bad = true
 		}

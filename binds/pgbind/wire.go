@@ -45,6 +45,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	n, err := w.stream.Read(p)
 	w.received(p[:n])
+	if w.owed == 0 && w.socket.isDoomed() {
+		w.socket.answered.Store(true)
+	}
 	return n, err
 }
 

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,6 +24,34 @@ type matrix struct {
 	suites []suite
 	began  time.Time
 	limit  time.Duration
+
+	building sync.Mutex // held while a test program is made
+	fetching sync.Mutex // held while a server is fetched
+}
+
+// all tests the servers, some at once, and yields each row when it is done.
+func (m *matrix) all(ctx context.Context, chosen []server, at int) iter.Seq[row] {
+	return func(yield func(row) bool) {
+		next, rows := make(chan server, len(chosen)), make(chan row)
+		for _, s := range chosen {
+			next <- s
+		}
+		close(next)
+		var working sync.WaitGroup
+		for range max(at, 1) {
+			working.Go(func() {
+				for s := range next {
+					rows <- m.test(ctx, s)
+				}
+			})
+		}
+		go func() { working.Wait(); close(rows) }()
+		for r := range rows {
+			if !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // test runs the suites on a server.
@@ -55,6 +85,8 @@ func (m *matrix) settings(ctx context.Context, s server) (env []string, version 
 	if s.fetched == "" {
 		return nil, "", errors.New(s.why)
 	}
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
 	script := filepath.Join(m.root, "scripts", "servers.sh")
 	cmd := exec.CommandContext(ctx, script, s.fetched)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -98,6 +130,8 @@ func (m *matrix) run(ctx context.Context, s server, su suite, env []string) cell
 
 // build makes a package's test program, once.
 func (m *matrix) build(ctx context.Context, pkg string) (string, error) {
+	m.building.Lock()
+	defer m.building.Unlock()
 	program := filepath.Join(m.bin, strings.ReplaceAll(pkg, "/", "_"))
 	if _, err := os.Stat(program); err == nil {
 		return program, nil

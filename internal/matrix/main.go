@@ -29,18 +29,19 @@ const (
 
 func main() {
 	quick := flag.Bool("quick", false, "run few suites on few servers, and write no page")
+	at := flag.Int("j", 2, "test so many servers at once")
 	limit := flag.Duration("for", 0, "start no further suite after this time; 0: no limit")
 	suites := flag.String("suites", "", "run these suites alone, with commas between; the page keeps what others found")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *quick, *limit, *suites, flag.Args()); err != nil {
+	if err := run(ctx, *quick, *limit, *at, *suites, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, quick bool, limit time.Duration, only string, names []string) error {
+func run(ctx context.Context, quick bool, limit time.Duration, at int, only string, names []string) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
@@ -63,19 +64,18 @@ func run(ctx context.Context, quick bool, limit time.Duration, only string, name
 		return err
 	}
 	var failed []string
-	for _, s := range chosen {
-		row := m.test(ctx, s)
+	for row := range m.all(ctx, chosen, at) {
 		results = results.with(row, m.suites)
 		fmt.Print(row.summary())
 		failed = append(failed, row.failures()...)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !quick { // what a run of an hour has found is kept, should it end early
+		if !quick && ctx.Err() == nil { // what a run of an hour has found is kept, should it end early
 			if err := write(root, results); err != nil {
 				return err
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("%d suites failed: %s", len(failed), strings.Join(failed, ", "))
