@@ -25,7 +25,7 @@ func TestMissingServer_saysHowToInstallIt(t *testing.T) {
 
 	_, err = integration.NewMariaDB(t.Context(), 0)
 	require.ErrorAs(t, err, &missing)
-	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core"`)
+	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core mariadb-client-core"`)
 
 	for _, start := range []func(testing.TB, int, ...integration.Option) *integration.Cluster{
 		integration.StartPostgres, integration.StartMariaDB,
