@@ -6,7 +6,7 @@ FUZZTIME ?= 10s
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench deps lint fmt fuzz
+.PHONY: help demo test soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEE
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
 	cd bench && $(GO) run . -out RESULTS.md -front ../README.md
+
+fresh: ## run make demo and make test on a bare Debian 12, in a chroot, as root and as a user with sudo
+	@GO="$(GO)" scripts/fresh.sh
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh
