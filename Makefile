@@ -4,6 +4,7 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
+TIMEOUT ?= 15m
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak bench deps lint fmt fuzz fresh
@@ -14,9 +15,9 @@ help: ## list the targets
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
-test: deps ## run all tests, on real servers too; installs those if they are missing
-	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
-	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
+test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (15m) limits each package
+	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
+	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 
 soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
 	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory$$' -timeout $$(($(MINUTES) + 10))m ./integration
