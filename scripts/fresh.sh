@@ -203,7 +203,7 @@ done
 [[ $cache == /* ]] || fail "FRESH_CACHE must be an absolute path"
 
 archives=$(archives)
-[ -n "$(mirror)" ] || fail "this machine's apt knows no archive of Debian's $release: set FRESH_MIRROR to one's address"
+[ -n "$(mirror)" ] || fail "this machine's apt knows no archive of Debian's $release: run apt-get update, or set FRESH_MIRROR to an archive's address"
 # What it is made of is in its name: other settings make another one.
 base=$cache/base-$({ sources; apt_settings; echo "$packages"; uname -m; } | sha256sum | cut -c1-12).tar
 
