@@ -4,12 +4,13 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
-QUICK ?= 5m
+QUICK ?= 9m
+TIMEOUT ?= 15m
 SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix servers soak bench deps lint fmt fuzz
+.PHONY: help demo test matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,9 +18,9 @@ help: ## list the targets
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
-test: deps ## run all tests, on real servers too; installs those if they are missing
-	$(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
-	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout 15m ./...
+test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (15m) limits each package
+	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
+	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	$(GO) run ./internal/matrix -quick -for $(QUICK)
 
 matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
@@ -33,6 +34,9 @@ soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEE
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
 	cd bench && $(GO) run . -out RESULTS.md -front ../README.md
+
+fresh: ## run make demo and make test on a bare Debian 12, in a chroot, as root and as a user with sudo
+	@GO="$(GO)" scripts/fresh.sh
 
 deps: ## install the PostgreSQL and MariaDB servers that the tests start, if they are missing
 	@scripts/install-servers.sh

@@ -109,7 +109,7 @@ func findMariaDBIn(places []string) (server, installer string, err error) {
 	}
 	return "", "", &MissingServerError{
 		Server: "MariaDB", Programs: programs, Searched: places, Setting: mariadbSetting,
-		Install: "make deps, or: apt-get install mariadb-server-core",
+		Install: "make deps, or: apt-get install mariadb-server-core mariadb-client-core",
 	}
 }
 

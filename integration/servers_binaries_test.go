@@ -26,7 +26,7 @@ func TestMissingServer_saysHowToInstallIt(t *testing.T) {
 
 	_, err = integration.NewMariaDB(t.Context(), 0)
 	require.ErrorAs(t, err, &missing)
-	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core`)
+	assert.ErrorContains(t, err, `install it with "make deps, or: apt-get install mariadb-server-core mariadb-client-core"`)
 
 	_, err = integration.NewMySQL(t.Context(), 0)
 	require.ErrorAs(t, err, &missing)

@@ -2,8 +2,11 @@
 # Installs the PostgreSQL and MariaDB servers that the integration tests start, where they are
 # missing: on Debian and Ubuntu through apt, as root or with sudo. Elsewhere it says what to install.
 #
+# A server is there if its programs make a data directory. The script makes one of each server in a
+# temporary folder, and removes it: a program that those need may be missing where they are not.
+#
 # It installs programs only. No service is created or started, no database cluster is made, and
-# none that exists is touched.
+# none that exists is touched. No package is removed for what it installs.
 #
 #   scripts/install-servers.sh           install what is missing
 #   scripts/install-servers.sh --check   only say what is found; exit 1 if something is missing
@@ -68,28 +71,102 @@ resolve() {
   readlink -f "$1" 2>/dev/null || echo "$1"
 }
 
-# find_mariadb prints the path of mariadbd if mariadb-install-db is there, too.
+# find_mariadb NAME prints the path of a program of MariaDB, its links resolved.
 find_mariadb() {
-  local name dir found server=
-  for name in mariadbd mariadb-install-db; do
-    found=
-    while IFS= read -r dir; do
-      if program "$dir/$name"; then
-        found=$dir/$name
-        break
-      fi
-    done < <(search BINDERY_MARIADB_BIN "$mariadb_places")
-    [ -n "$found" ] || return 1
-    server=${server:-$found}
-  done
-  echo "$server"
+  local name=$1 dir
+  while IFS= read -r dir; do
+    if program "$dir/$name"; then
+      resolve "$dir/$name"
+      return
+    fi
+  done < <(search BINDERY_MARIADB_BIN "$mariadb_places")
+  return 1
+}
+
+# look sets postgres and mariadb to where the servers are found, and postgres_wrong and mariadb_wrong
+# to what keeps them from making a data directory: nothing if they make one.
+look() {
+  postgres_wrong='' mariadb_wrong=''
+  if postgres=$(find_postgres); then
+    try_postgres "$postgres"
+  else
+    postgres_wrong='no directory has both initdb and postgres'
+  fi
+  if ! mariadb=$(find_mariadb mariadbd); then
+    mariadb_wrong='mariadbd is missing'
+  elif ! installer=$(find_mariadb mariadb-install-db); then
+    mariadb_wrong='mariadb-install-db is missing'
+  else
+    try_mariadb "$mariadb" "$installer"
+  fi
+}
+
+# try_postgres BIN and try_mariadb SERVER INSTALLER make the data directory in the way of package integration.
+try_postgres() {
+  local output dir=$work/postgres
+  if ! output=$(as_server "postgres nobody" "$dir" "$1/initdb" --pgdata="$dir/data" --username=admin \
+    --auth=trust --encoding=UTF8 --locale=C --no-sync 2>&1); then
+    postgres_wrong=$(explain initdb "$output")
+  fi
+}
+
+try_mariadb() {
+  local output dir=$work/mariadb
+  local -a options=(--no-defaults "--datadir=$dir/data" --auth-root-authentication-method=normal --skip-test-db
+    --skip-name-resolve --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0
+    --innodb-flush-method=nosync --innodb-doublewrite=0)
+  case $1 in
+    /usr/bin/* | /usr/sbin/* | /usr/libexec/*) ;;
+    *) options+=("--basedir=${1%/*/*}") ;; # else it would look for its programs in /usr
+  esac
+  if ! output=$(as_server "mysql nobody" "$dir" "$2" "${options[@]}" 2>&1); then
+    mariadb_wrong=$(explain mariadb-install-db "$output")
+  fi
+}
+
+# as_server USERS DIR COMMAND... makes the folder anew and runs the command in it. Servers refuse root:
+# if we are root, it runs as the first of the users that exists.
+as_server() {
+  local users=$1 dir=$2 user
+  local -a switch=(env)
+  shift 2
+  rm -rf "$dir"
+  mkdir "$dir"
+  if [ "$(id -u)" = 0 ]; then
+    for user in $users ''; do
+      [ -n "$user" ] || { echo "a server must not run as root, and none of the users $users exists"; return 1; }
+      ! id "$user" >/dev/null 2>&1 || break
+    done
+    chown "$user" "$dir"
+    if command -v setpriv >/dev/null; then
+      switch=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --clear-groups env)
+    else
+      switch=(sudo -u "$user" env)
+    fi
+  fi
+  cd "$dir"
+  "${switch[@]}" HOME="$dir" TMPDIR="$dir" LC_ALL=C "$@" </dev/null
+}
+
+# explain PROGRAM OUTPUT says why it failed: which program or library is missing, else what it wrote.
+explain() {
+  local missing
+  missing=$(sed -n -e 's/.*FATAL ERROR: Could not find \([^ ]*\).*/\1/p' -e 's/.*program "\([^"]*\)" is needed by.*/\1/p' \
+    -e 's/.*error while loading shared libraries: \([^:]*\):.*/\1/p' <<<"$2" | head -n 1)
+  if [ -n "$missing" ]; then
+    echo "$1 needs ${missing##*/}, which is missing"
+  else
+    echo "$1 fails:"
+    grep -E 'ERROR|error|FATAL' <<<"$2" || tail -n 8 <<<"$2"
+  fi
 }
 
 # instructions prints what to type on systems where we do not install.
 instructions() {
   cat >&2 <<'TEXT'
 install-servers: install these servers by hand; none has to be started:
-  Debian, Ubuntu   sudo apt-get install postgresql mariadb-server-core   (Ubuntu 22.04: mariadb-server-core-10.6)
+  Debian, Ubuntu   sudo apt-get install postgresql mariadb-server-core mariadb-client-core
+  Ubuntu 22.04     sudo apt-get install postgresql mariadb-server-core-10.6 mariadb-client-core-10.6
   Fedora, RHEL     sudo dnf install postgresql-server mariadb-server
   macOS            brew install postgresql@17 mariadb
 Where they are in an unusual place, set BINDERY_PG_BIN and BINDERY_MARIADB_BIN to their directories.
@@ -130,12 +207,13 @@ postgres_package() {
   return 1
 }
 
-# mariadb_package prints the package that holds the programs without a service.
-mariadb_package() {
-  local name
-  for name in mariadb-server-core $(apt-cache search --names-only '^mariadb-server-core-[0-9.]+$' | sed 's/ .*//' | sort -rV); do
-    if installable "$name"; then
-      echo "$name"
+# mariadb_packages prints the packages that hold the programs without a service. The client's has
+# my_print_defaults, which mariadb-install-db runs.
+mariadb_packages() {
+  local version # "-10.6" where the names have one
+  for version in '' $(apt-cache search --names-only '^mariadb-server-core-[0-9.]+$' | sed 's/^mariadb-server-core\([^ ]*\) .*/\1/' | sort -rV); do
+    if installable "mariadb-server-core$version" && installable "mariadb-client-core$version"; then
+      printf '%s\n' "mariadb-server-core$version" "mariadb-client-core$version"
       return
     fi
   done
@@ -144,22 +222,31 @@ mariadb_package() {
 
 # missing_packages prints the packages to install.
 missing_packages() {
-  if [ -z "$postgres" ]; then postgres_package || return 1; fi
-  if [ -z "$mariadb" ]; then mariadb_package || return 1; fi
+  if [ -n "$postgres_wrong" ]; then postgres_package || return 1; fi
+  if [ -n "$mariadb_wrong" ]; then mariadb_packages || return 1; fi
+}
+
+# lists_are_old succeeds if apt has no package lists, or has not updated them for a day. The lists
+# themselves bear the archive's times; the folders tell when apt was there.
+lists_are_old() {
+  local lists=/var/lib/apt/lists
+  ! compgen -G "$lists/*_Packages*" >/dev/null || [ -z "$(find "$lists" "$lists/partial" -maxdepth 0 -mtime -1 2>/dev/null)" ]
+}
+
+update_lists() {
+  say "$1: apt-get update"
+  privileged apt-get update -q -o DPkg::Lock::Timeout=120 || say "apt-get update has failed: going on with the lists that are there"
 }
 
 # Files put in place for the time of the installation only, to be removed or restored after it.
 policy=/usr/sbin/policy-rc.d
 no_cluster=/etc/postgresql-common/createcluster.d/99-bindery-tests.conf
-made_policy= saved_policy= made_no_cluster=
+made_policy='' saved_policy='' made_no_cluster=''
 made_dirs=()
 
 # hold_back keeps the packages from making a cluster and from starting anything.
 hold_back() {
   local dir
-  trap 'give_back' EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
   for dir in /etc/postgresql-common "${no_cluster%/*}"; do
     if [ ! -d "$dir" ]; then
       privileged mkdir "$dir"
@@ -182,40 +269,54 @@ give_back() {
   [ -z "$made_policy" ] || privileged rm -f "$policy"
   [ -z "$saved_policy" ] || privileged mv "$policy.before-bindery" "$policy"
   [ -z "$made_no_cluster" ] || privileged rm -f "$no_cluster"
-  for dir in "${made_dirs[@]}"; do
+  for dir in ${made_dirs[@]+"${made_dirs[@]}"}; do
     privileged rmdir "$dir" 2>/dev/null || true # the packages may have put something there
   done
 }
 
+packages='' # the names of what is installed, one a line
+
 install_with_apt() {
-  local packages
   local -a list
+  if [ -z "$dry_run" ] && lists_are_old; then
+    update_lists "the package lists are old or empty"
+  fi
   if ! packages=$(missing_packages); then
     [ -z "$dry_run" ] || fail "apt knows no package of the missing server: run apt-get update"
-    say "the package lists are old or empty: apt-get update"
-    privileged apt-get update -q
+    update_lists "the package lists lack the missing server"
     packages=$(missing_packages) || fail "apt knows no package of the missing server"
   fi
   mapfile -t list <<<"$packages"
   if [ -n "$dry_run" ]; then
-    echo "apt-get install --yes --no-install-recommends ${list[*]}"
+    echo "apt-get install --yes --no-install-recommends --no-remove ${list[*]}"
     return
   fi
   say "installing ${list[*]}"
   hold_back
   apt_install "${list[@]}" || {
-    say "again, after apt-get update"
-    privileged apt-get update -q
-    apt_install "${list[@]}"
+    update_lists "again, with new package lists"
+    apt_install "${list[@]}" || fail "the servers could not be installed; to see why: sudo apt-get install ${list[*]}"
   }
 }
 
 apt_install() {
   privileged env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --quiet --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
+    apt-get install --yes --quiet --no-install-recommends --no-remove -o DPkg::Lock::Timeout=120 "$@"
 }
 
-dry_run= check=
+# report NAME PLACE WRONG says whether a server is there.
+report() {
+  local name=$1 place=$2 wrong=$3
+  if [ -z "$wrong" ]; then
+    [ -z "$check" ] || say "$name: $place"
+  elif [ -z "$place" ]; then
+    say "$name: not found: $wrong"
+  else
+    say "$name: $place does not work: $wrong"
+  fi
+}
+
+dry_run='' check=''
 case "${1:-}" in
   '') ;;
   --check) check=1 ;;
@@ -223,27 +324,45 @@ case "${1:-}" in
   *) fail "unknown option $1 (have --check, --dry-run)" ;;
 esac
 
-postgres=$(find_postgres || true)
-mariadb=$(find_mariadb || true)
-if [ -n "$check" ]; then
-  say "PostgreSQL: ${postgres:-not found}"
-  say "MariaDB: ${mariadb:-not found}"
+# Another user may not enter root's temporary folder: package integration, too, turns to /tmp then.
+work=''
+clean_up() {
+  give_back
+  [ -z "$work" ] || rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ "$(id -u)" = 0 ]; then
+  work=$(mktemp -d /tmp/install-servers-XXXXXX)
+  chmod 711 "$work"
+else
+  work=$(mktemp -d "${TMPDIR:-/tmp}/install-servers-XXXXXX")
 fi
-if [ -n "$postgres" ] && [ -n "$mariadb" ]; then
+
+look
+report PostgreSQL "$postgres" "$postgres_wrong"
+report MariaDB "$mariadb" "$mariadb_wrong"
+if [ -z "$postgres_wrong$mariadb_wrong" ]; then
   exit 0
 fi
-[ -z "$check" ] || exit 1
+if [ -n "$check" ]; then
+  say "make deps installs what is missing"
+  exit 1
+fi
 
-[ -n "$postgres" ] || say "no PostgreSQL server found"
-[ -n "$mariadb" ] || say "no MariaDB server found"
 command -v apt-get >/dev/null || instructions
 if [ -z "$dry_run" ] && ! can_be_root; then
-  say "not root, and sudo asks for a password"
+  say "not root, and sudo asks for a password or is missing"
   instructions
 fi
 install_with_apt
 if [ -z "$dry_run" ]; then
-  find_postgres >/dev/null || fail "PostgreSQL is installed but was not found (is BINDERY_PG_BIN right?)"
-  find_mariadb >/dev/null || fail "MariaDB is installed but was not found (is BINDERY_MARIADB_BIN right?)"
+  look
+  report PostgreSQL "$postgres" "$postgres_wrong" >&2
+  report MariaDB "$mariadb" "$mariadb_wrong" >&2
+  cure="to mend it: sudo apt-get install --reinstall ${packages//$'\n'/ }"
+  [ -z "$postgres_wrong" ] || fail "PostgreSQL is installed but does not work (is BINDERY_PG_BIN right?); $cure"
+  [ -z "$mariadb_wrong" ] || fail "MariaDB is installed but does not work (is BINDERY_MARIADB_BIN right?); $cure"
   say "done"
 fi
