@@ -1,6 +1,8 @@
 package models
 
 import (
+	"slices"
+
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/feature"
 	"github.com/uptrace/bun/schema"
@@ -47,11 +49,7 @@ func (c conflict) apply(q *bun.InsertQuery, table *schema.Table) *bun.InsertQuer
 // onDuplicateKey uses VALUES(), which MySQL deprecates: MariaDB does not know what came after it.
 func (c conflict) onDuplicateKey(q *bun.InsertQuery, table *schema.Table) *bun.InsertQuery {
 	if c.mode == ignoreConflict {
-		column := table.Fields[0]
-		if len(table.PKs) > 0 {
-			column = table.PKs[0]
-		}
-		name := bun.Name(column.Name)
+		name := bun.Name(c.unchanged(table))
 		return q.On(leaveAsItIs, name, name, name)
 	}
 	q = q.On("DUPLICATE KEY UPDATE")
@@ -68,6 +66,39 @@ const leaveAsItIs = "DUPLICATE KEY /* is ignored */ UPDATE " +
 	"? = IF((" + ignoredVariable + " := IFNULL(" + ignoredVariable + ", 0) + 1) > 0, ?, ?)"
 
 const ignoredVariable = "@bindery_ignored"
+
+// unchanged chooses the column that [leaveAsItIs] assigns to itself. It is none that
+//   - counts by itself: MySQL refuses (1869) where it has made the row's number in the same statement;
+//   - may be generated, which cannot be assigned: those have a default, as Bun sees it;
+//   - an expression might change: a time in the hour that a clock is put back, a JSON document, a vector.
+//
+// A column of the key is best: it can be indexed, so it is short and plain.
+func (c conflict) unchanged(table *schema.Table) string {
+	var key []*schema.Field
+	for _, name := range c.key {
+		key = append(key, table.FieldMap[name])
+	}
+	candidates := slices.Concat(key, table.PKs, table.DataFields)
+	for _, fit := range []func(*schema.Field) bool{
+		func(f *schema.Field) bool { return !f.AutoIncrement && !f.NullZero && f.SQLDefault == "" && isPlain(f) },
+		func(f *schema.Field) bool { return !f.AutoIncrement && isPlain(f) },
+		func(f *schema.Field) bool { return f.AutoIncrement },
+	} {
+		if i := slices.IndexFunc(candidates, fit); i >= 0 {
+			return candidates[i].Name
+		}
+	}
+	return candidates[0].Name
+}
+
+// isPlain reports whether a column holds a number, a text or bytes.
+func isPlain(f *schema.Field) bool {
+	switch kindOf(f) {
+	case kindInt, kindFloat, kindBool, kindText, kindBytes:
+		return true
+	}
+	return false
+}
 
 // identifiers is a list of names for a statement.
 type identifiers []string

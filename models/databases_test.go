@@ -3,6 +3,7 @@ package models_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,16 +20,17 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/driver/pgdriver"
+	"github.com/uptrace/bun/schema"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // A database is one of those that every test runs on. It opens when the first test asks for it and
 // closes with the last. Tests share it: each has tables of its own names.
 type database struct {
 	name string
-	open func(context.Context) (opened, error)
 
 	once sync.Once
 	opened
@@ -42,19 +44,21 @@ type opened struct {
 	db      *bun.DB
 	uri     string // for a manager's configuration
 	version string
+	server  integration.Version // zero for SQLite
 	close   func() error
 }
 
 var databases = []*database{
-	{name: "sqlite", open: openSQLite},
-	{name: "postgres", open: openPostgres},
-	{name: "mariadb", open: openMariaDB},
+	{name: teston.SQLite}, {name: teston.Postgres}, {name: teston.MariaDB}, {name: teston.MySQL}, {name: teston.Galera}, {name: teston.Group},
 }
 
-// eachDB runs a test on every database, in subtests named for them.
+// eachDB runs a test on every database that BINDERY_TEST_ON asks for, in subtests named for them.
 func eachDB(t *testing.T, test func(t *testing.T, db *bun.DB)) {
 	t.Helper()
 	for _, d := range databases {
+		if !teston.Has(d.name) {
+			continue
+		}
 		t.Run(d.name, func(t *testing.T) {
 			db := d.get(t)
 			d.ran.Add(1)
@@ -102,9 +106,19 @@ func createTables(t *testing.T, db *bun.DB, models ...any) {
 	}
 }
 
+// databaseOf returns the database that eachDB gave to a test.
+func databaseOf(db *bun.DB) *database {
+	for _, d := range databases {
+		if d.db == db {
+			return d
+		}
+	}
+	panic("models: no such database")
+}
+
 func (d *database) get(tb testing.TB) *bun.DB {
 	tb.Helper()
-	d.once.Do(func() { d.opened, d.err = d.open(context.Background()) })
+	d.once.Do(func() { d.opened, d.err = open(context.Background(), d.name) })
 	require.NoError(tb, d.err)
 	return d.db
 }
@@ -125,6 +139,13 @@ func closeDatabases() error {
 	return errors.Join(errs...)
 }
 
+func open(ctx context.Context, name string) (opened, error) {
+	if name == teston.SQLite {
+		return openSQLite(ctx)
+	}
+	return openServer(ctx, name)
+}
+
 // openSQLite opens a file in WAL mode, as an application would. Transactions begin as plain Bun's
 // do, deferred.
 func openSQLite(ctx context.Context) (opened, error) {
@@ -141,37 +162,38 @@ func openSQLite(ctx context.Context) (opened, error) {
 	return started(ctx, bun.NewDB(sqlDB, sqlitedialect.New()), "sqlite://"+file, "SELECT sqlite_version()", remove)
 }
 
-func openPostgres(ctx context.Context) (opened, error) {
-	c, err := integration.NewPostgres(ctx, 0)
+// openServer connects to the primary, of a group to its first member, with the driver and the dialect
+// that an application without bindery would take.
+func openServer(ctx context.Context, name string) (opened, error) {
+	c, err := teston.New(ctx, name, 0)
 	if err != nil {
 		return opened{}, err
 	}
-	user, password, path, err := account(c)
+	connector, dialect, err := bare(c, name)
 	if err != nil {
-		return opened{}, err
+		return opened{}, errors.Join(err, c.Close())
 	}
-	connector := pgdriver.NewConnector(pgdriver.WithInsecure(true), pgdriver.WithAddr(c.Primary.Addr()),
-		pgdriver.WithUser(user), pgdriver.WithPassword(password), pgdriver.WithDatabase(path))
-	return started(ctx, bun.NewDB(sql.OpenDB(connector), pgdialect.New()), c.Primary.URI(), "SHOW server_version", c.Close)
+	o, err := started(ctx, bun.NewDB(sql.OpenDB(connector), dialect), c.Primary.URI(), "SELECT VERSION()", c.Close)
+	o.server = c.Primary.Version()
+	return o, err
 }
 
-func openMariaDB(ctx context.Context) (opened, error) {
-	c, err := integration.NewMariaDB(ctx, 0)
+func bare(c *integration.Cluster, name string) (driver.Connector, schema.Dialect, error) {
+	user, password, path, err := account(c)
 	if err != nil {
-		return opened{}, err
+		return nil, nil, err
+	}
+	if name == teston.Postgres {
+		return pgdriver.NewConnector(pgdriver.WithInsecure(true), pgdriver.WithAddr(c.Primary.Addr()),
+			pgdriver.WithUser(user), pgdriver.WithPassword(password), pgdriver.WithDatabase(path)), pgdialect.New(), nil
 	}
 	conf := mysql.NewConfig()
 	conf.Net, conf.Addr = "tcp", c.Primary.Addr()
+	conf.User, conf.Passwd, conf.DBName = user, password, path
 	conf.ParseTime = true
 	conf.Logger = &mysql.NopLogger{}
-	if conf.User, conf.Passwd, conf.DBName, err = account(c); err != nil {
-		return opened{}, err
-	}
 	connector, err := mysql.NewConnector(conf)
-	if err != nil {
-		return opened{}, err
-	}
-	return started(ctx, bun.NewDB(sql.OpenDB(connector), mysqldialect.New()), c.Primary.URI(), "SELECT VERSION()", c.Close)
+	return connector, mysqldialect.New(), err
 }
 
 // account returns the ordinary user's name, password and database.

@@ -14,12 +14,17 @@ var ErrStale = errors.New("models: the row has changed since it was read")
 
 // StaleError reports a row that somebody else has changed or removed since it was read. It matches
 // [ErrStale]. Read the row again, or let [RetryStale] do so.
+//
+// In a transaction, MariaDB may refuse the write itself, by error 1020: since 11.6.2, unless the transaction
+// is READ COMMITTED. Then the server has rolled back the whole transaction, and Err says so; begin it anew.
+// On a bun.Tx all that follows fails with database/sql's ErrTxDone.
 type StaleError struct {
 	Model reflect.Type
 	Key   []KeyValue // the primary key, in the order of the model's fields
 	Held  int64      // the version that the model holds
 	Found int64      // the version that the row has; 0 if it is gone
 	Gone  bool       // whether the row is gone
+	Err   error      // the server's refusal, which undid the transaction; nil elsewhere. Found and Gone are unknown then
 }
 
 // A KeyValue is one column of a primary key.
@@ -35,6 +40,8 @@ func (e *StaleError) Error() string {
 	}
 	row := fmt.Sprintf("models: stale %s (%s): held version %d", e.Model, strings.Join(key, ", "), e.Held)
 	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("%s; the server has rolled back the transaction: %v", row, e.Err)
 	case e.Gone:
 		return row + ", the row is gone"
 	case e.Found == e.Held:
@@ -45,6 +52,8 @@ func (e *StaleError) Error() string {
 
 // Is reports whether target is [ErrStale].
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
+
+func (e *StaleError) Unwrap() error { return e.Err }
 
 // UnknownColumnError reports a name that is no column of the model.
 type UnknownColumnError struct {

@@ -278,9 +278,19 @@ func TestFieldsInUpdates(t *testing.T) {
 		exec(t, db.NewUpdate().Model(one).WherePK())
 		if db.HasFeature(feature.WithValues) { // the casts of the values are the columns' types
 			rows := []*everyField{two}
-			exec(t, db.NewUpdate().With("_data", db.NewValues(&rows)).Model((*everyField)(nil)).TableExpr("_data").
-				Set("body = _data.body").Set("address = _data.address").Set("cache = _data.cache").Set("card = _data.card").
-				Set("tags = _data.tags").Set("level = _data.level").Where("every_field.id = _data.id"))
+			q := db.NewUpdate().With("_data", db.NewValues(&rows)).Model((*everyField)(nil)).TableExpr("_data").
+				Where("every_field.id = _data.id")
+			for _, column := range []string{"body", "address", "cache", "card", "tags", "level"} {
+				target := bun.Safe(column)
+				if db.HasFeature(feature.UpdateMultiTable) { // MySQL takes a column of any of the tables
+					target = "every_field." + target
+				}
+				q.Set("? = _data.?", target, bun.Safe(column))
+			}
+			exec(t, q)
+			var got everyField
+			require.NoError(t, db.NewSelect().Model(&got).Where("id = 2").Scan(t.Context()))
+			require.Equal(t, []any{two.Body, two.Address, two.Cache, two.Tags, two.Level}, []any{got.Body, got.Address, got.Cache, got.Tags, got.Level})
 		}
 		exec(t, db.NewUpdate().Model(two).WherePK())
 		var got []*everyField
@@ -328,9 +338,9 @@ func TestFieldsInConditions(t *testing.T) {
 		exec(t, db.NewInsert().Model(&[]*everyField{row, {ID: 8, OwnerID: 1}}))
 		for name, q := range map[string]*bun.SelectQuery{
 			"long text":          db.NewSelect().Where("body = ?", row.Body),
-			"JSON":               db.NewSelect().Where("address = ?", row.Address),
-			"a pointer to JSON":  db.NewSelect().Where("address = ?", &row.Address),
-			"list":               db.NewSelect().Where("tags = ?", row.Tags),
+			"JSON":               db.NewSelect().Where("address = "+jsonArgument(db), row.Address),
+			"a pointer to JSON":  db.NewSelect().Where("address = "+jsonArgument(db), &row.Address),
+			"list":               db.NewSelect().Where("tags = "+jsonArgument(db), row.Tags),
 			"an element":         db.NewSelect().Where("?", models.ListHas("tags", `it's \`)),
 			"serialized JSON":    db.NewSelect().Where("state = ?", row.State),
 			"encrypted presence": db.NewSelect().Where("card IS NOT NULL"),
@@ -342,6 +352,19 @@ func TestFieldsInConditions(t *testing.T) {
 			var ids []int64
 			require.NoError(t, q.Model((*everyField)(nil)).Column("id").Scan(t.Context(), &ids), name)
 			require.Equal(t, []int64{7}, ids, name)
+		}
+		for column, value := range map[string]any{
+			"body": row.Body, "address": row.Address, "tags": row.Tags, "cache": row.Cache, "state": row.State, "status": row.Status, "level": row.Level,
+			"body_ptr": row.BodyPtr, "address_ptr": row.AddressPtr, "tags_ptr": row.TagsPtr, "cache_ptr": row.CachePtr, "level_ptr": row.LevelPtr,
+		} {
+			for name, is := range map[string]models.Condition{
+				"equal": models.Eq(column, value), "list": models.In(column, value), "map": models.Filter(map[string]any{column: value}),
+			} {
+				var ids []int64
+				q := db.NewSelect().Model((*everyField)(nil)).Column("id").ApplyQueryBuilder(models.Where(is))
+				require.NoError(t, q.Scan(t.Context(), &ids), "%s: %s", column, name)
+				require.Equal(t, []int64{7}, ids, "%s: %s: %s", column, name, q)
+			}
 		}
 	})
 }

@@ -62,7 +62,8 @@ import (
 // nil among the values asks for NULL itself: Eq(c, nil) is IS NULL, In(c, 1, nil) is "1 or NULL" and
 // NotIn(c, 1, nil) is "neither 1 nor NULL".
 //
-// Texts compare as the column's collation says: MySQL's default ignores case and trailing spaces.
+// Texts compare as the column's collation says. The defaults of MySQL and MariaDB ignore case; since
+// MySQL 8.0 and MariaDB 11.5 also accents and the width of characters; MariaDB's and those of MySQL up to 5.7 also trailing spaces.
 type Condition struct{ t term }
 
 // A term is one part of a condition.

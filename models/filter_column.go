@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -47,10 +48,11 @@ type filterColumn struct {
 	field *schema.Field
 	kind  columnKind
 	unit  time.Duration // of kindEpoch
+	cast  cast
 }
 
-func newFilterColumn(t *schema.Table, f *schema.Field, name, qualifier string) *filterColumn {
-	c := &filterColumn{model: t.Type, name: name, sql: qualifier + string(f.SQLName), field: f}
+func newFilterColumn(d dialect.Name, t *schema.Table, f *schema.Field, name, qualifier string) *filterColumn {
+	c := &filterColumn{model: t.Type, name: name, sql: qualifier + string(f.SQLName), field: f, cast: castOn(d, f)}
 	c.kind = kindOf(f)
 	if c.kind == kindInt {
 		if c.unit = epochUnit(t.Type, f); c.unit != 0 {

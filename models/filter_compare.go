@@ -38,10 +38,19 @@ func (r *renderer) compare(c *filterColumn, op operator, v any) (clause, error) 
 		return c.is("NOT NULL"), nil
 	case o.null:
 		return noRow, errNull
-	case o.end != "":
-		return c.compareDay(op, o), nil
 	}
-	return c.op(op, o.sql), nil
+	return c.compareAlone(op, o), nil
+}
+
+// inList reports whether the value can be one of a list in parentheses. Days are ranges, and MySQL says that it
+// cannot compare JSON there.
+func (c *filterColumn) inList(o operand) bool { return o.end == "" && c.cast == cast{} }
+
+func (c *filterColumn) compareAlone(op operator, o operand) clause {
+	if o.end != "" {
+		return c.compareDay(op, o)
+	}
+	return clause(c.cast.of(c.sql) + " " + string(op) + " " + c.cast.of(o.sql))
 }
 
 // compareDay compares with a day as a whole.
@@ -75,9 +84,9 @@ func (r *renderer) between(c *filterColumn, ends Range) (clause, error) {
 	return join(" AND ", []clause{from, to}), nil
 }
 
-// in renders that the column has one of the values. Days are ranges, and NULL is never in a list.
+// in renders that the column has one of the values. NULL is never in a list.
 func (r *renderer) in(c *filterColumn, values []any) (clause, error) {
-	list, days, null, err := r.operands(c, values)
+	list, alone, null, err := r.operands(c, values)
 	if err != nil {
 		return noRow, err
 	}
@@ -85,8 +94,8 @@ func (r *renderer) in(c *filterColumn, values []any) (clause, error) {
 	if list != "" {
 		any = append(any, clause(c.sql+" IN "+list))
 	}
-	for _, day := range days {
-		any = append(any, c.compareDay(opEq, day))
+	for _, o := range alone {
+		any = append(any, c.compareAlone(opEq, o))
 	}
 	if null {
 		any = append(any, c.is("NULL"))
@@ -95,7 +104,7 @@ func (r *renderer) in(c *filterColumn, values []any) (clause, error) {
 }
 
 func (r *renderer) notIn(c *filterColumn, values []any) (clause, error) {
-	list, days, null, err := r.operands(c, values)
+	list, alone, null, err := r.operands(c, values)
 	if err != nil {
 		return noRow, err
 	}
@@ -103,8 +112,8 @@ func (r *renderer) notIn(c *filterColumn, values []any) (clause, error) {
 	if list != "" {
 		all = append(all, clause(c.sql+" NOT IN "+list))
 	}
-	for _, day := range days {
-		all = append(all, c.compareDay(opNe, day))
+	for _, o := range alone {
+		all = append(all, c.compareAlone(opNe, o))
 	}
 	if null {
 		all = append(all, c.is("NOT NULL"))
@@ -112,8 +121,8 @@ func (r *renderer) notIn(c *filterColumn, values []any) (clause, error) {
 	return join(" AND ", all), nil
 }
 
-// operands sorts values into a list in parentheses, whole days, and NULL.
-func (r *renderer) operands(c *filterColumn, values []any) (list string, days []operand, null bool, err error) {
+// operands sorts values into a list in parentheses, those that cannot be in one, and NULL.
+func (r *renderer) operands(c *filterColumn, values []any) (list string, alone []operand, null bool, err error) {
 	if len(values) == 1 {
 		if q, ok := values[0].(*bun.SelectQuery); ok && q != nil {
 			o, err := r.expression(q)
@@ -131,14 +140,14 @@ func (r *renderer) operands(c *filterColumn, values []any) (list string, days []
 			return "", nil, false, err
 		case o.null:
 			null = true
-		case o.end != "":
-			days = append(days, o)
-		default:
+		case c.inList(o):
 			plain = append(plain, o.sql)
+		default:
+			alone = append(alone, o)
 		}
 	}
 	if len(plain) > 0 {
 		list = "(" + strings.Join(plain, ", ") + ")"
 	}
-	return list, days, null, nil
+	return list, alone, null, nil
 }

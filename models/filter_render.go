@@ -83,7 +83,7 @@ func (r *renderer) unknown(name string, known []string) error {
 // column finds a column by its name, which may have relations before it.
 func (r *renderer) column(name string) (*filterColumn, error) {
 	if field := ownColumn(r.table, name); field != nil {
-		return newFilterColumn(r.table, field, name, r.qualifier), nil
+		return newFilterColumn(r.dialect, r.table, field, name, r.qualifier), nil
 	}
 	path := strings.Split(name, ".")
 	if len(path) == 1 {
@@ -112,7 +112,7 @@ func (r *renderer) column(name string) (*filterColumn, error) {
 		return nil, joined.unknown(path[len(path)-1], joined.names())
 	}
 	qualifier := string(r.gen.AppendName(nil, alias)) + "."
-	return newFilterColumn(table, field, name, qualifier), nil
+	return newFilterColumn(r.dialect, table, field, name, qualifier), nil
 }
 
 // ownColumn finds a column of the table itself: no expression that is only read into the model.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -29,6 +30,9 @@ var hostileTexts = []string{
 func TestWhereFindsHostileTexts(t *testing.T) {
 	eachDB(t, func(t *testing.T, db *bun.DB) {
 		createTables(t, db, (*textRow)(nil))
+		if db.Dialect().Name() == dialect.MySQL { // its default collations take some of the texts for others
+			exec(t, db.NewRaw("ALTER TABLE filter_texts MODIFY text VARCHAR(255) COLLATE utf8mb4_bin NOT NULL"))
+		}
 		var rows []textRow
 		for i, text := range hostileTexts {
 			rows = append(rows, textRow{ID: int64(i), Text: "<" + text + ">"})

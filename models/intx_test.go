@@ -18,14 +18,10 @@ import (
 func eachManager(t *testing.T, test func(t *testing.T, m *manager.DBManager, db *bun.DB)) {
 	t.Helper()
 	eachDB(t, func(t *testing.T, db *bun.DB) {
-		for _, d := range databases {
-			if d.db == db {
-				m := openManager(t, map[string]string{"main": d.uri})
-				bind, err := m.Bind(mainBind)
-				require.NoError(t, err)
-				test(t, m, bind.DB())
-			}
-		}
+		m := openManager(t, map[string]string{"main": databaseOf(db).uri})
+		bind, err := m.Bind(mainBind)
+		require.NoError(t, err)
+		test(t, m, bind.DB())
 	})
 }
 

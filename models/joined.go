@@ -18,7 +18,9 @@ func runInTx(ctx context.Context, db bun.IDB, opts *sql.TxOptions, fn func(ctx c
 			return err
 		}
 	}
-	return db.RunInTx(ctx, opts, func(ctx context.Context, tx bun.Tx) error { return fn(ctx, tx) })
+	err := db.RunInTx(ctx, opts, func(ctx context.Context, tx bun.Tx) error { return fn(ctx, tx) })
+	endUndone(db, err)
+	return err
 }
 
 // inTx reports whether a statement on db is part of a transaction that goes on after it.

@@ -23,8 +23,9 @@ import (
 // NULL and null read as the zero V.
 //
 // JSONB keeps a value, not its text: keys change their order, and 1e2 becomes 100. PostgreSQL refuses
-// "\u0000". In a query's argument a JSON is its text, which PostgreSQL compares as JSONB, MariaDB and
-// SQLite as text and MySQL not at all without CAST(? AS JSON).
+// "\u0000". Conditions such as [Eq] compare it as JSON on PostgreSQL and MySQL, as text on MariaDB and
+// SQLite. In an argument of Bun's own Where it is its text: MySQL finds that equal to no document, unless one
+// writes CAST(? AS JSON).
 //
 // The encoding is Bun's, see [bunjson.SetProvider]. A V that cannot be encoded fails the statement:
 // Bun writes the error into it and the server refuses that.

@@ -112,6 +112,28 @@ func checkPath(name string, path []any) error {
 	return nil
 }
 
+// mysqlValue is what a column has at a path. MySQL and MariaDB take what is no array for an array of
+// itself, which has it at index 0; for the others it has no index.
+func mysqlValue(gen schema.QueryGen, b []byte, col Expr, path []any) []byte {
+	var arrays []Expr
+	for i, segment := range path {
+		if segment == 0 {
+			arrays = append(arrays, jsonPath(path[:i]))
+		}
+	}
+	if len(arrays) == 0 {
+		return gen.AppendQuery(b, "JSON_EXTRACT(?, ?)", col, jsonPath(path))
+	}
+	b = append(b, "(CASE WHEN "...)
+	for i, array := range arrays {
+		if i > 0 {
+			b = append(b, " AND "...)
+		}
+		b = gen.AppendQuery(b, "JSON_TYPE(JSON_EXTRACT(?, ?)) = 'ARRAY'", col, array)
+	}
+	return gen.AppendQuery(b, " THEN JSON_EXTRACT(?, ?) END)", col, jsonPath(path))
+}
+
 // jsonPath is a path as MySQL and SQLite write it: $."key"[0], as a string literal.
 func jsonPath(path []any) Expr {
 	return func(gen schema.QueryGen, b []byte) ([]byte, error) {
@@ -135,7 +157,11 @@ var pathEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // jsonValue is what a column has at a path. PostgreSQL tells keys and indexes apart by type.
 func jsonValue(col Expr, path []any) Expr {
 	return func(gen schema.QueryGen, b []byte) ([]byte, error) {
-		if gen.Dialect().Name() != dialect.PG {
+		switch gen.Dialect().Name() {
+		case dialect.PG:
+		case dialect.MySQL:
+			return mysqlValue(gen, b, col, path), nil
+		default:
 			return gen.AppendQuery(b, "JSON_EXTRACT(?, ?)", col, jsonPath(path)), nil
 		}
 		b, _ = col(gen, append(b, '('))

@@ -58,11 +58,18 @@ func TestJSONPath(t *testing.T) {
 		is("true", models.JSONText("data", "yes"), "true's text")
 		is("false", models.JSONText("data", "no"), "false's text")
 		is("b", models.JSONText("data", "list", 1, "deep", 1), "a path with indexes")
+		is("a", models.JSONText("data", "list", 1, "deep", 0), "the first element")
+		is(10, models.JSONInt("data", "list", 0), "the first element, a number")
 		for _, e := range []func(string, ...any) models.Expr{models.JSONText, models.JSONInt, models.JSONFloat, models.JSONBool} {
 			is(nil, e("data", "null"), "JSON's null")
 			is(nil, e("data", "absent", "deeper"), "absent")
 			is(nil, e("data", "list", 7), "past the end")
 			is(nil, e("data", "list", "deep"), "a key in an array")
+			is(nil, e("data", 0), "an index in an object")
+			is(nil, e("data", 0, "int"), "a key past an index in an object")
+			is(nil, e("data", "int", 0), "an index in a number")
+			is(nil, e("data", "list", 0, 0), "an index in an element that is no array")
+			is(nil, e("data", "list", 1, 0, "deep", 0), "an index in an object within an array")
 		}
 		is(42, models.JSONInt("data", "int"), "int")
 		is("9007199254740993", models.JSONInt("data", "big"), "beyond a double's precision")

@@ -22,7 +22,9 @@ func run(m *testing.M) int {
 	}
 	if testing.Verbose() {
 		for _, d := range databases {
-			fmt.Println(d.summary())
+			if d.ran.Load() > 0 {
+				fmt.Println(d.summary())
+			}
 		}
 	}
 	return code

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -31,7 +32,7 @@ func TestFetchPageUsesIndex(t *testing.T) {
 		_, err := db.NewInsert().Model(&rows).Exec(t.Context())
 		require.NoError(t, err)
 		for _, statement := range []string{"CREATE INDEX page_indexed_n ON page_indexed (n, id)", "ANALYZE TABLE page_indexed"} {
-			if db.Dialect().Name().String() != "mysql" {
+			if db.Dialect().Name() != dialect.MySQL {
 				statement = strings.Replace(statement, "ANALYZE TABLE", "ANALYZE", 1)
 			}
 			_, err = db.ExecContext(t.Context(), statement)
@@ -46,7 +47,9 @@ func TestFetchPageUsesIndex(t *testing.T) {
 			_, err = models.FetchPage[indexedRow](t.Context(), db.WithQueryHook(read).NewSelect(), order, models.After(page.Next), 2)
 			require.NoError(t, err)
 			plan := explain(t, db, read.text)
-			want := map[string]string{"pg": "Index Cond: ", "sqlite": "SEARCH pi USING ", "mysql": "|range|"}[db.Dialect().Name().String()]
+			want := map[dialect.Name]string{
+				dialect.PG: "Index Cond: ", dialect.SQLite: "SEARCH pi USING ", dialect.MySQL: "|range|",
+			}[db.Dialect().Name()]
 			require.Contains(t, plan, want, "%v: %s", order, read.text)
 		}
 	})
@@ -64,10 +67,10 @@ func (*queryText) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 func explain(t *testing.T, db *bun.DB, query string) string {
 	t.Helper()
-	how := "EXPLAIN "
-	if db.Dialect().Name().String() == "sqlite" {
-		how = "EXPLAIN QUERY PLAN "
-	}
+	how := map[dialect.Name]string{
+		dialect.PG: "EXPLAIN ", dialect.SQLite: "EXPLAIN QUERY PLAN ",
+		dialect.MySQL: "EXPLAIN FORMAT=TRADITIONAL ", // MySQL's own choice is a tree since 9.0
+	}[db.Dialect().Name()]
 	rows, err := db.QueryContext(t.Context(), how+query)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()

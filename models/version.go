@@ -158,6 +158,12 @@ func (v *versioned) outcome(ctx context.Context, verb string, res sql.Result, er
 		n, err = res.RowsAffected()
 	}
 	if err != nil {
+		endUndone(v.db, err)
+		if mysqlError(v.db, err) == rowChanged {
+			e := v.staleError()
+			e.Err = err
+			return e
+		}
 		return fmt.Errorf("models: %s %s: %w", verb, v.table.Type, err)
 	}
 	if n > 0 {
@@ -177,15 +183,13 @@ func (v *versioned) stale(ctx context.Context) error {
 	case dialect.MySQL:
 		q.For("UPDATE") // also, a plain read would show the transaction's snapshot
 	}
-	e := &StaleError{Model: v.table.Type, Held: v.held}
-	for _, pk := range v.table.PKs {
-		e.Key = append(e.Key, KeyValue{Column: pk.Name, Value: pk.Value(v.model).Interface()})
-	}
+	e := v.staleError()
 	err := q.Scan(reread(ctx))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		e.Gone = true
 	case err != nil:
+		endUndone(v.db, err)
 		return fmt.Errorf("%w; what became of it cannot be read: %w", e, err)
 	default:
 		for i := range v.plan.mixins {
@@ -193,6 +197,14 @@ func (v *versioned) stale(ctx context.Context) error {
 				e.Found = m.(*Version).RowVersion
 			}
 		}
+	}
+	return e
+}
+
+func (v *versioned) staleError() *StaleError {
+	e := &StaleError{Model: v.table.Type, Held: v.held}
+	for _, pk := range v.table.PKs {
+		e.Key = append(e.Key, KeyValue{Column: pk.Name, Value: pk.Value(v.model).Interface()})
 	}
 	return e
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -165,7 +166,88 @@ func TestVersionOfARowThatARivalTransactionChanges(t *testing.T) {
 		}
 		var stale *models.StaleError
 		require.ErrorAs(t, err, &stale)
-		assert.Equal(t, int64(2), stale.Found, "not what the snapshot has")
+		if !isolatesSnapshots(db) {
+			assert.Equal(t, int64(2), stale.Found, "not what the snapshot has")
+			assert.NoError(t, stale.Err)
+			return
+		}
+		require.ErrorContains(t, stale.Err, "1020")
+		assert.EqualError(t, stale, "models: stale models_test.seat (hall=red, number=7): held version 1; "+
+			"the server has rolled back the transaction: "+stale.Err.Error())
+		_, err = tx.ExecContext(t.Context(), "SELECT 1")
+		assert.ErrorIs(t, err, sql.ErrTxDone, "nothing is written outside of a transaction by mistake")
+	})
+}
+
+// isolatesSnapshots reports whether the database refuses to write a row that has changed since the transaction
+// began to read, and rolls it back.
+func isolatesSnapshots(db *bun.DB) bool { return databaseOf(db).server.AtLeast("MariaDB", 11, 6, 2) }
+
+// TestRetryStaleOfTransactions has a transaction in each call, which begins anew with it.
+func TestRetryStaleOfTransactions(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		createTables(t, db, (*seat)(nil))
+		rival := insertSeat(t, db)
+		calls := 0
+		err := models.RetryStale(t.Context(), 2, func(ctx context.Context) error {
+			calls++
+			return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+				mine := readSeat(t, tx)
+				if calls == 1 {
+					require.NoError(t, models.UpdateVersioned(t.Context(), db, rival))
+				}
+				mine.Note = "mine"
+				return models.UpdateVersioned(ctx, tx, &mine)
+			})
+		})
+		if db.Dialect().Name() == dialect.SQLite {
+			require.ErrorContains(t, err, "database is locked")
+			return
+		}
+		require.NoError(t, err)
+		assert.Equal(t, 2, calls)
+		assert.Equal(t, "mine", readSeat(t, db).Note)
+		assert.Equal(t, int64(3), readSeat(t, db).RowVersion)
+	})
+}
+
+// TestRetryStaleWithinATransaction is how not to do it. Whatever comes of it, all of the transaction is
+// written, or nothing.
+func TestRetryStaleWithinATransaction(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		createTables(t, db, (*seat)(nil))
+		rival := insertSeat(t, db)
+		calls := 0
+		err := db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			_ = readSeat(t, tx)
+			if db.Dialect().Name() != dialect.SQLite { // there the rival would have to wait
+				_, err := tx.NewInsert().Model(&seat{Hall: "blue", Number: 1}).Exec(ctx)
+				require.NoError(t, err)
+			}
+			return models.RetryStale(ctx, 2, func(ctx context.Context) error {
+				calls++
+				mine := seat{Hall: "red", Number: 7}
+				if err := tx.NewSelect().Model(&mine).WherePK().Scan(ctx); err != nil {
+					return err
+				}
+				if calls == 1 {
+					require.NoError(t, models.UpdateVersioned(t.Context(), db, rival))
+				}
+				mine.Note = "mine"
+				return models.UpdateVersioned(ctx, tx, &mine)
+			})
+		})
+		n, countErr := db.NewSelect().Model((*seat)(nil)).Where("hall = ? AND number = 1", "blue").Count(t.Context())
+		require.NoError(t, countErr)
+		if db.Dialect().Name() == dialect.PG { // each statement sees the newest state
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, n)
+			assert.Equal(t, "mine", readSeat(t, db).Note)
+			return
+		}
+		require.Error(t, err)
+		assert.Zero(t, n)
+		assert.Empty(t, readSeat(t, db).Note)
 	})
 }
 

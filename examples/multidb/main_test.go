@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,9 +51,9 @@ func TestTourOnSQLite(t *testing.T) {
 }
 
 // TestTourOnServers takes the tour as a user with servers would: accounts on PostgreSQL, audit on
-// MariaDB, each with two replicas.
+// MariaDB or MySQL, each with two replicas.
 func TestTourOnServers(t *testing.T) {
-	pg, my := integration.StartPostgres(t, 2), integration.StartMariaDB(t, 2)
+	pg, my := teston.Start(t, teston.Postgres, 2), teston.StartMySQLFamily(t, 2)
 	file := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{
 		"[binds.accounts]", "writer = '" + pg.Primary.URI() + "'",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bindery-go/bindery/integration"
@@ -24,8 +25,11 @@ const (
 )
 
 var (
-	all      = []string{SQLite, Postgres, MariaDB, MySQL, Galera, Group}
-	selected = read(os.Getenv("BINDERY_TEST_ON"))
+	all = []string{SQLite, Postgres, MariaDB, MySQL, Galera, Group}
+
+	// selected reads the variable when a test first asks. Go does not notice what is read earlier, when a program starts,
+	// and would give the cached result of another database's tests.
+	selected = sync.OnceValue(func() []string { return read(os.Getenv("BINDERY_TEST_ON")) })
 )
 
 func read(list string) []string {
@@ -42,21 +46,21 @@ func read(list string) []string {
 }
 
 // Has reports whether the tests run on the database.
-func Has(name string) bool { return slices.Contains(selected, name) }
+func Has(name string) bool { return slices.Contains(selected(), name) }
 
 // Only skips a test that needs none of what the tests run on. A database that it wants but that is not installed
 // is a failure, not a reason to skip.
 func Only(t testing.TB, names ...string) {
 	t.Helper()
 	if !slices.ContainsFunc(names, Has) {
-		t.Skipf("for %s; the tests run on %s", strings.Join(names, ", "), strings.Join(selected, ", "))
+		t.Skipf("for %s; the tests run on %s", strings.Join(names, ", "), strings.Join(selected(), ", "))
 	}
 }
 
 // MySQLFamily returns which of mariadb, mysql, galera and group a test of the family's driver runs on: the first
 // that is selected, else mariadb.
 func MySQLFamily() string {
-	for _, name := range selected {
+	for _, name := range selected() {
 		if name != SQLite && name != Postgres {
 			return name
 		}

@@ -1,0 +1,48 @@
+package models
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+const (
+	// rowChanged is MariaDB's answer to a write or a lock of a row that has changed since the transaction's first
+	// plain read: innodb_snapshot_isolation, which is on since 11.6.2. At READ COMMITTED it never comes.
+	rowChanged = 1020
+	deadlock   = 1213
+)
+
+// mysqlError returns the number of a server's error, 0 if there is none. The drivers' error is known by
+// its field, since this package links no driver.
+func mysqlError(db bun.IDB, err error) uint64 {
+	if db.Dialect().Name() != dialect.MySQL {
+		return 0
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		if n := v.FieldByName("Number"); n.IsValid() && n.CanUint() {
+			return n.Uint()
+		}
+	}
+	return 0
+}
+
+// endUndone ends a transaction that the server has rolled back because of err. Whoever went on with it
+// would write outside of any transaction, each statement for itself; now they get database/sql's ErrTxDone.
+func endUndone(db bun.IDB, err error) {
+	if n := mysqlError(db, err); n != rowChanged && n != deadlock {
+		return
+	}
+	switch tx := db.(type) {
+	case bun.Tx:
+		_ = tx.Tx.Rollback() // Bun's own would only go back to a savepoint, if it is one
+	case *bun.Tx:
+		_ = tx.Tx.Rollback()
+	}
+}
