@@ -57,6 +57,15 @@ type Position interface {
 	String() string
 }
 
+// An Overtaker is a [Position] of a database whose replicas may show a commit before the primary's position tells
+// of it. Exceeds then proves that the histories have parted only if it stays true for a while; until it is known, the
+// replica proves no freshness. Of such positions none forgets what it once held: what exceeded a primary does so
+// as long as it lacks that.
+type Overtaker interface {
+	Position
+	Overtakes() // marks the type; it does nothing
+}
+
 // An Interrupter is a connection whose running statement another goroutine can end at once, as if
 // the connection had broken. The connection cannot be used again. A reader's server is told, in the
 // background, to stop working for it.

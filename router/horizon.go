@@ -111,6 +111,7 @@ type standing struct {
 
 	previous binds.Position // of the probe before
 	prevAt   time.Duration  // the moment when that was answered
+	overtake
 }
 
 // forget makes everything void that was known.
@@ -136,6 +137,7 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 			st.left = append(st.left, st.history)
 		}
 		st.server, st.history, st.epoch = p.Server, p.History, s.epoch
+		st.overtake = overtake{}
 	}
 	writer, ok := s.last()
 	if !ok {
@@ -152,6 +154,9 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 	}
 	if st.proven != nil && !p.Position.Covers(st.proven) {
 		st.forget() // it recovered to an older state under the same name
+	}
+	if st.holds(p, writer) {
+		return
 	}
 	if at := s.covered(p.Position); at > 0 {
 		st.horizon, st.proven = at, p.Position
@@ -180,13 +185,23 @@ func (st *standing) doubt(p binds.Probe, writer sample) error {
 		return errors.New("the reader is a primary of its own: it was promoted, or is no replica")
 	case p.History != w.History:
 		return otherHistory(p, w)
-	case st.parted:
-		return errDiverged
-	case st.previous != nil && st.prevAt < writer.at && p.Server != w.Server && st.previous.Exceeds(w.Position):
-		st.parted = true
+	case st.hasParted(p, writer):
 		return errDiverged
 	}
 	return nil
+}
+
+// hasParted compares where the reader was before with where the writer was after that.
+func (st *standing) hasParted(p binds.Probe, writer sample) bool {
+	w := writer.probe
+	if st.previous != nil && st.prevAt < writer.at && p.Server != w.Server {
+		if _, may := st.previous.(binds.Overtaker); may {
+			st.compare(st.previous, writer)
+		} else if st.previous.Exceeds(w.Position) {
+			st.parted = true
+		}
+	}
+	return st.parted || st.lasts(writer)
 }
 
 // logDoubt writes one line when a reader begins or ceases to prove its freshness.

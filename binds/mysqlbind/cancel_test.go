@@ -19,7 +19,7 @@ const patience = 10 * time.Second
 // endless is a statement during which the server does not look at its socket, as it does in SLEEP:
 // only KILL ends it.
 func endless(mark string) string {
-	return "SELECT COUNT(*), '" + mark + "' FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
+	return "SELECT COUNT(*), '" + mark + "' FROM " + series(1000, "a") + ", " + series(1000, "b") + ", " + series(1000, "c") + ", " + series(1000, "d")
 }
 
 // promptly runs do, which must return soon although the server would take a minute.
@@ -51,12 +51,13 @@ func running(t *testing.T, mark string) {
 // Rows that are closed early are read over by the driver, which no longer looks at the context then.
 func TestContextBoundsClosingOfRows(t *testing.T) {
 	e := writer(t, "")
+	procedure(t, "my_early", "SELECT REPEAT('x', 20000), 'my-early'; SELECT SLEEP(60), 'my-early'")
 	for reason, open := range map[string]func(ctx context.Context) (*sql.Rows, error){
 		"plain": func(ctx context.Context) (*sql.Rows, error) {
-			return e.DB().QueryContext(ctx, "SELECT REPEAT('x', 20000), SLEEP(0.1), 'my-early' FROM seq_1_to_600")
+			return e.DB().QueryContext(ctx, "SELECT REPEAT('x', 20000), SLEEP(0.1), 'my-early' FROM "+series(600, "a"))
 		},
 		"several result sets": func(ctx context.Context) (*sql.Rows, error) {
-			return e.DB().QueryContext(ctx, "BEGIN NOT ATOMIC SELECT REPEAT('x', 20000), 'my-early'; SELECT SLEEP(60), 'my-early'; END")
+			return e.DB().QueryContext(ctx, "CALL my_early()")
 		},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -81,12 +82,13 @@ func TestRowsClosedEarlyKeepTheConnection(t *testing.T) {
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
 	first := value(t, e, "SELECT CONNECTION_ID()")
+	procedure(t, "my_results", "SELECT 1; SELECT 2")
 	for reason, query := range map[string]string{
 		"one row":         "SELECT 1",
-		"several rows":    "SELECT seq FROM seq_1_to_3000",
-		"many columns":    "SELECT 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 FROM seq_1_to_3",
-		"several results": "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END",
-		"no row":          "SELECT 1 FROM seq_1_to_3 WHERE seq = 7",
+		"several rows":    "SELECT seq FROM " + series(3000, "a"),
+		"many columns":    "SELECT 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 FROM " + series(3, "a"),
+		"several results": "CALL my_results()",
+		"no row":          "SELECT 1 FROM " + series(3, "a") + " WHERE seq = 7",
 	} {
 		rows, err := e.DB().QueryContext(ctx, query)
 		require.NoError(t, err, reason)
@@ -216,10 +218,8 @@ func TestManyGiveUpTogether(t *testing.T) {
 		require.NoError(t, admin.DB().QueryRowContext(bounded(t), query).Scan(&name, &count))
 		return count
 	}
-	const (
-		connections = "SHOW GLOBAL STATUS LIKE 'Connections'"
-		sleeping    = "SELECT '', COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%my-many%' AND USER = 'app'"
-	)
+	const connections = "SHOW GLOBAL STATUS LIKE 'Connections'"
+	sleeping := "SELECT '', COUNT(*) FROM " + server().processes + " WHERE INFO LIKE '%my-many%' AND USER = 'app'"
 	before := status(connections)
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
@@ -251,6 +251,13 @@ func TestNativeContext(t *testing.T) {
 	defer cancel()
 	err = promptly(t, func() error { _, err := native.ExecContext(ctx, "SELECT SLEEP(3)"); return err })
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// procedure makes a procedure that the test's end drops.
+func procedure(t *testing.T, name, body string) {
+	t.Helper()
+	onPrimary(t, "DROP PROCEDURE IF EXISTS app."+name, "CREATE PROCEDURE app."+name+"() BEGIN "+body+"; END")
+	t.Cleanup(func() { onPrimary(t, "DROP PROCEDURE app."+name) })
 }
 
 // cancelled gives up a statement and waits until the server has ended it.

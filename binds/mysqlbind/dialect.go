@@ -26,7 +26,10 @@ const (
 //     for the server's version when a query first needs to know, or learns it from the pool's
 //     first connection. While no server answers, and for a second after each vain attempt of at
 //     most 5 seconds, it has the features that every version has.
-//   - It knows MariaDB: WITH over VALUES, VALUES without ROW, IF NOT EXISTS on columns.
+//   - It knows MariaDB: WITH over VALUES, VALUES without ROW, IF NOT EXISTS on columns. MariaDB has WITH before
+//     SELECT but not before UPDATE and DELETE, for which Bun has one flag between them, feature.CTE: it is off, as in
+//     Bun's own dialect. Bun writes the WITH of a query all the same, so that a bulk UPDATE ([bun.UpdateQuery.Bulk]) gets
+//     error 1064; put the values into a subquery of TableExpr there, which MySQL takes as well.
 //   - Times are stored in UTC, whatever zone a time.Time is in; Bun's writes the clock's reading
 //     without its zone.
 //   - A time.Time's column is DATETIME(6) by default, since DATETIME keeps no fraction of a second.
@@ -158,7 +161,7 @@ func featuresOf(base feature.Feature, v version) feature.Feature {
 		// MariaDB writes VALUES (1, 2), where MySQL wants VALUES ROW(1, 2). It knows no alias in a
 		// DELETE from one table.
 		f := base.Remove(feature.ValuesRow)
-		f |= feature.CTE | feature.WithValues | feature.CreateIndexIfNotExists | feature.AlterColumnExists |
+		f |= feature.WithValues | feature.CreateIndexIfNotExists | feature.AlterColumnExists |
 			feature.DeleteReturning
 		if v.atLeast(10, 5) {
 			f |= feature.InsertReturning

@@ -60,7 +60,7 @@ func TestDialectOnFrozenServer(t *testing.T) {
 	d.Features()
 	assert.Less(t, time.Since(since), 400*time.Millisecond, "the second question waits for no server")
 	require.NoError(t, cluster.Primary.Thaw())
-	require.Eventually(t, func() bool { return d.Features().Has(feature.InsertReturning) }, patience, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return d.Features().Has(server().feature) }, patience, 50*time.Millisecond,
 		"a failure is remembered for ever")
 }
 
@@ -73,7 +73,7 @@ func TestDialectInsideTransaction(t *testing.T) {
 		return tx.NewSelect().ColumnExpr("1").Scan(ctx, new(int))
 	}))
 	assert.Less(t, time.Since(since), 4*time.Second)
-	assert.True(t, db.HasFeature(feature.InsertReturning))
+	assert.True(t, db.HasFeature(server().feature))
 }
 
 // Several bun.DBs share a dialect; whichever of their servers answers tells.
@@ -93,7 +93,7 @@ func TestDialectIsShared(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.True(t, d.Features().Has(feature.InsertReturning))
+	assert.True(t, d.Features().Has(server().feature))
 	assert.Zero(t, testing.AllocsPerRun(100, func() { d.Features() }))
 }
 
@@ -102,72 +102,7 @@ func TestDialectOfForeignPool(t *testing.T) {
 	e := writer(t, "")
 	foreign := sql.OpenDB(hidden{e.Connector()})
 	defer func() { require.NoError(t, foreign.Close()) }()
-	assert.True(t, bun.NewDB(foreign, mysqlbind.NewDialect()).HasFeature(feature.DeleteReturning))
-}
-
-// What the features claim, MariaDB does.
-func TestDialectOnMariaDB(t *testing.T) {
-	db := articles(t)
-	ctx := bounded(t)
-	a := &article{Name: "lamp", Price: 1e-300}
-	_, err := db.NewInsert().Model(a).Exec(ctx)
-	require.NoError(t, err)
-	assert.EqualValues(t, 1, a.ID)
-	assert.WithinDuration(t, time.Now(), a.At, time.Minute, "INSERT … RETURNING brings the default")
-
-	t.Run("INSERT RETURNING", func(t *testing.T) {
-		var name string
-		require.NoError(t, db.NewInsert().Model(&article{Name: "chair"}).Returning("name").Scan(ctx, &name))
-		assert.Equal(t, "chair", name)
-	})
-	t.Run("ON DUPLICATE KEY UPDATE", func(t *testing.T) {
-		_, err := db.NewInsert().Model(&article{ID: 1, Name: "desk", At: time.Now()}).On("DUPLICATE KEY UPDATE").Exec(ctx)
-		require.NoError(t, err)
-	})
-	t.Run("DELETE RETURNING", func(t *testing.T) {
-		gone := &article{ID: 2}
-		_, err := db.NewDelete().Model(gone).WherePK().Returning("*").Exec(ctx)
-		require.NoError(t, err)
-		assert.Equal(t, "chair", gone.Name)
-	})
-	t.Run("WITH", func(t *testing.T) {
-		var n int
-		require.NoError(t, db.NewSelect().With("c", db.NewSelect().Model((*article)(nil)).Column("id")).
-			TableExpr("c").ColumnExpr("COUNT(*)").Scan(ctx, &n))
-		assert.Equal(t, 1, n)
-	})
-	t.Run("WITH VALUES", func(t *testing.T) {
-		rows := []*article{{ID: 1, Name: "one"}, {ID: 2, Name: "two"}}
-		var names []string
-		require.NoError(t, db.NewSelect().With("v", db.NewValues(&rows).Column("id", "name")).
-			TableExpr("v").ColumnExpr("v.name").OrderExpr("v.id").Scan(ctx, &names))
-		assert.Equal(t, []string{"one", "two"}, names)
-	})
-	t.Run("CREATE INDEX IF NOT EXISTS", func(t *testing.T) {
-		for range 2 {
-			_, err := db.NewCreateIndex().Model((*article)(nil)).Index("my_name").Column("name").IfNotExists().Exec(ctx)
-			require.NoError(t, err)
-		}
-	})
-	t.Run("ADD and DROP COLUMN IF EXISTS", func(t *testing.T) {
-		for range 2 {
-			_, err := db.NewAddColumn().Model((*article)(nil)).ColumnExpr("extra INT").IfNotExists().Exec(ctx)
-			require.NoError(t, err)
-		}
-		_, err := db.NewDropColumn().Model((*article)(nil)).Column("extra").Exec(ctx)
-		require.NoError(t, err)
-	})
-	t.Run("the rest of the statements", func(t *testing.T) {
-		exists, err := db.NewSelect().Model((*article)(nil)).Where("id = 1").Exists(ctx)
-		require.NoError(t, err)
-		assert.True(t, exists)
-		_, err = db.NewUpdate().Model(&article{ID: 1, Name: "table"}).Column("name").WherePK().Exec(ctx)
-		require.NoError(t, err)
-		_, err = db.NewDelete().Model(&article{ID: 1}).WherePK().Exec(ctx)
-		require.NoError(t, err)
-		_, err = db.NewTruncateTable().Model((*article)(nil)).Exec(ctx)
-		require.NoError(t, err)
-	})
+	assert.True(t, bun.NewDB(foreign, mysqlbind.NewDialect()).HasFeature(server().feature))
 }
 
 // Times and texts are written as they are read.

@@ -16,9 +16,10 @@ var faults = map[uint16]binds.Fault{
 	1792: binds.ReadOnly, // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
 	1836: binds.ReadOnly, // ER_READ_ONLY_MODE: innodb_read_only
 
-	1205: binds.Retryable, // ER_LOCK_WAIT_TIMEOUT
+	1205: binds.Retryable, // ER_LOCK_WAIT_TIMEOUT; MariaDB's answer to NOWAIT, too
 	1213: binds.Retryable, // ER_LOCK_DEADLOCK
 	1020: binds.Retryable, // ER_CHECKREAD: MariaDB with innodb_snapshot_isolation
+	3058: binds.Retryable, // ER_USER_LOCK_DEADLOCK: MySQL's GET_LOCK; MariaDB gives 1213
 	3101: binds.Retryable, // ER_TRANSACTION_ROLLBACK_DURING_COMMIT: MySQL group replication
 
 	1317: binds.Canceled, // ER_QUERY_INTERRUPTED
@@ -31,6 +32,7 @@ var faults = map[uint16]binds.Fault{
 	1203: binds.Busy, // ER_TOO_MANY_USER_CONNECTIONS
 	1226: binds.Busy, // ER_USER_LIMIT_REACHED
 	3032: binds.Busy, // ER_SERVER_OFFLINE_MODE
+	6400: binds.Busy, // the same with a reason: MySQL group replication
 
 	1180: binds.Unknown, // ER_ERROR_DURING_COMMIT
 	1927: binds.Unknown, // ER_CONNECTION_KILLED: MariaDB; a COMMIT may have been done
@@ -47,6 +49,9 @@ var faults = map[uint16]binds.Fault{
 // done, 1290 from a server made read-only meanwhile included, except 1180, which tells nothing. After
 // 1205 the server has undone the statement but not the transaction: roll it back before
 // trying again. 1053 while a COMMIT runs does not tell whether it was done.
+//
+// A lock that NOWAIT did not get is binds.Refused on MySQL (3572), as on PostgreSQL: whoever asks that way wants to hear
+// it, not to be sent again. MariaDB answers as after a wait (1205), and so it is Retryable there.
 //
 // A context error is binds.Unknown: the connection is closed and the statement killed, but the
 // server may have been quicker.

@@ -51,6 +51,10 @@ func whileLocked(ctx context.Context, e *binds.Engine, statements ...string) err
 	return errors.Join(err, holder.Rollback())
 }
 
+func nowait(ctx context.Context, e *binds.Engine) error {
+	return whileLocked(ctx, e, "SELECT * FROM bindtest_fault FOR UPDATE NOWAIT")
+}
+
 func lockWait(ctx context.Context, e *binds.Engine) error {
 	return whileLocked(ctx, e, "SET innodb_lock_wait_timeout = 0", "UPDATE bindtest_fault SET n = 5 WHERE id = 1")
 }
@@ -79,6 +83,38 @@ func deadlock(ctx context.Context, e *binds.Engine) error {
 	return errors.Join(err, <-other)
 }
 
+// lockDeadlock has two sessions take two named locks in opposite orders.
+func lockDeadlock(ctx context.Context, e *binds.Engine) error {
+	var conns [2]*sql.Conn
+	names := []string{"GET_LOCK('my-one', 20)", "GET_LOCK('my-two', 20)"}
+	for i := range conns {
+		c, err := e.DB().Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			_, _ = c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_ALL_LOCKS()") // the victim keeps its first lock
+			_ = c.Close()                                                              // the deadlock's error counts
+		}()
+		if _, err := c.ExecContext(ctx, "DO "+names[i]); err != nil {
+			return err
+		}
+		conns[i] = c
+	}
+	// One of the two is the victim. The other goes on when that releases what it has.
+	errs := make(chan error, 2)
+	for i, c := range conns {
+		go func() {
+			_, err := c.ExecContext(ctx, "DO "+names[1-i])
+			if err != nil {
+				_, _ = c.ExecContext(ctx, "DO RELEASE_ALL_LOCKS()")
+			}
+			errs <- err
+		}()
+	}
+	return errors.Join(<-errs, <-errs)
+}
+
 func lockRow(ctx context.Context, tx *sql.Tx, id int) error {
 	_, err := tx.ExecContext(ctx, "UPDATE bindtest_fault SET n = n + 1 WHERE id = ?", id)
 	return err
@@ -100,7 +136,7 @@ func killed(ctx context.Context, e *binds.Engine, how string) error {
 		done <- err
 	}()
 	for running := ""; running != "Query"; {
-		q := "SELECT IF(INFO LIKE 'SELECT COUNT%', COMMAND, '') FROM information_schema.PROCESSLIST WHERE ID = " + id
+		q := "SELECT IF(INFO LIKE 'SELECT COUNT%', COMMAND, '') FROM " + server().processes + " WHERE ID = " + id
 		if err := e.DB().QueryRowContext(ctx, q).Scan(&running); err != nil {
 			return errors.Join(err, c.Close())
 		}
@@ -126,6 +162,9 @@ func TestClassify(t *testing.T) {
 		"refused on a reader":           {&mysqlbind.ReaderError{Statement: "FLUSH"}, binds.ReadOnly},
 		"MySQL's max_execution_time":    {answer(3024, ""), binds.Canceled},
 		"group replication":             {answer(3101, ""), binds.Retryable},
+		"offline mode, with a reason":   {connecting(answer(6400, "")), binds.Busy},
+		"NOWAIT on MySQL":               {answer(3572, ""), binds.Refused},
+		"GET_LOCK's deadlock on MySQL":  {answer(3058, ""), binds.Retryable},
 		"a snapshot that is too old":    {answer(1020, ""), binds.Retryable},
 		"too many connections":          {answer(1040, ""), binds.Busy},
 		"shutting down":                 {answer(1053, ""), binds.Busy},

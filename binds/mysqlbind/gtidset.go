@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/bindery-go/bindery/binds"
 )
 
 // A gtidSet is a set of MySQL's GTIDs (manual, "GTID Format and Storage"). Being a set, it tells a replica
@@ -18,21 +16,16 @@ type gtidSet []origin // sorted by name, one for each, none without intervals
 // An origin is what one server has written, under one tag or without.
 type origin struct {
 	name      string     // a UUID, or a UUID, a colon and a tag; in lower case
+	old       digest     // of the intervals up to a number, which are left out; see short
 	intervals []interval // sorted, neither touching nor overlapping
 }
 
 type interval struct{ first, last uint64 } // both within
 
-var _ binds.Position = gtidSet(nil)
-
 var errSet = errors.New("mysqlbind: malformed set of GTIDs")
 
-// Covers reports whether s holds all of w.
-func (s gtidSet) Covers(w binds.Position) bool {
-	other, ok := w.(gtidSet)
-	if !ok {
-		return false
-	}
+// holds reports whether s has all of other.
+func (s gtidSet) holds(other gtidSet) bool {
 	for _, o := range other {
 		if !contains(s.of(o.name), o.intervals) {
 			return false
@@ -41,27 +34,19 @@ func (s gtidSet) Covers(w binds.Position) bool {
 	return true
 }
 
-// Exceeds reports whether s holds more than w has of an origin in w. An origin that w does not have is
-// no matter: a replica may have several primaries, and writes of its own that touch no data.
-func (s gtidSet) Exceeds(w binds.Position) bool {
-	other, ok := w.(gtidSet)
+func (s gtidSet) find(name string) (*origin, bool) {
+	i, ok := slices.BinarySearchFunc(s, name, func(o origin, name string) int { return cmp.Compare(o.name, name) })
 	if !ok {
-		return false
+		return nil, false
 	}
-	for _, o := range other {
-		if !contains(o.intervals, s.of(o.name)) {
-			return true
-		}
-	}
-	return false
+	return &s[i], true
 }
 
 func (s gtidSet) of(name string) []interval {
-	i, ok := slices.BinarySearchFunc(s, name, func(o origin, name string) int { return cmp.Compare(o.name, name) })
-	if !ok {
-		return nil
+	if o, ok := s.find(name); ok {
+		return o.intervals
 	}
-	return s[i].intervals
+	return nil
 }
 
 // contains reports whether every interval of inner lies in one of outer.
@@ -77,63 +62,95 @@ func contains(outer, inner []interval) bool {
 	return true
 }
 
-// String returns "mysql/" and the set, as "uuid:1-5:7,uuid:tag:1-3".
-func (s gtidSet) String() string {
-	b := []byte("mysql/")
-	for i, o := range s {
+// appendTo writes the set, as "uuid:1-5:7,uuid:tag:1-3".
+func (s gtidSet) appendTo(b []byte) []byte {
+	for i := range s {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, o.name...)
-		for _, v := range o.intervals {
-			b = strconv.AppendUint(append(b, ':'), v.first, 10)
-			if v.last > v.first {
-				b = strconv.AppendUint(append(b, '-'), v.last, 10)
-			}
+		b = s[i].appendTo(b)
+	}
+	return b
+}
+
+func (o *origin) appendTo(b []byte) []byte {
+	b = append(b, o.name...)
+	if !o.old.isZero() {
+		b = o.old.appendTo(append(b, ':', oldMark))
+	}
+	return appendIntervals(b, o.intervals)
+}
+
+func appendIntervals(b []byte, list []interval) []byte {
+	for _, v := range list {
+		b = strconv.AppendUint(append(b, ':'), v.first, 10)
+		if v.last > v.first {
+			b = strconv.AppendUint(append(b, '-'), v.last, 10)
 		}
 	}
-	return string(b)
+	return b
 }
 
 // parseSet reads a set as the server writes it, with spaces and line ends, origins named more than
 // once, and several tags after one UUID.
 func parseSet(text string) (gtidSet, error) {
-	byName := make(map[string][]interval)
+	byName := make(map[string]*origin)
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.ToLower(strings.TrimSpace(part))
 		if part != "" && !readOrigins(byName, part) {
 			return nil, errSet
 		}
 	}
+	return newSet(byName), nil
+}
+
+func newSet(byName map[string]*origin) gtidSet {
 	set := make(gtidSet, 0, len(byName))
-	for name, intervals := range byName {
-		set = append(set, origin{name, merge(intervals)})
+	for _, o := range byName {
+		o.intervals = merge(o.intervals)
+		set = append(set, *o)
 	}
 	slices.SortFunc(set, func(a, b origin) int { return cmp.Compare(a.name, b.name) })
-	return set, nil
+	return set
+}
+
+func add(byName map[string]*origin, name string, old digest, v interval) {
+	o := byName[name]
+	if o == nil {
+		o = &origin{name: name, old: old}
+		byName[name] = o
+	}
+	o.intervals = append(o.intervals, v)
 }
 
 // readOrigins reads a UUID with intervals and tags. A tag is that of the intervals up to the next.
-func readOrigins(byName map[string][]interval, part string) bool {
+func readOrigins(byName map[string]*origin, part string) bool {
 	uuid, rest, ok := strings.Cut(part, ":")
 	if !ok || !isUUID(uuid) {
 		return false
 	}
-	name, empty := uuid, true
+	name, old, empty := uuid, digest{}, true
 	for element := range strings.SplitSeq(rest, ":") {
 		element = strings.TrimSpace(element)
 		if isTag(element) {
 			if name != uuid && empty {
 				return false
 			}
-			name, empty = uuid+":"+element, true
+			name, old, empty = uuid+":"+element, digest{}, true
+			continue
+		}
+		if text, ok := strings.CutPrefix(element, string(oldMark)); ok {
+			if old, ok = parseDigest(text); !ok || byName[name] != nil {
+				return false
+			}
 			continue
 		}
 		v, ok := parseInterval(element)
 		if !ok {
 			return false
 		}
-		byName[name], empty = append(byName[name], v), false
+		add(byName, name, old, v)
+		empty = false
 	}
 	return !empty
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bindery-go/bindery/binds"
 	_ "github.com/bindery-go/bindery/binds/mysqlbind"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // password needs every escape there is, and is unlike any other text.
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	before := goleak.IgnoreCurrent()
 	var err error
-	cluster, err = integration.NewMariaDB(context.Background(), 1, integration.WithTLS(), integration.WithPassword(password))
+	cluster, err = teston.New(context.Background(), teston.MySQLFamily(), 1, integration.WithTLS(), integration.WithPassword(password))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -101,7 +102,7 @@ func table(t *testing.T, e *binds.Engine, name, columns string) {
 func busy(t *testing.T, mark string) string {
 	t.Helper()
 	n, err := cluster.Primary.QueryString(bounded(t),
-		"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app' AND INFO LIKE '%"+mark+"%'")
+		"SELECT COUNT(*) FROM "+server().processes+" WHERE USER = 'app' AND INFO LIKE '%"+mark+"%'")
 	require.NoError(t, err)
 	return n
 }

@@ -27,7 +27,7 @@ func (Driver) ParsePosition(text string) (binds.Position, error) {
 		server, list, _ := strings.Cut(rest, "/")
 		p, err = parseMariaDB(server, list)
 	case "mysql":
-		p, err = parseSet(rest)
+		p, err = parseMySQL(rest)
 	default:
 		return nil, errPosition
 	}

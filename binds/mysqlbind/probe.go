@@ -17,11 +17,14 @@ var _ binds.Positioner = Driver{}
 // The start of a server is told by the second of its start, for UNIX_TIMESTAMP() and the uptime are
 // read from one clock at one moment, and by the tail of UUID(): a number drawn at random at the
 // start, or when the server's clock is set back, and the machine's address.
+//
+// MySQL tells what it is about to show, gtid_owned, before what it shows: a transaction that becomes visible
+// between the two is in both.
 const probeQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.server_id, SUBSTR(UUID(), 20)," +
 	" @@global.read_only, @@global.log_bin" +
-	" /*M! , 'MariaDB', @@global.gtid_strict_mode, @@global.gtid_binlog_pos, @@global.gtid_slave_pos," +
+	" /*M! , 'MariaDB', @@global.gtid_strict_mode, '', @@global.gtid_binlog_pos, @@global.gtid_slave_pos," +
 	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'UPTIME') */" +
-	" /*!80000 , 'MySQL', @@global.gtid_mode, @@global.gtid_executed, @@global.server_uuid," +
+	" /*!80000 , 'MySQL', @@global.gtid_mode, @@global.gtid_owned, @@global.gtid_executed, @@global.server_uuid," +
 	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM performance_schema.session_status WHERE VARIABLE_NAME = 'UPTIME') */"
 
 // plainQuery asks for what all servers tell that call themselves MySQL.
@@ -30,7 +33,7 @@ const plainQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.
 // An answer is the row of probeQuery.
 type answer struct {
 	version, address, serverID, tail, readOnly, logBin string
-	product, mode, first, second, start                string
+	product, mode, owned, first, second, start         string
 }
 
 // Probe asks a server for its identity, role and position, by one statement. The package's
@@ -41,8 +44,8 @@ func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 	row, err := ask(ctx, probeQuery)
 	var p binds.Probe
 	switch {
-	case err == nil && len(row) == 11:
-		p, err = readProbe(&answer{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10]})
+	case err == nil && len(row) == 12:
+		p, err = readProbe(&answer{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11]})
 	case err == nil:
 		p, err = plainProbe(ctx, ask, errProduct)
 	case Driver{}.Classify(err) == binds.Refused:
@@ -90,15 +93,15 @@ func (a *answer) mariaDB(primary bool) (pos *mariaPosition, doubt, err error) {
 	return pos, doubt, err
 }
 
-func (a *answer) mySQL(primary bool) (set gtidSet, doubt, err error) {
+func (a *answer) mySQL(primary bool) (pos *mysqlPosition, doubt, err error) {
 	switch {
 	case !strings.EqualFold(a.mode, "ON"):
 		doubt = errNoGTIDs
 	case primary && isOff(a.logBin):
 		doubt = errNoBinaryLog
 	}
-	set, err = parseSet(a.first)
-	return set, doubt, err
+	pos, err = readMySQL(a.second, a.owned, a.first)
+	return pos, doubt, err
 }
 
 // isOff reads a switch. Newer MariaDB has further ways for read_only to be on than 1.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -20,21 +21,30 @@ func connID(t *testing.T, e *binds.Engine) string { return value(t, e, "SELECT C
 // only read does.
 func TestReaderConnectionAfter(t *testing.T) {
 	e := reader(t)
-	for query, stays := range map[string]bool{
-		"SELECT 1":    true,
-		"SHOW TABLES": true,
-		"SET STATEMENT max_statement_time = 1 FOR SELECT 1": true,
+	onOne := map[*product]map[string]bool{
+		mariaDB: {"SET STATEMENT max_statement_time = 1 FOR SELECT 1": true, "EXECUTE IMMEDIATE 'SELECT 1'": false},
+		mySQL:   {"EXPLAIN ANALYZE SELECT 1": true, "PREPARE s FROM 'SELECT 1'": false},
+	}[server()]
+	procedure(t, "my_quiet", "DO 1")
+	for query, stays := range with(onOne, map[string]bool{
+		"SELECT 1":                          true,
+		"SHOW TABLES":                       true,
+		"CALL my_quiet()":                   false,
 		"SET @x = 1":                        false,
 		"USE app":                           false,
 		"DO 1":                              false,
 		"START TRANSACTION":                 false,
 		"SET SESSION TRANSACTION READ ONLY": false,
-		"EXECUTE IMMEDIATE 'SELECT 1'":      false,
-	} {
+	}) {
 		before := connID(t, e)
 		exec(t, e, query)
 		assert.Equal(t, stays, before == connID(t, e), query)
 	}
+}
+
+func with[M ~map[K]V, K comparable, V any](m, more M) M {
+	maps.Copy(m, more)
+	return m
 }
 
 func TestReaderErrorIsTyped(t *testing.T) {
@@ -47,7 +57,7 @@ func TestReaderErrorIsTyped(t *testing.T) {
 	before := connID(t, e)
 	_, err = e.DB().PrepareContext(bounded(t), "START TRANSACTION READ WRITE")
 	require.ErrorAs(t, err, &refused)
-	_, err = e.DB().QueryContext(bounded(t), "SET tx_read_only = 0")
+	_, err = e.DB().QueryContext(bounded(t), "SET "+server().readOnlyVariable+" = 0")
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, before, connID(t, e), "what was not sent cannot have hurt the connection")
 }
@@ -82,9 +92,9 @@ func TestReaderAcrossPromotion(t *testing.T) {
 	replica := cluster.Replicas[0]
 	e := engine(t, replica.URI(), binds.As(binds.Reader), binds.WithPool(binds.Pool{MaxOpen: 1}))
 	require.NoError(t, e.Ping(bounded(t)))
-	require.NoError(t, replica.Exec(bounded(t), "SET GLOBAL read_only = 0"))
+	require.NoError(t, replica.Exec(bounded(t), server().writable))
 	defer func() {
-		require.NoError(t, replica.Exec(context.WithoutCancel(t.Context()), "SET GLOBAL read_only = 1"))
+		require.NoError(t, replica.Exec(context.WithoutCancel(t.Context()), server().readOnly))
 	}()
 	_, err := e.DB().ExecContext(bounded(t), "CREATE TABLE my_promoted (id INT)")
 	var answer *mysql.MySQLError
@@ -109,9 +119,9 @@ func TestFailedCommitLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.ExecContext(bounded(t), "INSERT INTO my_demoted VALUES (1)")
 	require.NoError(t, err)
-	require.NoError(t, cluster.Primary.Exec(bounded(t), "SET GLOBAL read_only = 1"))
+	require.NoError(t, cluster.Primary.Exec(bounded(t), server().readOnly))
 	err = tx.Commit()
-	require.NoError(t, cluster.Primary.Exec(bounded(t), "SET GLOBAL read_only = 0"))
+	require.NoError(t, cluster.Primary.Exec(bounded(t), server().writable))
 	assert.Equal(t, binds.ReadOnly, e.Classify(err), "a COMMIT on a demoted writer: %v", err)
 	assert.Equal(t, "0", value(t, e, "SELECT COUNT(*) FROM my_demoted"))
 }

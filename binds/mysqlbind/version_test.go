@@ -10,7 +10,7 @@ import (
 func TestFeaturesOf(t *testing.T) {
 	const (
 		mysql8  = feature.CTE | feature.WithValues
-		mariaDB = mysql8 | feature.CreateIndexIfNotExists | feature.AlterColumnExists | feature.DeleteReturning
+		mariaDB = feature.WithValues | feature.CreateIndexIfNotExists | feature.AlterColumnExists | feature.DeleteReturning
 	)
 	base := NewDialect().Dialect.Features()
 	for reason, row := range map[string]struct {
