@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -48,6 +49,7 @@ var writersNotVolatile = strings.Fields("txid_current pg_current_xact_id pg_list
 // TestPostgresCatalog compares the list of functions with what this server has. A function of a newer server that
 // is in neither list fails it, until somebody has looked at it.
 func TestPostgresCatalog(t *testing.T) {
+	teston.Only(t, teston.Postgres)
 	cluster := integration.StartPostgres(t, 0)
 	ask := func(where string) []string {
 		text, err := cluster.Primary.QueryString(t.Context(), `

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // The locks that a statement holds to its transaction's end are no trace if every read, or the plan of a write,
@@ -27,6 +28,7 @@ SELECT concat_ws(' | ',
   current_setting('sqlkind.mark', true))`
 
 func TestPostgresIsTheJudge(t *testing.T) {
+	teston.Only(t, teston.Postgres)
 	cluster := integration.StartPostgres(t, 1)
 	ctx := t.Context()
 	require.NoError(t, cluster.Primary.Exec(ctx, `
