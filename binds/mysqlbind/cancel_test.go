@@ -14,7 +14,10 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
-const patience = 10 * time.Second
+const (
+	patience = 10 * time.Second
+	tick     = 10 * time.Millisecond
+)
 
 // endless is a statement during which the server does not look at its socket, as it does in SLEEP:
 // only KILL ends it.

@@ -19,6 +19,7 @@ import (
 	"github.com/bindery-go/bindery/binds/bindtest"
 	"github.com/bindery-go/bindery/binds/mysqlbind"
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 const wrongPassword = "wrong-Vk7pass"
@@ -70,9 +71,13 @@ func TestConformance(t *testing.T) {
 
 func positions() *bindtest.Positions {
 	replica := cluster.Replicas[0]
+	loads := []bindtest.Load{parallel("0"), parallel("4")}
+	if isGroup() {
+		loads = nil // as the members are
+	}
 	return &bindtest.Positions{
 		Ways:     []string{cluster.Primary.SocketURI()},
-		Loads:    []bindtest.Load{parallel("0"), parallel("4")},
+		Loads:    loads,
 		Pause:    replica.PauseReplay,
 		Resume:   replica.ResumeReplay,
 		Received: func(ctx context.Context, p binds.Position) (bool, error) { return received(ctx, replica, p) },
@@ -83,7 +88,7 @@ func positions() *bindtest.Positions {
 // received reports whether the replica has got all of p from the primary, replayed or not. What a MySQL
 // replica tells as received leaves out what it had before its relay log began.
 func received(ctx context.Context, replica *integration.Server, p binds.Position) (bool, error) {
-	got, err := replicaStatus(ctx, replica, server().received)
+	got, err := receivedSet(ctx, replica)
 	if err != nil || got == "" {
 		return false, err
 	}
@@ -97,6 +102,14 @@ func received(ctx context.Context, replica *integration.Server, p binds.Position
 	all, err := replica.QueryString(ctx, fmt.Sprintf("SELECT GTID_SUBSET('%s', '%s,%s')",
 		strings.TrimPrefix(p.String(), "mysql/"), shown, got))
 	return all == "1", err
+}
+
+func receivedSet(ctx context.Context, replica *integration.Server) (string, error) {
+	if teston.MySQLFamily() == teston.Group {
+		return replica.QueryString(ctx, "SELECT RECEIVED_TRANSACTION_SET FROM performance_schema.replication_connection_status"+
+			" WHERE CHANNEL_NAME = 'group_replication_applier'")
+	}
+	return replicaStatus(ctx, replica, server().received)
 }
 
 // parallel is a replica that applies transactions in so many threads.

@@ -25,7 +25,7 @@ const (
 //   - Bun's connects when a bun.DB is made, without a bound, and logs what goes wrong. This one asks
 //     for the server's version when a query first needs to know, or learns it from the pool's
 //     first connection. While no server answers, and for a second after each vain attempt of at
-//     most 5 seconds, it has the features that every version has.
+//     most 5 seconds, or until there is another pool to ask, it has the features that every version has.
 //   - It knows MariaDB: WITH over VALUES, VALUES without ROW, IF NOT EXISTS on columns. MariaDB has WITH before
 //     SELECT but not before UPDATE and DELETE, for which Bun has one flag between them, feature.CTE: it is off, as in
 //     Bun's own dialect. Bun writes the WITH of a query all the same, so that a bulk UPDATE ([bun.UpdateQuery.Bulk]) gets
@@ -49,8 +49,9 @@ type Dialect struct {
 	mu  sync.Mutex // guards dbs
 	dbs []*sql.DB
 
-	asking   sync.Mutex // held while a server is asked; guards failedAt
+	asking   sync.Mutex // held while a server is asked; guards what follows
 	failedAt time.Time
+	failedOf int // how many pools were asked in vain
 }
 
 var _ schema.Dialect = (*Dialect)(nil)
@@ -115,9 +116,9 @@ func (d *Dialect) discover() feature.Feature {
 	dbs := slices.Clone(d.dbs)
 	d.mu.Unlock()
 	v := told(dbs)
-	if v == nil && time.Since(d.failedAt) > discoverRetry {
+	if v == nil && (time.Since(d.failedAt) > discoverRetry || len(dbs) > d.failedOf) {
 		v = asked(dbs)
-		d.failedAt = time.Now()
+		d.failedAt, d.failedOf = time.Now(), len(dbs)
 	}
 	base := d.Dialect.Features()
 	if v == nil {

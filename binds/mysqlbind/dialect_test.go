@@ -97,6 +97,15 @@ func TestDialectIsShared(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { d.Features() }))
 }
 
+// A pool that comes while the others' servers are dead is asked at once.
+func TestDialectAsksANewPool(t *testing.T) {
+	d := mysqlbind.NewDialect()
+	d.Init(engine(t, "mysql://app:pw@127.0.0.1:1/shop").DB())
+	assert.False(t, d.Features().Has(server().feature))
+	d.Init(writer(t, "").DB())
+	assert.True(t, d.Features().Has(server().feature))
+}
+
 // A pool of another driver's making is asked by a query.
 func TestDialectOfForeignPool(t *testing.T) {
 	e := writer(t, "")

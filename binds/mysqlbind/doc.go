@@ -3,8 +3,7 @@
 //	import _ "github.com/bindery-go/bindery/binds/mysqlbind" // mysql://, mariadb://
 //
 // It rests on github.com/go-sql-driver/mysql and Bun's mysqldialect and links no other database.
-// All of it was tried on MariaDB 10.11. What only MySQL has was written from MySQL's manual and not
-// tried; this documentation says so where it matters.
+// All of it was tried on MySQL 9.7.4 and MariaDB 10.11 and 11.8, each with a replica; see Products and Not tried.
 //
 // # URIs
 //
@@ -40,7 +39,7 @@
 //	sql_mode                 names with commas between them; default: the server's
 //	interpolate_params       1: write arguments of the bare *sql.DB into the text, one round trip for three.
 //	                         Bun does so by itself, and never sends arguments; default: 0, for JSON columns
-//	                         of MySQL refuse a []byte written that way
+//	                         of MySQL refuse a []byte written that way (3144)
 //	program_name             how the session calls itself in performance_schema.session_connect_attrs;
 //	                         default: none
 //
@@ -81,11 +80,11 @@
 // sent: START TRANSACTION READ WRITE, SET TRANSACTION READ WRITE in all forms, the variables
 // tx_read_only and transaction_read_only, also in the text of a PREPARE or EXECUTE IMMEDIATE; and
 // FLUSH and ANALYZE TABLE, which a replica would write to a binary log of its own, after which it
-// stops replicating (gtid_strict_mode).
+// stops replicating (MariaDB's gtid_strict_mode), or looks as if it had parted from its primary (MySQL).
 // A connection that ran something else that may change its session, such as SET, CALL or LOCK TABLES,
 // serves its user and is then closed.
 //
-// Locks (GET_LOCK, LOCK IN SHARE MODE, LOCK TABLES READ) and SELECT INTO OUTFILE are obeyed, on that
+// Locks (GET_LOCK, FOR SHARE, LOCK IN SHARE MODE, LOCK TABLES READ) and SELECT INTO OUTFILE are obeyed, on that
 // server alone: they write no row.
 //
 // This stops accidents, not intent: a stored procedure may begin a writing transaction. An account
@@ -107,18 +106,31 @@
 //   - A replica that accepts writes says it is a primary, and covers no other's position: set read_only.
 //
 // The server is known by its host name, port and server_id, the second of its start, and a number that it
-// drew then (the tail of UUID()).
+// drew then (the tail of UUID()); MySQL's server_uuid is part of it, too.
 //
-// On MySQL, untried, it is gtid_executed on both, with gtid_mode=ON; the sets are compared here, tags
-// included, and server_uuid is part of the server. A transaction of a replica's own does no harm.
+// On MySQL a position is gtid_executed on both, with gtid_mode=ON: a set, which is compared here, tags included. A
+// transaction of a replica's own does no harm. A replica may show a commit before its primary does: the log is sent
+// first, and with semi-synchronous replication the commit then waits. Such a transaction is among gtid_owned, which is
+// asked for before, and is nobody's alone. In a group nothing tells of it: there, a replica that holds more has parted
+// from its primary only if that stays so for a second. A replica that holds transactions which were lost in a failover
+// follows a new primary without an error: it is out until it is built anew. What nothing shows is that a server which
+// was promoted with such transactions should not have been.
+//
+// The text of a set, for tokens, is at most 900 bytes long. Of a longer one it says the latest intervals of the origins
+// that are likeliest to grow, the server's own first, and digests of all others, which only a server that
+// has exactly those transactions is known to cover. Where one of the others grows, sessions of before read from the writer
+// until they have a new token.
 //
 // # Named locks
 //
 // A named lock is one of GET_LOCK, called as [LockName] says: the server shares the names between its
 // databases, but not with replicas or the other nodes of a cluster such as Galera. It is waited for by
 // statements of one second each, so that a session which KILL does not reach is gone a second later.
-// max_statement_time does not apply to it. It goes when its session ends, which the server may take
-// long to notice if the machine of its holder died: see tcp keepalives, and wait_timeout.
+// max_statement_time and max_execution_time do not apply to it. It goes when its session ends, which the server may
+// take long to notice if the machine of its holder died: see tcp keepalives, and wait_timeout.
+//
+// MySQL rounds the wait of GET_LOCK to whole seconds: a shorter one is spent here, between two attempts. A
+// wait that an administrator kills ends in an error, on MySQL the server's 1317.
 //
 // There is no fence: the servers have no number that grows with each lock, whatever server is the primary,
 // short of a table. Who needs one keeps a counter in a row and raises it under the lock.
@@ -134,10 +146,30 @@
 //
 // PREFERRED is not offered: it falls back to none when the server, or an impostor, says so.
 //
+// Without TLS an account of MySQL's caching_sha2_password logs in all the same, the first time, too: the driver encrypts
+// the password with a key that the server, or an impostor, sends.
+//
+// # Products
+//
+//	                          MySQL 9.7                       MariaDB 10.11, 11.8
+//	a position                gtid_executed                   gtid_binlog_pos; of a replica gtid_slave_pos
+//	it needs                  gtid_mode=ON, log_bin           gtid_strict_mode=1, log_bin
+//	a replica is first        yes, see Positions              yes, but its primary's position is not behind
+//	a replica refuses         administrators, too, if it is   ordinary accounts
+//	                          super_read_only
+//	NOWAIT                    3572, Refused                   1205, Retryable: as after a wait
+//	a deadlock of locks       3058, Retryable                 1213, Retryable
+//	a killed wait for a lock  1317, Canceled                  no error, and NULL
+//	a limit on statements     max_execution_time, in          max_statement_time, in seconds, of all
+//	                          milliseconds, of SELECT only
+//	an unencrypted login      3159 names the cure             "Access denied" only
+//	  where TLS is demanded
+//	READ ONLY's variable      transaction_read_only           tx_read_only; 11.8 has both
+//	RETURNING                 no                              INSERT, DELETE
+//	WITH before UPDATE        yes                             no, see [Dialect]
+//
 // # Not tried
 //
-// No MySQL server was at hand. From its manual are: the errors that [Driver.Classify] knows of MySQL
-// alone (3024, 3032, 3101, 3159, 3169, 4031), that KILL and READ ONLY sessions work as on MariaDB,
-// the features of [Dialect] for MySQL 8, all of a probe's answer, and that GET_LOCK waits for whole
-// seconds. Nor were TiDB, Aurora, Galera, ProxySQL and MaxScale.
+// MySQL 8.0 and 8.4, TiDB, Aurora, ProxySQL and MaxScale. The errors 3101, 3169 and 6400 of MySQL are from
+// its manual, as is what [Dialect] does for MySQL before 9.
 package mysqlbind

@@ -102,7 +102,11 @@ func (l *lock) Holder(ctx context.Context) (string, error) {
 		return "", err
 	}
 	holder := "connection " + row[0]
-	row, err = l.ask(ctx, "SELECT (SELECT CONCAT(', ', USER, ' on ', HOST) FROM information_schema.PROCESSLIST WHERE ID = "+row[0]+")")
+	sessions := "information_schema.PROCESSLIST"
+	if l.whole {
+		sessions = "performance_schema.processlist" // MySQL's other one stops the server's threads, and will be dropped
+	}
+	row, err = l.ask(ctx, "SELECT (SELECT CONCAT(', ', USER, ' on ', HOST) FROM "+sessions+" WHERE ID = "+row[0]+")")
 	if err == nil {
 		holder += row[0]
 	}

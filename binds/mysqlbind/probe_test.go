@@ -39,6 +39,7 @@ func TestProbedServerDoesNotWaver(t *testing.T) {
 }
 
 func TestProbeOfAPromotion(t *testing.T) {
+	following(t)
 	c := teston.StartMySQLFamily(t, 2)
 	one, two := c.Replicas[0], c.Replicas[1]
 	old, w, r := engine(t, c.Primary.URI()), engine(t, one.URI()), replica(t, two.URI())
@@ -83,6 +84,7 @@ func parted(t *testing.T) *integration.Cluster {
 
 // By numbers alone the diverged replica looks fresh: it holds rows that the new primary never had.
 func TestProbeOfADivergedReplica(t *testing.T) {
+	following(t)
 	c := parted(t)
 	one, two := c.Replicas[0], c.Replicas[1]
 	w, r := engine(t, one.URI()), replica(t, two.URI())
@@ -116,6 +118,7 @@ func TestProbeOfADivergedReplica(t *testing.T) {
 }
 
 func TestProbeDoubts(t *testing.T) {
+	following(t)
 	row := map[*product]struct{ off, on, doubt string }{
 		mariaDB: {"SET GLOBAL gtid_strict_mode = 0", "SET GLOBAL gtid_strict_mode = 1", "SET GLOBAL gtid_strict_mode = 1"},
 		mySQL:   {"SET GLOBAL gtid_mode = ON_PERMISSIVE", "SET GLOBAL gtid_mode = ON", "gtid_mode = ON"},
@@ -132,6 +135,7 @@ func TestProbeDoubts(t *testing.T) {
 
 // A server whose writes have no position says so.
 func TestProbeWithoutPositions(t *testing.T) {
+	following(t)
 	cases := map[*product]map[string][]integration.Option{
 		mariaDB: {"log_bin": {integration.WithSetting("skip-log-bin", "1"), integration.WithSetting("log-slave-updates", "0")}},
 		mySQL: {

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/dialect/feature"
 
 	"github.com/bindery-go/bindery/binds/bindtest"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // A product is what the tests must know of MariaDB or MySQL, where the two differ.
@@ -98,6 +99,19 @@ func onProduct(t *testing.T, p *product, reason string) {
 	t.Helper()
 	if server() != p {
 		t.Skipf("%s: %s", p.name, reason)
+	}
+}
+
+// isGroup reports whether the cluster is a group whose members agree, rather than a primary that replicas follow.
+func isGroup() bool {
+	return teston.MySQLFamily() == teston.Group || teston.MySQLFamily() == teston.Galera
+}
+
+// following skips a test that changes how replicas follow, where none does.
+func following(t *testing.T) {
+	t.Helper()
+	if isGroup() {
+		t.Skipf("the members of a %s follow nobody, and insist on GTIDs, a binary log and primary keys", teston.MySQLFamily())
 	}
 }
 

@@ -1,20 +1,14 @@
 package sqlkind_test
 
 import (
-	"database/sql"
-	"errors"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/integration"
-	"github.com/bindery-go/bindery/router/sqlkind"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // A temporary table hides the table of the same name, a named lock is used, a file was written.
@@ -23,86 +17,37 @@ SELECT CONCAT_WS(' | ', @@last_insert_id, @sqlkind, IS_USED_LOCK('sqlkind') = CO
   @@character_set_client, @@time_zone, @@max_statement_time, @@insert_id, DATABASE(), @@global.gtid_binlog_pos, @@profiling,
   (SELECT GROUP_CONCAT(hidden) FROM app.hidden), LOAD_FILE(CONCAT(@@datadir, 'app/sqlkind.txt')))`
 
-func openMariaDB(t *testing.T, uri string) *sql.DB {
-	t.Helper()
-	u, err := url.Parse(uri)
-	require.NoError(t, err)
-	cfg := mysql.NewConfig()
-	cfg.User, cfg.Net, cfg.Addr, cfg.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-	cfg.Passwd, _ = u.User.Password()
-	cfg.MultiStatements = true
-	connector, err := mysql.NewConnector(cfg)
-	require.NoError(t, err)
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { _ = db.Close() }) // its connections are closed one by one
-	return db
-}
-
 func TestMariaDBIsTheJudge(t *testing.T) {
-	cluster := integration.StartMariaDB(t, 1)
-	ctx := t.Context()
-	for _, statement := range []string{
+	teston.Only(t, teston.MariaDB)
+	reader := mysqlReader(t, teston.MariaDB, []string{
 		"CREATE TABLE t (id BIGINT PRIMARY KEY, a INT, b VARCHAR(20), `update` INT, `share` INT) ENGINE=InnoDB",
 		"INSERT INTO t SELECT seq, seq, CONCAT('b', seq), seq, seq FROM seq_1_to_20",
 		"CREATE TABLE h (id INT AUTO_INCREMENT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING",
 		"CREATE TABLE hidden (hidden INT)", "INSERT INTO hidden VALUES (1)",
 		"CREATE SEQUENCE s", "CREATE VIEW v AS SELECT id, a FROM t",
-	} {
-		require.NoError(t, cluster.Primary.Exec(ctx, statement), statement)
-	}
-	require.NoError(t, cluster.WaitReplayed(ctx))
-	reader := cluster.Replicas[0]
-	user, err := url.Parse(reader.URI())
-	require.NoError(t, err)
-	host, err := reader.QueryString(ctx, "SELECT host FROM mysql.user WHERE user = '"+user.User.Username()+"'")
-	require.NoError(t, err)
-	db := openMariaDB(t, reader.AdminURI())
-	grant(t, db, user.User.Username(), host)
-
-	j := &judge{
-		dialect: dialect.MySQL, db: openMariaDB(t, reader.URI()), probe: mariadbProbe,
-		refused: func(err error) bool {
-			var e *mysql.MySQLError
-			return errors.As(err, &e) && (e.Number == 1290 || e.Number == 1792)
-		},
-	}
+	})
+	j := &judge{dialect: dialect.MySQL, db: openMySQL(t, reader.URI()), probe: mariadbProbe, refused: refusedByMySQL}
 	j.hear(t, mariadbCases())
 	t.Run("locks of rows", func(t *testing.T) { rowLocks(t, reader) })
 }
 
-// grant lets the ordinary user write files on this server alone.
-func grant(t *testing.T, db *sql.DB, user, host string) {
-	t.Helper()
-	conn, err := db.Conn(t.Context())
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }() // its work is done
-	run(t, t.Context(), conn, "SET sql_log_bin = 0")
-	run(t, t.Context(), conn, "GRANT FILE ON *.* TO '"+user+"'@'"+host+"'")
-}
-
 // rowLocks shows that LOCK IN SHARE MODE, which a replica allows, locks there, and that a plain read does not.
 func rowLocks(t *testing.T, reader *integration.Server) {
-	ctx := t.Context()
-	for query, locked := range map[string]bool{
+	locks := func() string {
+		const query = "SELECT COALESCE(SUM(trx_rows_locked), 0) > 0 FROM information_schema.innodb_trx, (SELECT SLEEP(0.11)) AS s"
+		var n string
+		for range 2 { // the server keeps what it told for a tenth of a second
+			var err error
+			n, err = reader.QueryString(t.Context(), query)
+			require.NoError(t, err)
+		}
+		return n
+	}
+	lockingReads(t, reader, locks, map[string]bool{
 		"SELECT * FROM t LOCK IN SHARE MODE":                                  true,
 		"SELECT * FROM (SELECT * FROM t LOCK/* x */IN # y\n SHARE MODE) AS s": true,
 		"SELECT * FROM t": false,
-	} {
-		conn, err := openMariaDB(t, reader.URI()).Conn(ctx)
-		require.NoError(t, err)
-		run(t, ctx, conn, "START TRANSACTION")
-		require.NoError(t, drain(ctx, conn, query))
-		count := func(wait string) string {
-			n, err := reader.QueryString(ctx, "SELECT COALESCE(SUM(trx_rows_locked), 0) > 0 FROM information_schema.innodb_trx, (SELECT SLEEP("+wait+")) AS s")
-			require.NoError(t, err)
-			return n
-		}
-		count("0.11") // the server keeps what it told for a tenth of a second
-		assert.Equal(t, locked, count("0.11") == "1", query)
-		assert.Equal(t, locked, sqlkind.Of(dialect.MySQL, query) == write, query)
-		run(t, ctx, conn, "ROLLBACK")
-		require.NoError(t, conn.Close())
-	}
+	})
 }
 
 func mariadbCases() cases {

@@ -11,6 +11,8 @@ import (
 	"github.com/uptrace/bun/dialect"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 const sqliteProbe = `
@@ -19,6 +21,7 @@ SELECT (SELECT count(*) FROM pragma_database_list) || '/' || (SELECT count(*) FR
   (SELECT user_version FROM pragma_user_version) || '/' || (SELECT cache_size FROM pragma_cache_size) || '/' || total_changes()`
 
 func TestSQLiteIsTheJudge(t *testing.T) {
+	teston.Only(t, teston.SQLite)
 	file := "file:" + filepath.Join(t.TempDir(), "judge.db")
 	writer, err := sql.Open("sqlite", file)
 	require.NoError(t, err)

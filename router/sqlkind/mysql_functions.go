@@ -52,6 +52,20 @@ var mysqlFunctions = []functions{
 		names:  []string{"load_file"},
 	},
 	{
+		reason: "the server's redo log is archived, kept for a consumer, or written down; its files are limited",
+		manual: "MySQL 17.6.5 Redo Log; some are in no manual, but in performance_schema.user_defined_functions of 9.7",
+		names: []string{
+			"innodb_redo_log_archive_start", "innodb_redo_log_archive_stop", "innodb_redo_log_archive_flush",
+			"innodb_redo_log_consumer_register", "innodb_redo_log_consumer_unregister", "innodb_redo_log_consumer_advance",
+			"innodb_redo_log_sharp_checkpoint", "innodb_set_open_files_limit",
+		},
+	},
+	{
+		reason: "the state that JavaScript keeps in a session",
+		manual: "MySQL 7.5.7.1 Multilingual Engine Component",
+		names:  []string{"mle_session_reset", "mle_set_session_state"},
+	},
+	{
 		reason: "plugins of the server are told to do something",
 		manual: "MySQL 8.4.4.14 Keyring Functions, 8.4.5.7 Audit Log Functions, 8.4.7 MySQL Enterprise Firewall, 7.6.7 Version Tokens",
 		names: []string{
