@@ -27,6 +27,10 @@ import (
 // SQLite. In an argument of Bun's own Where it is its text: MySQL finds that equal to no document, unless one
 // writes CAST(? AS JSON).
 //
+// It is also the one column of MySQL's JSON duality views, whose documents can be read, updated and deleted
+// through a model. An insert is NewRaw("INSERT INTO orders_view VALUES (?)", document): MySQL takes no list of columns
+// there, and Bun always writes one.
+//
 // The encoding is Bun's, see [bunjson.SetProvider]. A V that cannot be encoded fails the statement:
 // Bun writes the error into it and the server refuses that.
 type JSON[T any] struct {
