@@ -31,7 +31,7 @@ var suites = []suite{
 		return []part{{pkg: "binds/mysqlbind"}}
 	}},
 	{"statements", false, func(s server) []part {
-		return []part{{"router/sqlkind", []string{"judge_postgres_test.go", "judge_mariadb_test.go", "judge_mysql_test.go", "catalog_test.go"}}}
+		return []part{{"router/sqlkind", []string{"judge_postgres_test.go", "judge_mariadb_test.go", "judge_mysql_test.go", "judge_mysqlfamily_test.go", "catalog_test.go"}}}
 	}},
 	{"servers", false, integrationFiles("servers_test.go", "postgres_test.go", "mariadb_test.go", "mysql_test.go", "galera_test.go", "group_test.go")},
 	{"routing", true, integrationFiles("routing_test.go", "bun_test.go", "failures_test.go", "faults_test.go")},
