@@ -38,7 +38,8 @@ import (
 // writers as busy_timeout says.
 //
 // Once Claim returns, the rows are taken for good, except in a transaction: there they are until it
-// ends, and free again if it is rolled back.
+// ends, and free again if it is rolled back. Claim first in it, or make it READ COMMITTED: MariaDB since 11.6.2 rolls back
+// a transaction (error 1020) that locks a row which has changed since it first read.
 func Claim[T any](ctx context.Context, db bun.IDB, n int,
 	free func(*bun.SelectQuery) *bun.SelectQuery, take func(*bun.UpdateQuery) *bun.UpdateQuery) ([]T, error) {
 	c, err := newClaim[T](db, n, free, take)

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"testing"
@@ -138,6 +139,54 @@ type compositeJob struct {
 	Tenant string `bun:",pk"`
 	Number int64  `bun:",pk"`
 	Taken  bool
+}
+
+// TestClaimAfterARead claims in a transaction that has read the queue before it changed. The snapshot is not
+// what counts: no row is taken twice, and all or nothing of the transaction is written.
+func TestClaimAfterARead(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		if db.Dialect().Name() == dialect.SQLite {
+			return // the claim's transaction would have to be the only one
+		}
+		createTables(t, db, (*job)(nil))
+		addJobs(t, db, 3)
+		var jobs []job
+		err := db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			n, err := tx.NewSelect().Model((*job)(nil)).Where("state = 'free'").Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 3, n)
+			_, err = tx.NewInsert().Model(&job{ID: 9, State: "mine"}).Exec(ctx)
+			require.NoError(t, err)
+			rival, err := models.Claim[job](t.Context(), db, 1, free, by(1))
+			require.NoError(t, err)
+			require.Equal(t, int64(1), rival[0].ID)
+			_, err = db.NewUpdate().Model((*job)(nil)).Set("note = 'changed'").Where("id = 2").Exec(t.Context())
+			require.NoError(t, err)
+
+			jobs, err = models.Claim[job](ctx, tx, 1, free, by(2))
+			if isolatesSnapshots(db) {
+				require.ErrorContains(t, err, "1020")
+				_, err = tx.NewInsert().Model(&job{ID: 10, State: "outside"}).Exec(ctx)
+				require.ErrorIs(t, err, sql.ErrTxDone)
+				return nil // as a careless caller might
+			}
+			return err
+		})
+		ids := func(state string) (ids []int64) {
+			require.NoError(t, db.NewSelect().Model((*job)(nil)).Column("id").Where("state = ?", state).Order("id").Scan(t.Context(), &ids))
+			return ids
+		}
+		if isolatesSnapshots(db) {
+			require.ErrorIs(t, err, sql.ErrTxDone)
+			assert.Equal(t, []int64{1}, ids("taken"))
+			assert.Empty(t, ids("mine"))
+			return
+		}
+		require.NoError(t, err)
+		assert.Equal(t, []job{{ID: 2, State: "taken", Worker: 2, Note: "changed"}}, jobs)
+		assert.Equal(t, []int64{1, 2}, ids("taken"))
+		assert.Equal(t, []int64{9}, ids("mine"))
+	})
 }
 
 func TestClaimCompositeKey(t *testing.T) {
