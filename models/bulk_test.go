@@ -178,6 +178,7 @@ func TestBulkInsertBytes(t *testing.T) {
 type bulkDocument struct {
 	bun.BaseModel `bun:"table:bulk_documents"`
 
+	ID    int64 `bun:",pk,autoincrement"` // Group Replication takes no table without a key
 	Tags  map[string]string
 	Ratio float64 `bun:"type:double precision"`
 	Raw   []byte
