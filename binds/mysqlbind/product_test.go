@@ -38,7 +38,7 @@ type product struct {
 	received string // the column of the replica's status that says what has come
 	status   string
 
-	needsTLS   string // the error that demands TLS
+	needsTLS   string // the error that demands TLS; MariaDB 11.8 has MySQL\'s
 	killedWait string // the error of GET_LOCK under KILL QUERY
 }
 
