@@ -203,7 +203,7 @@ func prepareProcedures(t *testing.T) {
 	onPrimary(t, drop...)
 	onPrimary(t,
 		"CREATE TABLE app.my_side (id INT PRIMARY KEY AUTO_INCREMENT)",
-		"MariaDB: CREATE SEQUENCE app.my_seq",
+		"MariaDB: CREATE SEQUENCE app.my_seq NOCACHE",
 		"CREATE PROCEDURE app.my_write() SQL SECURITY DEFINER INSERT INTO app.my_side VALUES (NULL)",
 		"CREATE PROCEDURE app.my_disarm() SET SESSION TRANSACTION READ WRITE",
 		"CREATE FUNCTION app.my_writes() RETURNS INT DETERMINISTIC MODIFIES SQL DATA SQL SECURITY DEFINER BEGIN INSERT INTO app.my_side VALUES (NULL); RETURN 1; END",

@@ -162,7 +162,7 @@
 //	a killed wait for a lock  1317, Canceled                  no error, and NULL
 //	a limit on statements     max_execution_time, in          max_statement_time, in seconds, of all
 //	                          milliseconds, of SELECT only
-//	an unencrypted login      3159 names the cure             "Access denied" only
+//	an unencrypted login      3159                            10.11: "Access denied" only; 11.8: 3159
 //	  where TLS is demanded
 //	READ ONLY's variable      transaction_read_only           tx_read_only; 11.8 has both
 //	RETURNING                 no                              INSERT, DELETE

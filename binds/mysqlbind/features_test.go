@@ -91,13 +91,14 @@ func TestDialectOnMariaDB(t *testing.T) {
 	require.NoError(t, err)
 	assert.WithinDuration(t, time.Now(), a.At, time.Minute, "INSERT … RETURNING brings the default")
 
+	chair := &article{Name: "chair"}
 	t.Run("INSERT RETURNING", func(t *testing.T) {
 		var name string
-		require.NoError(t, db.NewInsert().Model(&article{Name: "chair"}).Returning("name").Scan(ctx, &name))
+		require.NoError(t, db.NewInsert().Model(chair).Returning("id, name").Scan(ctx, &chair.ID, &name))
 		assert.Equal(t, "chair", name)
 	})
 	t.Run("DELETE RETURNING", func(t *testing.T) {
-		gone := &article{ID: 2}
+		gone := &article{ID: chair.ID}
 		_, err := db.NewDelete().Model(gone).WherePK().Returning("*").Exec(ctx)
 		require.NoError(t, err)
 		assert.Equal(t, "chair", gone.Name)

@@ -68,12 +68,12 @@ func TestIdleForTooLong(t *testing.T) {
 func TestBytesIntoJSON(t *testing.T) {
 	onProduct(t, mySQL, "MariaDB's JSON is a text")
 	e, interpolating := writer(t, ""), writer(t, "?interpolate_params=1")
-	table(t, e, "my_json", "j JSON")
-	_, err := e.DB().ExecContext(bounded(t), "INSERT INTO my_json VALUES (?)", `{"a": 1}`)
+	table(t, e, "my_json", "id INT PRIMARY KEY AUTO_INCREMENT, j JSON")
+	_, err := e.DB().ExecContext(bounded(t), "INSERT INTO my_json (j) VALUES (?)", `{"a": 1}`)
 	require.NoError(t, err)
-	_, err = interpolating.DB().ExecContext(bounded(t), "INSERT INTO my_json VALUES (?)", []byte(`{"a": 1}`))
+	_, err = interpolating.DB().ExecContext(bounded(t), "INSERT INTO my_json (j) VALUES (?)", []byte(`{"a": 1}`))
 	assert.EqualValues(t, 3144, number(t, err))
-	_, err = e.DB().ExecContext(bounded(t), "INSERT INTO my_json VALUES (?)", []byte(`{"a": 1}`))
+	_, err = e.DB().ExecContext(bounded(t), "INSERT INTO my_json (j) VALUES (?)", []byte(`{"a": 1}`))
 	require.NoError(t, err)
 }
 

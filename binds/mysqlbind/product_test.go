@@ -38,9 +38,8 @@ type product struct {
 	received string // the column of the replica's status that says what has come
 	status   string
 
-	needsTLS     string // the error that demands TLS
-	killedWait   string // the error of GET_LOCK under KILL QUERY
-	lockTooShort bool   // GET_LOCK waits for whole seconds
+	needsTLS   string // the error that demands TLS; MariaDB 11.8 has MySQL\'s
+	killedWait string // the error of GET_LOCK under KILL QUERY
 }
 
 var products = map[string]*product{"MariaDB": mariaDB, "MySQL": mySQL}

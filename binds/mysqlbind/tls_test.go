@@ -19,6 +19,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/binds/mysqlbind"
+	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/teston"
 )
 
@@ -123,13 +124,21 @@ func TestTLSRefuses(t *testing.T) {
 // A server that insists on TLS has it.
 func TestTLSDemanded(t *testing.T) {
 	global(t, "require_secure_transport", "1")
-	require.ErrorContains(t, engine(t, tlsURI("127.0.0.1", "")).Ping(bounded(t)), server().needsTLS)
+	want := mySQL.needsTLS
+	if server() == mariaDB && !cluster.Primary.Version().AtLeast("MariaDB", 11) {
+		want = mariaDB.needsTLS
+	}
+	require.ErrorContains(t, engine(t, tlsURI("127.0.0.1", "")).Ping(bounded(t)), want)
 	require.NoError(t, engine(t, tlsURI("127.0.0.1", "ssl-mode=REQUIRED")).Ping(bounded(t)))
 }
 
 // A server without TLS, or somebody in between who says so, does not get the password.
 func TestTLSMissing(t *testing.T) {
-	plain := teston.StartMySQLFamily(t, 0)
+	var opts []integration.Option
+	if cluster.Primary.Version().AtLeast("MariaDB", 11, 4) {
+		opts = append(opts, integration.WithSetting("ssl", "0")) // it makes itself a certificate
+	}
+	plain := teston.StartMySQLFamily(t, 0, opts...)
 	err := engine(t, plain.Primary.URI()+"?ssl-mode=REQUIRED").Ping(bounded(t))
 	require.ErrorIs(t, err, mysql.ErrNoTLS)
 	require.ErrorContains(t, err, "the server offers no TLS, which ssl-mode asks for")
