@@ -110,7 +110,9 @@ func TestNoFallback(t *testing.T) {
 	c := integration.StartPostgres(t, 1)
 	writer, readers, _ := clusterURIs(c)
 	m := openManager(t, config(map[string]string{"shop": writer}, readers, `fallback = "none"`))
-	require.NoError(t, m.NewRaw(shop{}, "SELECT 1").Scan(t.Context(), new(int)))
+	require.Eventually(t, func() bool {
+		return m.NewRaw(shop{}, "SELECT 1").Scan(t.Context(), new(int)) == nil
+	}, waitFor, tick, "a reader that is fresh serves")
 	require.NoError(t, c.Replicas[0].Stop(t.Context()))
 	require.ErrorIs(t, m.NewRaw(shop{}, "SELECT 1").Scan(t.Context(), new(int)), router.ErrNoReader)
 	require.NoError(t, m.NewRaw(shop{}, "SELECT 1").Scan(router.OnWriter(t.Context()), new(int)))
