@@ -30,7 +30,8 @@ const (
 	// RecoveryConflict means that a standby gave up a read because replay needed its rows; the
 	// same read may run elsewhere.
 	RecoveryConflict
-	// Retryable means a serialization failure or a deadlock: the whole transaction may run again.
+	// Retryable means a serialization failure, a deadlock, or a lock that was not had at once or in time: the whole
+	// transaction may run again.
 	Retryable
 	// Busy means that the server cannot take work now: starting, stopping, or out of connections.
 	Busy

@@ -33,8 +33,8 @@ func Isolation(level sql.IsolationLevel) TxOption {
 func ReadOnly() TxOption { return func(o *router.TxOptions) { o.ReadOnly = true } }
 
 // Retry runs the whole function again, up to n more times and each time in a new transaction, after a
-// serialization failure, a deadlock, or a wait for a lock that was given up: SQLSTATE 40001 and 40P01
-// (PostgreSQL's manual, section 13.5), errors 1213, 1205 and 1020 of MySQL and MariaDB, SQLITE_BUSY. It
+// serialization failure, a deadlock, or a lock that was not had at once or in time: SQLSTATE 40001, 40P01 and 55P03
+// (PostgreSQL's manual, section 13.5), errors 1213, 1205, 3572 and 1020 of MySQL and MariaDB, SQLITE_BUSY. It
 // waits a little longer each time, never beyond the context's deadline. The error must reach InTx: wrap
 // it by %w, or return it as it is.
 //

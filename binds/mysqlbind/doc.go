@@ -157,7 +157,7 @@
 //	a replica is first        yes, see Positions              yes, but its primary's position is not behind
 //	a replica refuses         administrators, too, if it is   ordinary accounts
 //	                          super_read_only
-//	NOWAIT                    3572, Refused                   1205, Retryable: as after a wait
+//	NOWAIT                    3572, Retryable                 1205, Retryable: as after a wait
 //	a deadlock of locks       3058, Retryable                 1213, Retryable
 //	a killed wait for a lock  1317, Canceled                  no error, and NULL
 //	a limit on statements     max_execution_time, in          max_statement_time, in seconds, of all

@@ -22,6 +22,8 @@ var faults = map[uint16]binds.Fault{
 	3058: binds.Retryable, // ER_USER_LOCK_DEADLOCK: MySQL's GET_LOCK; MariaDB gives 1213
 	3101: binds.Retryable, // ER_TRANSACTION_ROLLBACK_DURING_COMMIT: MySQL group replication
 
+	3572: binds.Retryable, // ER_LOCK_NOWAIT
+
 	1317: binds.Canceled, // ER_QUERY_INTERRUPTED
 	1969: binds.Canceled, // ER_STATEMENT_TIMEOUT: MariaDB's max_statement_time
 	3024: binds.Canceled, // ER_QUERY_TIMEOUT: MySQL's max_execution_time
@@ -50,8 +52,8 @@ var faults = map[uint16]binds.Fault{
 // 1205 the server has undone the statement but not the transaction: roll it back before
 // trying again. 1053 while a COMMIT runs does not tell whether it was done.
 //
-// A lock that NOWAIT did not get is binds.Refused on MySQL (3572), as on PostgreSQL: whoever asks that way wants to hear
-// it, not to be sent again. MariaDB answers as after a wait (1205), and so it is Retryable there.
+// A lock that was not had is binds.Retryable, at once by NOWAIT (3572 on MySQL, 1205 on MariaDB) as after a wait (1205):
+// the transaction may run again, and does if its caller asked for that.
 //
 // A context error is binds.Unknown: the connection is closed and the statement killed, but the
 // server may have been quicker.

@@ -163,7 +163,7 @@ func TestClassify(t *testing.T) {
 		"MySQL's max_execution_time":    {answer(3024, ""), binds.Canceled},
 		"group replication":             {answer(3101, ""), binds.Retryable},
 		"offline mode, with a reason":   {connecting(answer(6400, "")), binds.Busy},
-		"NOWAIT on MySQL":               {answer(3572, ""), binds.Refused},
+		"NOWAIT on MySQL":               {answer(3572, ""), binds.Retryable},
 		"GET_LOCK's deadlock on MySQL":  {answer(3058, ""), binds.Retryable},
 		"a snapshot that is too old":    {answer(1020, ""), binds.Retryable},
 		"too many connections":          {answer(1040, ""), binds.Busy},

@@ -49,7 +49,7 @@ var faultsOfMariaDB = []bindtest.FaultCase{
 }
 
 var faultsOfMySQL = []bindtest.FaultCase{
-	{Reason: "NOWAIT on a locked row", Do: nowait, Want: binds.Refused},
+	{Reason: "NOWAIT on a locked row", Do: nowait, Want: binds.Retryable},
 	{Reason: "max_execution_time", Do: func(ctx context.Context, e *binds.Engine) error {
 		return onConn(ctx, e, "SELECT /*+ MAX_EXECUTION_TIME(50) */ COUNT(*) FROM "+series(1000, "a")+", "+series(1000, "b")+", "+series(1000, "c"))
 	}, Want: binds.Canceled},

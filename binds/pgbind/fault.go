@@ -73,7 +73,7 @@ func classify(err error, answer pgdriver.Error) binds.Fault {
 		return binds.Unknown
 	case code == codeReadOnly:
 		return binds.ReadOnly
-	case code == codeSerialization, code == codeDeadlock:
+	case code == codeSerialization, code == codeDeadlock, code == codeLockNotAvailable:
 		return binds.Retryable
 	case code == codeQueryCanceled:
 		return binds.Canceled

@@ -51,7 +51,7 @@ func TestClassify(t *testing.T) {
 		"a unique violation":                        {e("ERROR", "23505"), binds.Refused},
 		"bad syntax":                                {e("ERROR", "42601"), binds.Refused},
 		"a failed transaction":                      {e("ERROR", "25P02"), binds.Refused},
-		"a lock_timeout":                            {e("ERROR", "55P03"), binds.Refused},
+		"a lock_timeout, or NOWAIT":                 {e("ERROR", "55P03"), binds.Retryable},
 		"not on a standby":                          {e("ERROR", "0A000"), binds.Refused},
 		"no object identifiers on a standby":        {e("ERROR", "XX000"), binds.Refused},
 		"a write on a read-only session":            {e("ERROR", "25006"), binds.ReadOnly},
