@@ -122,9 +122,7 @@ func TestChoose(t *testing.T) {
 		day = day.AddDate(0, 0, 1)
 	}
 	for _, s := range servers {
-		if s.fetched != "" && s.name != always[0] && s.name != always[1] {
-			assert.True(t, seen[s.name], "%s has its turn", s.name)
-		}
+		assert.Equal(t, s.inTurn(), seen[s.name] && s.name != always[0] && s.name != always[1], "%s has its turn", s.name)
 	}
 	_, err = choose([]string{"oracle-23"}, false, day)
 	assert.ErrorContains(t, err, `unknown server "oracle-23" (have postgres-12, `)
