@@ -17,13 +17,21 @@ func (*mysqlServer) position(ctx context.Context, primary *Server) (string, erro
 	return primary.QueryString(ctx, "SELECT @@global.gtid_executed")
 }
 
-// replayed wants the connection to the primary, too: a replica that has diverged may have all the same.
+// replayed wants the connection to the primary, and that the replica has not diverged: one that holds what its new
+// primary never had follows it without an error. Its own transactions are no matter, such as that of a FLUSH.
 func (m *mysqlServer) replayed(ctx context.Context, s *Server, position string) (bool, error) {
 	status, err := s.status(ctx, replicaStatus)
 	if err != nil || status["Replica_IO_Running"] != "Yes" {
 		return false, err
 	}
-	return m.has(ctx, s, position)
+	if reached, err := m.has(ctx, s, position); err != nil || !reached {
+		return false, err
+	}
+	others, err := s.QueryString(ctx, "SELECT GTID_SUBTRACT(@@global.gtid_executed, CONCAT(@@server_uuid, ':1-9223372036854775806'))")
+	if err != nil {
+		return false, err
+	}
+	return m.has(ctx, s.following(), others)
 }
 
 // has reports whether s shows all transactions of a set of GTIDs.
