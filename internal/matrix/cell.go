@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ type matrix struct {
 	fetching sync.Mutex // held while a server is fetched
 }
 
-// all tests the servers, some at once, and yields each row when it is done.
+// all tests the servers, some at once, and yields each row again and again as it grows, the last time whole.
 func (m *matrix) all(ctx context.Context, chosen []server, at int) iter.Seq[row] {
 	return func(yield func(row) bool) {
 		next, rows := make(chan server, len(chosen)), make(chan row)
@@ -41,7 +42,7 @@ func (m *matrix) all(ctx context.Context, chosen []server, at int) iter.Seq[row]
 		for range max(at, 1) {
 			working.Go(func() {
 				for s := range next {
-					rows <- m.test(ctx, s)
+					m.test(ctx, s, func(r row) { rows <- r })
 				}
 			})
 		}
@@ -54,8 +55,8 @@ func (m *matrix) all(ctx context.Context, chosen []server, at int) iter.Seq[row]
 	}
 }
 
-// test runs the suites on a server.
-func (m *matrix) test(ctx context.Context, s server) row {
+// test runs the suites on a server, and reports the row after each of them.
+func (m *matrix) test(ctx context.Context, s server, report func(row)) {
 	r := row{Name: s.name, Title: s.title, Date: time.Now().UTC().Format(time.DateOnly), Cells: map[string]cell{}}
 	env, version, err := m.settings(ctx, s)
 	r.Version = version
@@ -75,8 +76,11 @@ func (m *matrix) test(ctx context.Context, s server) row {
 			}
 			r.Cells[su.name] = c
 		}
+		grown := r
+		grown.Cells = maps.Clone(r.Cells)
+		grown.whole = len(r.Cells) == len(m.suites)
+		report(grown)
 	}
-	return r
 }
 
 // settings returns the environment by which tests find the server, which is fetched if it is missing, and its

@@ -65,9 +65,11 @@ func run(ctx context.Context, quick bool, limit time.Duration, at int, only stri
 	}
 	var failed []string
 	for row := range m.all(ctx, chosen, at) {
-		results = results.with(row, m.suites)
-		fmt.Print(row.summary())
-		failed = append(failed, row.failures()...)
+		results = results.with(row)
+		if row.whole {
+			fmt.Print(row.summary())
+			failed = append(failed, row.failures()...)
+		}
 		if !quick && ctx.Err() == nil { // what a run of an hour has found is kept, should it end early
 			if err := write(root, results); err != nil {
 				return err

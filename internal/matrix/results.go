@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ type row struct {
 	Version string          `json:"version,omitempty"`
 	Date    string          `json:"date"`
 	Cells   map[string]cell `json:"suites"`
+
+	whole bool // no suite is to come
 }
 
 // A cell is what became of a suite on a server.
@@ -91,16 +94,16 @@ func readResults(file string) (results, error) {
 	return rs, nil
 }
 
-// with returns the results with a row for the suites that it has; of others it keeps what was known.
-func (rs results) with(r row, ran []suite) results {
+// with returns the results with a row; of suites that it does not have they keep what was known.
+func (rs results) with(r row) results {
+	r.Cells = maps.Clone(r.Cells)
 	for _, old := range rs {
 		if old.Name != r.Name || old.Version != r.Version {
 			continue // another version is another server
 		}
 		for name, c := range old.Cells {
 			known := slices.ContainsFunc(suites, func(s suite) bool { return s.name == name })
-			again := slices.ContainsFunc(ran, func(s suite) bool { return s.name == name })
-			if known && !again {
+			if known && !r.has(name) {
 				r.Cells[name] = c
 			}
 		}
