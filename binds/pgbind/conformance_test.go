@@ -122,7 +122,7 @@ var faults = []bindtest.FaultCase{
 	{Reason: "a write in a read-only transaction", Want: binds.ReadOnly, Do: inTx(&sql.TxOptions{ReadOnly: true},
 		"INSERT INTO bindtest_fault (id, n) VALUES (5, 5)")},
 	{Reason: "a statement_timeout", Want: binds.Canceled, Do: run1("SET statement_timeout = '20ms'; SELECT pg_sleep(60)")},
-	{Reason: "a lock_timeout", Want: binds.Refused, Do: lockTimeout},
+	{Reason: "a lock_timeout", Want: binds.Retryable, Do: lockTimeout},
 	{Reason: "a session ended by an administrator", Want: binds.Unknown, Do: run1("SELECT pg_terminate_backend(pg_backend_pid())")},
 	{Reason: "a serialization failure", Want: binds.Retryable, Do: serializationFailure},
 	{Reason: "a deadlock", Want: binds.Retryable, Do: deadlock},
