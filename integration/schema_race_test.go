@@ -262,7 +262,7 @@ func TestTablesAreLookedForOnTheWriter(t *testing.T) {
 
 // book lies in a schema, or database, of its own.
 type book struct {
-	bun.BaseModel `bun:"table:library.books"`
+	bun.BaseModel `bun:"table:shelf.books"`
 	shop
 
 	ID    int64 `bun:",pk,autoincrement"`
@@ -276,9 +276,9 @@ func TestTablesOfAnotherSchema(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, _, c := clusterURIs(start(t))
-			grants := "CREATE SCHEMA library AUTHORIZATION app"
+			grants := "CREATE SCHEMA shelf AUTHORIZATION app"
 			if inMySQLFamily(name) {
-				grants = "CREATE DATABASE library; GRANT ALL ON library.* TO app"
+				grants = "CREATE DATABASE shelf; GRANT ALL ON shelf.* TO app"
 			}
 			for _, statement := range strings.Split(grants, ";") {
 				require.NoError(t, c.Primary.Exec(ctx, statement))
@@ -292,10 +292,10 @@ func TestTablesOfAnotherSchema(t *testing.T) {
 			require.NoError(t, m.ResetTables(ctx, (*book)(nil)))
 			b, err := m.Bind(shop{})
 			require.NoError(t, err)
-			root := writeMigrations(t, map[string]string{"1_a.up.sql": "CREATE TABLE library.a (x INT)"})
+			root := writeMigrations(t, map[string]string{"1_a.up.sql": "CREATE TABLE shelf.a (x INT)"})
 			migrations, err := manager.MigrationsFrom(os.DirFS(root), b)
 			require.NoError(t, err)
-			g := b.Migrator(migrations, manager.WithMigrationsTable("library.notes"))
+			g := b.Migrator(migrations, manager.WithMigrationsTable("shelf.notes"))
 			for _, want := range []int{1, 0} {
 				group, err := g.Up(ctx)
 				require.NoError(t, err)

@@ -109,7 +109,7 @@ func (m *matrix) settings(ctx context.Context, s server) (env []string, version 
 			env = append(env, name+"="+value)
 		}
 	}
-	return append(env, "BINDERY_TEST_ON="+s.on), version, nil
+	return append(env, "BINDERY_TEST_ON="+s.on, "BINDERY_SOAK_MINUTES=1"), version, nil
 }
 
 // run runs a suite on a server.
@@ -239,6 +239,9 @@ func cause(output []string) string {
 		words = append(words, strings.Fields(line)...)
 	}
 	text := strings.Join(words, " ")
+	if i := strings.Index(text, "Error: "); i > 0 { // what was logged before it is longer, and says less
+		text = text[i:]
+	}
 	const most = 400
 	if len(text) > most {
 		text = text[:most] + " …"

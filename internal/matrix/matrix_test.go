@@ -32,7 +32,7 @@ panic: not JSON
 
 func TestCount_countsTestsWithoutSubtests(t *testing.T) {
 	c, rest := count(strings.NewReader(printed))
-	assert.Equal(t, cell{Passed: 2, Failed: 1, Skipped: 1, Failures: []string{"TestA/y: a_test.go:7: Error: Not equal"}}, c)
+	assert.Equal(t, cell{Passed: 2, Failed: 1, Skipped: 1, Failures: []string{"TestA/y: Error: Not equal"}}, c)
 	assert.Equal(t, "panic: not JSON\n", rest)
 }
 
