@@ -198,8 +198,9 @@ func searchPath(setting string, patterns []string) []string {
 func glob(patterns []string) []string {
 	var places []string
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(pattern) // the patterns are well formed
-		slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) })
+		found, _ := filepath.Glob(pattern)       // the patterns are well formed
+		fixed, _, _ := strings.Cut(pattern, "*") // it may hold numbers: somebody's name
+		slices.SortFunc(found, func(a, b string) int { return version(b[len(fixed):]) - version(a[len(fixed):]) })
 		places = append(places, found...)
 	}
 	return places

@@ -41,7 +41,7 @@ func showReport(t *testing.T, title string, r *manager.Report) {
 // TestCheckOnClusters looks at a healthy cluster, at one with a replica down, one that lags and a frozen
 // one, and at what a wrong configuration makes of it.
 func TestCheckOnClusters(t *testing.T) {
-	for name, start := range servers {
+	for name, start := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, readers, c := clusterURIs(start(t))

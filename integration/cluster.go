@@ -28,6 +28,9 @@ type Cluster struct {
 	tls       TLSFiles
 	lastID    atomic.Int64 // the highest number that a server has
 
+	// joining is held by a group's member while it starts again; it has room for one.
+	joining chan struct{}
+
 	closing sync.Once
 	closed  error
 }
@@ -79,7 +82,7 @@ func prepareCluster(ctx context.Context, sys system, replicas int, o *options) (
 	}
 	c := &Cluster{
 		system: sys, version: version, workspace: w, launcher: newLauncher(), options: o,
-		admin: randomSecret(), replicate: randomSecret(),
+		admin: randomSecret(), replicate: randomSecret(), joining: make(chan struct{}, 1),
 	}
 	if err := c.prepareServers(replicas); err != nil {
 		return nil, errors.Join(fmt.Errorf("integration: %w", err), c.Close())

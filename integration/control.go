@@ -39,14 +39,24 @@ func (s *Server) start(ctx context.Context) error {
 	return s.relaunch(ctx)
 }
 
-// relaunch starts a server again; a group's member takes part again.
+// relaunch starts a server again; a group's member takes part again. Members do so one after the other: of several
+// that start at once each would see nobody to join, and found a group of its own.
 func (s *Server) relaunch(ctx context.Context) error {
 	s.drop()
-	err := s.launch(ctx)
-	if peers, ok := s.cluster.peers(); ok && err == nil {
-		err = peers.rejoin(ctx, s)
+	peers, isGroup := s.cluster.peers()
+	if !isGroup {
+		return s.launch(ctx)
 	}
-	return err
+	select {
+	case s.cluster.joining <- struct{}{}:
+		defer func() { <-s.cluster.joining }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := s.launch(ctx); err != nil {
+		return err
+	}
+	return peers.rejoin(ctx, s)
 }
 
 // Stop ends the server in good order: it refuses new connections, rolls open transactions back,

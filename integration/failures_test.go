@@ -25,8 +25,15 @@ const (
 	tick    = 20 * time.Millisecond
 )
 
-// servers are the kinds with a primary and replicas that can be killed and promoted.
-var servers = clusters(teston.Postgres, teston.MariaDB, teston.MySQL)
+// replicated are the kinds with a primary and replicas that can be killed and promoted.
+var replicated = []string{teston.Postgres, teston.MariaDB, teston.MySQL}
+
+// servers returns how to start those of them that the tests run on, and skips the test if these are none.
+func servers(t *testing.T) map[string]func(*testing.T, ...integration.Option) *integration.Cluster {
+	t.Helper()
+	teston.Only(t, replicated...)
+	return clusters(replicated...)
+}
 
 // clusters returns how to start those of the databases that the tests run on.
 func clusters(names ...string) map[string]func(*testing.T, ...integration.Option) *integration.Cluster {
@@ -43,7 +50,7 @@ func clusters(names ...string) map[string]func(*testing.T, ...integration.Option
 
 // TestServersThatAreDown kills a cluster server by server, and opens managers on what is left.
 func TestServersThatAreDown(t *testing.T) {
-	for name, start := range servers {
+	for name, start := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			writer, readers, c := clusterURIs(start(t))
 			ctx := t.Context()

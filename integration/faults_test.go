@@ -27,9 +27,10 @@ import (
 // onServers runs a test on each kind of server, with a manager on a primary and two readers.
 func onServers(t *testing.T, settings string, test func(t *testing.T, s *stage)) {
 	t.Helper()
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
+	starts := servers(t)
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
-			writer, readers, c := clusterURIs(servers[name](t))
+			writer, readers, c := clusterURIs(starts[name](t))
 			log := new(testlog.Buffer)
 			m := openManager(t, config(map[string]string{"shop": writer}, readers, settings),
 				manager.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
@@ -322,9 +323,10 @@ func TestASessionThatReadsOnRejoins(t *testing.T) {
 // TestAReadersAddressMoves lets a reader's address lead to another replica while the one of before
 // stays up with connections of the pool to it, and stands still.
 func TestAReadersAddressMoves(t *testing.T) {
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
+	starts := servers(t)
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
-			c := servers[name](t)
+			c := starts[name](t)
 			address := newForwarder(t, c.Replicas[0].Addr())
 			m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{address.uri(c.Replicas[0])}, ""))
 			bind, err := m.Bind(shop{})

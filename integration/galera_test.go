@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,4 +98,25 @@ func TestGalera_wantsNoSyncReplication(t *testing.T) {
 	teston.Only(t, teston.Galera)
 	_, err := integration.NewGalera(t.Context(), integration.WithSyncReplication(1))
 	assert.ErrorContains(t, err, "the members of a group always agree before a commit")
+}
+
+// Members that all start at once find one another: none founds a cluster of its own.
+func TestGalera_startsAllMembersAtOnce(t *testing.T) {
+	teston.Only(t, teston.Galera)
+	c := integration.StartGalera(t)
+	all := append([]*integration.Server{c.Primary}, c.Replicas...)
+	for _, s := range all {
+		require.NoError(t, s.Stop(t.Context()))
+	}
+	var starting sync.WaitGroup
+	for _, s := range all {
+		starting.Go(func() { assert.NoError(t, s.Start(t.Context())) })
+	}
+	starting.Wait()
+	for _, s := range all {
+		size, err := s.QueryString(t.Context(),
+			"SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_cluster_size'")
+		require.NoError(t, err)
+		assert.Equal(t, "3", size, s.Name())
+	}
 }

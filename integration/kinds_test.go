@@ -37,8 +37,10 @@ type kind struct {
 	forUpdate bool
 }
 
-// kinds are those that the tests run on.
-var kinds = slices.DeleteFunc(slices.Clone(allKinds), func(k kind) bool { return !teston.Has(k.name) })
+// kinds returns those that the tests run on. It is asked by tests, not when the program starts: see package teston.
+func kinds() []kind {
+	return slices.DeleteFunc(slices.Clone(allKinds), func(k kind) bool { return !teston.Has(k.name) })
+}
 
 var allKinds = []kind{
 	{
@@ -68,7 +70,7 @@ func serverKind(name, whoAmI string) kind {
 
 // serverKinds are the kinds that have servers.
 func serverKinds() []kind {
-	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k.name == teston.SQLite })
+	return slices.DeleteFunc(kinds(), func(k kind) bool { return k.name == teston.SQLite })
 }
 
 // postgresKind is for what only PostgreSQL has.
@@ -247,7 +249,7 @@ func (b *bench) name(t *testing.T, answer int64) string {
 
 // eachKind runs a test on every kind of database, each with servers of its own.
 func eachKind(t *testing.T, test func(t *testing.T, b *bench)) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) { test(t, newBench(t, k)) })
 	}
 }

@@ -3,8 +3,10 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -53,6 +55,8 @@ type lockBench struct {
 
 // eachLockKind runs a test on servers of its own.
 func eachLockKind(t *testing.T, test func(t *testing.T, b *lockBench)) {
+	t.Helper()
+	teston.Only(t, slices.Collect(maps.Keys(lockKinds))...)
 	for name, k := range lockKinds {
 		if !teston.Has(name) {
 			continue

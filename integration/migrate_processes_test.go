@@ -86,7 +86,7 @@ var wharf = map[string]string{
 // TestEightProcessesMigrate has them all run the same migrations at once, with replicas that stand still:
 // who read there what is applied would run them again.
 func TestEightProcessesMigrate(t *testing.T) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, readers, cluster := k.uris(t)
@@ -127,7 +127,7 @@ func TestEightProcessesMigrate(t *testing.T) {
 
 // TestFailedMigrationOnServers says what it leaves: nothing in a transaction where DDL is part of that.
 func TestFailedMigrationOnServers(t *testing.T) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, _, _ := k.uris(t)

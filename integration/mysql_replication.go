@@ -31,7 +31,11 @@ func (m *mysqlServer) replayed(ctx context.Context, s *Server, position string) 
 	if err != nil {
 		return false, err
 	}
-	return m.has(ctx, s.following(), others)
+	primary := s.following()
+	if primary == nil {
+		return false, ErrNotReplica // it has been promoted meanwhile
+	}
+	return m.has(ctx, primary, others)
 }
 
 // has reports whether s shows all transactions of a set of GTIDs.

@@ -166,7 +166,7 @@ func tomlString(s string) string {
 
 // TestRefusedLoginShowsNoPassword logs in with a wrong password that the server gets to see.
 func TestRefusedLoginShowsNoPassword(t *testing.T) {
-	for name, start := range servers {
+	for name, start := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			c := start(t)
 			u, err := url.Parse(c.Primary.URI())

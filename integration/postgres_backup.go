@@ -38,7 +38,8 @@ func (pg *postgres) rebuild(ctx context.Context, s, primary *Server) error {
 	return pg.configure(s)
 }
 
-// What a base backup leaves out: manual, section 25.3.3.2. Of these directories the names are kept.
+// What a base backup leaves out: manual, section 25.3.3.2. Of these directories the names are kept, of what is in
+// them nothing: a server does not start beside the folder of a slot that is empty.
 var (
 	postgresLeftOut   = []string{"postmaster.pid", "postmaster.opts", "standby.signal", "backup_label", "current_logfiles"}
 	postgresKeptEmpty = []string{"pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"}
@@ -56,13 +57,15 @@ func (c *Cluster) copyRunning(from, to string) error {
 		case err != nil || errName != nil:
 			return errors.Join(err, errName)
 		case entry.IsDir():
-			if err := os.Mkdir(filepath.Join(to, name), 0o700); err != nil {
-				return err
+			err := os.Mkdir(filepath.Join(to, name), 0o700)
+			if err == nil {
+				err = c.workspace.as.give(filepath.Join(to, name))
 			}
-			return c.workspace.as.give(filepath.Join(to, name))
+			if err == nil && slices.Contains(postgresKeptEmpty, name) {
+				return fs.SkipDir
+			}
+			return err
 		case name == control || slices.Contains(postgresLeftOut, name) || strings.HasPrefix(entry.Name(), "pgsql_tmp"):
-			return nil
-		case slices.Contains(postgresKeptEmpty, strings.SplitN(name, "/", 2)[0]):
 			return nil
 		}
 		return c.copyFile(path, filepath.Join(to, name))

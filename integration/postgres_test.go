@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -115,4 +116,16 @@ func clientTLS(t *testing.T, ca string, files integration.TLSFiles, host string)
 	cert, err := tls.LoadX509KeyPair(files.ClientCert, files.ClientKey)
 	require.NoError(t, err)
 	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{cert}, ServerName: host}
+}
+
+// A rebuilt standby has none of its primary's slots, and starts without them.
+func TestRebuild_besideAReplicationSlot(t *testing.T) {
+	teston.Only(t, teston.Postgres)
+	c := integration.StartPostgres(t, 1)
+	require.NoError(t, c.Primary.Exec(t.Context(), "SELECT pg_create_physical_replication_slot('mine', true)"))
+	require.NoError(t, c.Replicas[0].Rebuild(t.Context(), c.Primary))
+	require.NoError(t, c.WaitReplayed(t.Context()))
+	slots, err := c.Replicas[0].QueryString(t.Context(), "SELECT count(*) FROM pg_replication_slots")
+	require.NoError(t, err)
+	require.Equal(t, "0", slots)
 }

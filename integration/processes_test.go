@@ -96,7 +96,7 @@ func startSite(t *testing.T, config string) string {
 // TestTwoProcesses has a client write through one process and read through another: its cookie makes
 // the read show the write though the replica stands still.
 func TestTwoProcesses(t *testing.T) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		if k.name == "sqlite" {
 			continue // one file: nothing can be stale
 		}

@@ -192,7 +192,7 @@ func raceConfig(t *testing.T, k kind) (file, text string) {
 
 // TestThousandCallersCreateTables has eight processes of 125 goroutines each create the same tables.
 func TestThousandCallersCreateTables(t *testing.T) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			file, text := raceConfig(t, k)
 			outputs, took := race(t, tablesHelper, file, raceProcesses)
@@ -212,7 +212,7 @@ func TestThousandCallersCreateTables(t *testing.T) {
 
 // TestThousandGoroutinesNeedTwoConnections counts the connections of a process's callers.
 func TestThousandGoroutinesNeedTwoConnections(t *testing.T) {
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			_, text := raceConfig(t, k)
 			m := openManager(t, text)
@@ -236,7 +236,7 @@ func TestThousandGoroutinesNeedTwoConnections(t *testing.T) {
 
 // TestTablesAreLookedForOnTheWriter has replicas that stand still: on them no table is ever there.
 func TestTablesAreLookedForOnTheWriter(t *testing.T) {
-	for name, start := range servers {
+	for name, start := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, readers, c := clusterURIs(start(t))
@@ -272,7 +272,7 @@ type book struct {
 func (*book) Indexes(index func(string) *bun.CreateIndexQuery) { index("books_upper").Column("Upper") }
 
 func TestTablesOfAnotherSchema(t *testing.T) {
-	for name, start := range servers {
+	for name, start := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			writer, _, c := clusterURIs(start(t))

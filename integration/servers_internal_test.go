@@ -114,3 +114,15 @@ func TestQuoting(t *testing.T) {
 	assert.Equal(t, `'it''s \ "x"'`, quotePostgres(`it's \ "x"`))
 	assert.Equal(t, `'it''s \\ "x"'`, quoteMySQL(`it's \ "x"`))
 }
+
+func TestGlob_takesNoNumberOfTheFolderForAVersion(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "user-2")
+	for _, name := range []string{"postgres-12", "postgres-18", "postgres-13"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(folder, name), 0o755))
+	}
+	var found []string
+	for _, path := range glob([]string{filepath.Join(folder, "postgres-*")}) {
+		found = append(found, filepath.Base(path))
+	}
+	assert.Equal(t, []string{"postgres-18", "postgres-13", "postgres-12"}, found)
+}

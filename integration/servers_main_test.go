@@ -113,9 +113,10 @@ var systems = map[string]system{
 	},
 }
 
-// onEach runs test for the kinds of servers that are to be tested.
+// onEach runs test for the kinds of servers that are to be tested, and skips it if these are none.
 func onEach(t *testing.T, test func(t *testing.T, sys system)) {
 	t.Helper()
+	teston.Only(t, replicated...)
 	for name, sys := range systems {
 		if teston.Has(sys.shared.name) {
 			t.Run(name, func(t *testing.T) { test(t, sys) })

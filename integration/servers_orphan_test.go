@@ -56,7 +56,7 @@ func startAndHang() int {
 }
 
 // orphans are the kinds that are left behind.
-func orphans() []string { return slices.Sorted(maps.Keys(servers)) }
+func orphans() []string { return slices.Sorted(maps.Keys(clusters(replicated...))) }
 
 func TestServers_doNotOutliveTheirProcess(t *testing.T) {
 	// A directory of its own, or another test program's start might end what is to end by itself.

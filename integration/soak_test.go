@@ -34,7 +34,7 @@ func soakFor(t *testing.T) time.Duration {
 	}
 	minutes, err := strconv.ParseFloat(text, 64)
 	require.NoError(t, err, "BINDERY_SOAK_MINUTES")
-	return time.Duration(minutes * float64(time.Minute) / float64(2*len(servers)))
+	return time.Duration(minutes * float64(time.Minute) / float64(2*len(servers(t))))
 }
 
 // soakSeed returns the seed of BINDERY_SOAK_SEED, or a new one.
@@ -67,9 +67,10 @@ func TestHistory_syncReplication(t *testing.T) {
 
 func eachHistory(t *testing.T, opts ...integration.Option) {
 	t.Helper()
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
+	starts := servers(t)
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
-			s := newSoak(t, servers[name](t, opts...), "")
+			s := newSoak(t, starts[name](t, opts...), "")
 			n := &nemesis{
 				cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
 				primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
@@ -100,9 +101,10 @@ func eachHistory(t *testing.T, opts ...integration.Option) {
 // TestHistory_findsStaleReads is the proof that the checker can fail: the same work without
 // sessions, and with read_your_writes off, breaks their promises at once.
 func TestHistory_findsStaleReads(t *testing.T) {
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
+	starts := servers(t)
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
-			s := newSoak(t, servers[name](t), "read_your_writes = \"off\"\nmax_lag = \"off\"")
+			s := newSoak(t, starts[name](t), "read_your_writes = \"off\"\nmax_lag = \"off\"")
 			s.unrouted = true
 			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 			defer stop()

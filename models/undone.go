@@ -13,6 +13,7 @@ const (
 	// plain read: innodb_snapshot_isolation, which is on since 11.6.2. At READ COMMITTED it never comes.
 	rowChanged = 1020
 	deadlock   = 1213
+	lockTable  = 1206 // InnoDB has no room for more locks
 )
 
 // mysqlError returns the number of a server's error, 0 if there is none. The drivers' error is known by
@@ -36,7 +37,9 @@ func mysqlError(db bun.IDB, err error) uint64 {
 // endUndone ends a transaction that the server has rolled back because of err. Whoever went on with it
 // would write outside of any transaction, each statement for itself; now they get database/sql's ErrTxDone.
 func endUndone(db bun.IDB, err error) {
-	if n := mysqlError(db, err); n != rowChanged && n != deadlock {
+	switch mysqlError(db, err) {
+	case rowChanged, deadlock, lockTable:
+	default:
 		return
 	}
 	switch tx := db.(type) {

@@ -60,8 +60,11 @@ if [ -n "${BINDERY_SERVERS:-}" ]; then
   cache=$BINDERY_SERVERS
 elif [ "$(id -u)" = 0 ]; then
   cache=/var/cache/bindery-servers
+elif [ -n "${XDG_CACHE_HOME:-}${HOME:-}" ]; then
+  cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}/bindery/servers
 else
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/bindery/servers
+  complain "HOME is not set: set BINDERY_SERVERS to a folder of yours"
+  exit 1
 fi
 
 # An entry is complete once it has this file. It holds the settings to use it by, as a shell reads them,
@@ -121,9 +124,10 @@ fetch() {
     return 1
   fi
   chmod a+rx "$cache" 2>/dev/null || true
-  work=$(mktemp -d "$cache/.new-XXXXXX")
-  chmod 755 "$work"
-  mkdir "$work/entry"
+  work=$(mktemp -d "$cache/.new-XXXXXX" 2>/dev/null) && chmod 755 "$work" && mkdir "$work/entry" || {
+    complain "$cache cannot be written: set BINDERY_SERVERS to a folder of yours"
+    return 1
+  }
   if [ -n "$(npm_version "$name")" ]; then
     fetch_npm "$name" "$work/entry" || return 1
   else
@@ -161,13 +165,19 @@ fetch_npm() {
 
 # apt_in RELEASE COMMAND... runs an apt command that knows this one release, and nothing of what is installed.
 apt_in() {
-  local release=$1 state=$cache/.apt/$1
+  local state=$cache/.apt/$1
   shift
-  if [ ! -f "$state/apt.conf" ]; then
-    mkdir -p "$state/lists/partial" "$state/archives/partial"
-    : >"$state/status"
-    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$(debian_archive)" "$release" >"$state/sources.list"
-    cat >"$state/apt.conf" <<TEXT
+  APT_CONFIG=$state/apt.conf "$@"
+}
+
+# write_apt RELEASE writes the settings of apt_in, anew each time: this machine's archive may be another than it was.
+write_apt() {
+  local release=$1 state=$cache/.apt/$1 archive
+  archive=$(debian_archive) || return 1
+  mkdir -p "$state/lists/partial" "$state/archives/partial" || return 1
+  : >"$state/status"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$archive" "$release" >"$state/sources.list"
+  cat >"$state/apt.conf" <<TEXT
 Dir::State "$state";
 Dir::State::Lists "$state/lists";
 Dir::State::status "$state/status";
@@ -184,8 +194,6 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 TEXT
-  fi
-  APT_CONFIG=$state/apt.conf "$@"
 }
 
 # debian_archive prints the address that this machine's apt has Debian from.
@@ -205,6 +213,7 @@ update() {
   local release=$1
   [[ $updated != *" $release "* ]] || return 0
   say "reading the package lists of Debian $release"
+  write_apt "$release" || return 1
   apt_in "$release" apt-get update -qq || { complain "the package lists of Debian $release cannot be had"; return 1; }
   updated+="$release "
 }
@@ -270,10 +279,27 @@ list() {
   done
 }
 
+# entry_of NAME prints the entry's name: the matrix also names groups of a server's members.
+entry_of() {
+  case $1 in
+    galera) echo mariadb-10.11 ;;
+    group) echo mysql-9.7 ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# known NAME ends the script if there is no such server.
+known() {
+  [ -n "$1" ] && [[ " $all " == *" $1 "* ]] || { complain "unknown server \"$1\" (have $all, galera, group)"; exit 2; }
+}
+
 case "${1:-}" in
+  -h | --help) sed -n '2,/^set /{s/^# \{0,1\}//p}' "$0"; exit ;;
   --list) list; exit ;;
   --settings)
-    described "${2:-}" || { complain "${2:-} is not fetched"; exit 1; }
+    set -- --settings "$(entry_of "${2:-}")"
+    known "$2"
+    described "$2" || { complain "$2 is not fetched"; exit 1; }
     # The file is ours. Only what it sets is printed.
     (
       set -a
@@ -284,7 +310,7 @@ case "${1:-}" in
     exit ;;
   --names) tr ' ' '\n' <<<"$all"; exit ;;
   --folder) echo "$cache"; exit ;;
-  -*) complain "unknown option $1 (have --list, --settings, --names, --folder)"; exit 2 ;;
+  -*) complain "unknown option $1 (have --list, --settings, --names, --folder, --help)"; exit 2 ;;
 esac
 
 if [ "$(uname -s) $(uname -m)" != 'Linux x86_64' ]; then
@@ -295,14 +321,8 @@ fi
 missing=
 # shellcheck disable=SC2048,SC2086 # names hold no spaces
 for name in ${*:-$all}; do
-  case $name in # what the matrix calls a group of
-    galera) name=mariadb-10.11 ;;
-    group) name=mysql-9.7 ;;
-  esac
-  if [[ " $all " != *" $name "* ]]; then
-    complain "unknown server $name (have $all)"
-    exit 2
-  fi
+  name=$(entry_of "$name")
+  known "$name"
   described "$name" && continue
   if fetch "$name"; then
     say "$name is in $cache/$name ($(sed -n 's/^BINDERY_SERVER_VERSION=//p' "$cache/$name/settings"))"

@@ -22,17 +22,22 @@ type requests struct {
 	mu    sync.Mutex // guards the rest
 	n     int
 	none  chan struct{} // closed once n is zero; nil: nobody waits
-	hurry chan struct{} // closed when somebody waits; nil: nothing is under way
+	hurry chan struct{} // closed when somebody waits; nil: nothing is under way, or somebody waits
 }
 
 // start runs do on a goroutine of its own. Hurry is closed when somebody waits for its end.
 func (r *requests) start(do func(hurry <-chan struct{})) {
 	r.mu.Lock()
 	r.n++
-	if r.hurry == nil {
-		r.hurry = make(chan struct{})
-	}
 	hurry := r.hurry
+	if hurry == nil {
+		hurry = make(chan struct{})
+		if r.none == nil {
+			r.hurry = hurry
+		} else {
+			close(hurry) // somebody waits already
+		}
+	}
 	r.mu.Unlock()
 	go func() {
 		do(hurry)

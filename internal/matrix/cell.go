@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,9 +94,11 @@ func (m *matrix) settings(ctx context.Context, s server) (env []string, version 
 	defer m.fetching.Unlock()
 	script := filepath.Join(m.root, "scripts", "servers.sh")
 	cmd := exec.CommandContext(ctx, script, s.fetched)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return nil, "", fmt.Errorf("it could not be had: %s", lines[0])
+	var complaints strings.Builder // what it does goes to its other output
+	cmd.Stderr = &complaints
+	if err := cmd.Run(); err != nil {
+		why, _, _ := strings.Cut(strings.TrimSpace(complaints.String()), "\n")
+		return nil, "", fmt.Errorf("it could not be had: %s", cmp.Or(why, err.Error()))
 	}
 	out, err := exec.CommandContext(ctx, script, "--settings", s.fetched).Output()
 	if err != nil {

@@ -60,6 +60,9 @@ func TestWith_keepsWhatWasNotRunAgain(t *testing.T) {
 	assert.Equal(t, cell{Failed: 1}, rs[0].Cells["locks"], "a new failure is not hidden by an old pass")
 	rs = rs.with(rowOf("18.6", "locks", cell{Passed: 3}))
 	assert.Equal(t, map[string]cell{"locks": {Passed: 3}}, rs[0].Cells, "another version has passed nothing yet")
+	later := rowOf("18.6", "models", cell{Passed: 4})
+	later.Date = "2026-02-03"
+	assert.Equal(t, "2026-01-02", rs.with(later)[0].Date, "no result is shown as newer than it is")
 	first := row{Name: "postgres-13", Cells: map[string]cell{}}
 	assert.Equal(t, "postgres-13", rs.with(first)[0].Name, "in the order of the servers")
 }

@@ -94,7 +94,8 @@ func readResults(file string) (results, error) {
 	return rs, nil
 }
 
-// with returns the results with a row; of suites that it does not have they keep what was known.
+// with returns the results with a row; of suites that it does not have they keep what was known, and the date of the
+// oldest is the row's then.
 func (rs results) with(r row) results {
 	r.Cells = maps.Clone(r.Cells)
 	for _, old := range rs {
@@ -105,6 +106,7 @@ func (rs results) with(r row) results {
 			known := slices.ContainsFunc(suites, func(s suite) bool { return s.name == name })
 			if known && !r.has(name) {
 				r.Cells[name] = c
+				r.Date = min(r.Date, old.Date)
 			}
 		}
 	}
