@@ -63,7 +63,9 @@ type Position interface {
 // as long as it lacks that.
 type Overtaker interface {
 	Position
-	Overtakes() // marks the type; it does nothing
+	// Parted reports of an excess over w, under the conditions of Exceeds, that it can be no such moment: the
+	// histories have parted, whatever the primary shows later.
+	Parted(w Position) bool
 }
 
 // An Interrupter is a connection whose running statement another goroutine can end at once, as if

@@ -195,7 +195,8 @@ func (st *standing) doubt(p binds.Probe, writer sample) error {
 func (st *standing) hasParted(p binds.Probe, writer sample) bool {
 	w := writer.probe
 	if st.previous != nil && st.prevAt < writer.at && p.Server != w.Server {
-		if _, may := st.previous.(binds.Overtaker); may {
+		if o, may := st.previous.(binds.Overtaker); may {
+			st.parted = st.parted || o.Parted(w.Position)
 			st.compare(st.previous, writer)
 		} else if st.previous.Exceeds(w.Position) {
 			st.parted = true

@@ -10,13 +10,15 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
-// hasty is a set of transactions, one a bit, that a replica may show before its primary does.
+// hasty is a set of transactions, one a bit, that a replica may show before its primary does, but for those above
+// the eighth.
 type hasty uint
 
 func (h hasty) Covers(w binds.Position) bool  { return w.(hasty)&^h == 0 }
 func (h hasty) Exceeds(w binds.Position) bool { return h&^w.(hasty) != 0 }
 func (h hasty) String() string                { return "" }
-func (h hasty) Overtakes()                    {}
+
+func (h hasty) Parted(w binds.Position) bool { return h&^w.(hasty)&0xff00 != 0 }
 
 func hastyWriter(at time.Duration, set hasty) sample {
 	return sample{at: at, probe: binds.Probe{Server: "w", History: "h", Primary: true, Position: set}}
@@ -54,6 +56,12 @@ func TestReaderAheadForAMoment(t *testing.T) {
 			{at: 3000 * ms, writer: 0b11, reader: 0b1111, horizon: 1000 * ms},
 			{at: 4000 * ms, writer: 0b111, reader: 0b11111, horizon: 1000 * ms},
 			{at: 5000 * ms, writer: 0b11111, reader: 0b11111, horizon: 5000 * ms},
+		},
+		"of what the primary alone numbers, and has lost": {
+			{at: 1 * ms, writer: 0x301, reader: 0x301, horizon: 1 * ms},
+			{at: 250 * ms, writer: 0x301, reader: 0x701, horizon: 250 * ms},
+			{at: 500 * ms, writer: 0x301, reader: 0x701, diverged: true},
+			{at: 750 * ms, writer: 0x701, reader: 0x701, diverged: true}, // another one of that number
 		},
 		"for good": {
 			{at: 1 * ms, writer: 0b1, reader: 0b1, horizon: 1 * ms},

@@ -69,9 +69,26 @@ func (p *mysqlPosition) Exceeds(w binds.Position) bool {
 	return false
 }
 
-// Overtakes says that an excess may pass: a member of a group may commit what it has agreed to before the member that
-// wrote it does, and nothing tells of that. A set forgets nothing: an excess that stays is one that has parted.
-func (p *mysqlPosition) Overtakes() {}
+// Parted reports whether p shows transactions that w's server has numbered under its own UUID and does not know: it had
+// not shown them yet, it would own them. So it has lost them, and may give their numbers to others. Of a group's name that
+// cannot be told: a member may commit what is agreed before the member that wrote it does, and nothing tells of that.
+func (p *mysqlPosition) Parted(w binds.Position) bool {
+	other, ok := w.(*mysqlPosition)
+	if !ok || other.own == "" || p.isShort() || other.isShort() {
+		return false
+	}
+	for i := range p.shown {
+		name := p.shown[i].name
+		if name != other.own && !strings.HasPrefix(name, other.own+":") {
+			continue
+		}
+		known := append(append([]interval(nil), other.shown.of(name)...), other.owned.of(name)...)
+		if len(known) == 0 || !contains(merge(known), p.shown[i].intervals) {
+			return true
+		}
+	}
+	return false
+}
 
 // isShort reports whether something was left out of p.
 func (p *mysqlPosition) isShort() bool {

@@ -192,3 +192,33 @@ func BenchmarkCoversShortText(b *testing.B) {
 		}
 	}
 }
+
+// What a server numbers itself it knows, shown or owned: a replica that shows more has parted from it. Of a group's
+// name nothing can be told.
+func TestParted(t *testing.T) {
+	const own, group = "aaaaaaaa-1111-1111-1111-111111111111", "bbbbbbbb-1111-1111-1111-111111111111"
+	read := func(owned, executed string) *mysqlPosition {
+		p, err := readMySQL(own, owned, executed)
+		require.NoError(t, err)
+		return p
+	}
+	for reason, row := range map[string]struct {
+		replica, owned, primary string
+		exceeds, parted         bool
+	}{
+		"level":                              {own + ":1-7", "", own + ":1-7", false, false},
+		"behind":                             {own + ":1-6", "", own + ":1-7", false, false},
+		"ahead by what is on its way":        {own + ":1-8", own + ":8#12", own + ":1-7", false, false},
+		"ahead by what nobody knows":         {own + ":1-9", own + ":8#12", own + ":1-7", true, true},
+		"ahead by a tag of it":               {own + ":1-7:t:1-2", "", own + ":1-7:t:1", true, true},
+		"ahead in a group's name":            {group + ":1-8", "", group + ":1-7", true, false},
+		"of a primary that has none left":    {own + ":1", "", group + ":1", false, true},
+		"a server of another name as origin": {group + ":1-8", "", own + ":1-7", false, false},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			replica, primary := read("", row.replica), read(row.owned, row.primary)
+			require.Equal(t, row.exceeds, replica.Exceeds(primary))
+			require.Equal(t, row.parted, replica.Parted(primary))
+		})
+	}
+}
