@@ -210,14 +210,16 @@ func TestClaimCompositeKey(t *testing.T) {
 	})
 }
 
+type keyless struct{ Name string }
+
 func TestClaimRefuses(t *testing.T) {
 	db := databases[0].get(t)
 	_, err := models.Claim[job](t.Context(), db, 0, free, by(1))
 	require.EqualError(t, err, "models: claim of models_test.job: cannot take 0 rows")
 	_, err = models.Claim[int](t.Context(), db, 1, free, by(1))
 	require.EqualError(t, err, "models: claim of int: not a struct")
-	_, err = models.Claim[bulkDocument](t.Context(), db, 1, free, by(1))
-	require.EqualError(t, err, "models: claim of models_test.bulkDocument: no primary key")
+	_, err = models.Claim[keyless](t.Context(), db, 1, free, by(1))
+	require.EqualError(t, err, "models: claim of models_test.keyless: no primary key")
 	createTables(t, db, (*job)(nil))
 	_, err = models.Claim[job](t.Context(), db, 1, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("nothing") }, by(1))
 	require.ErrorContains(t, err, "models: claim of models_test.job: ")

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +232,9 @@ func count(out io.Reader) (c cell, rest string) {
 	return c, loose[max(0, len(loose)-2000):]
 }
 
+// places are files with their directories, which are this machine's.
+var places = regexp.MustCompile(`/\S*/([\w.-]+\.go:\d+)`)
+
 // cause returns what a failed test said, in one line.
 func cause(output []string) string {
 	var words []string
@@ -241,7 +245,7 @@ func cause(output []string) string {
 		}
 		words = append(words, strings.Fields(line)...)
 	}
-	text := strings.Join(words, " ")
+	text := places.ReplaceAllString(strings.Join(words, " "), "$1")
 	if i := strings.Index(text, "Error: "); i > 0 { // what was logged before it is longer, and says less
 		text = text[i:]
 	}

@@ -18,7 +18,7 @@ const printed = `{"Action":"start"}
 {"Action":"run","Test":"TestA/y"}
 {"Action":"output","Test":"TestA/y","Output":"    a_test.go:7: \n"}
 {"Action":"output","Test":"TestA/y","Output":"        \tError Trace:\t/somewhere/a_test.go:7\n"}
-{"Action":"output","Test":"TestA/y","Output":"        \tError:      \tNot equal\n"}
+{"Action":"output","Test":"TestA/y","Output":"        \tError:      \tNot equal /some/where/b_test.go:3\n"}
 {"Action":"pass","Test":"TestA/x"}
 {"Action":"fail","Test":"TestA/y"}
 {"Action":"fail","Test":"TestA"}
@@ -32,7 +32,7 @@ panic: not JSON
 
 func TestCount_countsTestsWithoutSubtests(t *testing.T) {
 	c, rest := count(strings.NewReader(printed))
-	assert.Equal(t, cell{Passed: 2, Failed: 1, Skipped: 1, Failures: []string{"TestA/y: Error: Not equal"}}, c)
+	assert.Equal(t, cell{Passed: 2, Failed: 1, Skipped: 1, Failures: []string{"TestA/y: Error: Not equal b_test.go:3"}}, c)
 	assert.Equal(t, "panic: not JSON\n", rest)
 }
 
