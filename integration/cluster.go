@@ -100,9 +100,6 @@ func (c *Cluster) prepareServers(replicas int) error {
 			return err
 		}
 	}
-	if pg, ok := c.system.(*postgres); ok {
-		pg.version = c.version
-	}
 	_, peers := c.peers()
 	var err error
 	if c.Primary, err = c.newServer(serverName(peers, 0), nil); err != nil {

@@ -136,7 +136,7 @@ func awaitSynced(ctx context.Context, s *Server) error {
 			return false, fmt.Errorf("the server ended by itself\n%s", tail(s.logPath(), 0))
 		}
 		var state map[string]string
-		state, last = s.status(ctx, "SHOW STATUS LIKE 'wsrep_local_state'")
+		state, last = s.rowOf(ctx, "SHOW STATUS LIKE 'wsrep_local_state'")
 		return state["Value"] == galeraSynced, nil
 	})
 	if err != nil && last != nil {

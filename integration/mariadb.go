@@ -13,7 +13,7 @@ type mariadb struct {
 }
 
 func newMariaDB(server, installer string) *mariadb {
-	return &mariadb{mysqlFamily: mysqlFamily{scheme: "mariadb"}, server: server, installer: installer}
+	return &mariadb{mysqlFamily: mysqlFamily{scheme: "mariadb", words: mariadbWords}, server: server, installer: installer}
 }
 
 func (m *mariadb) program() (product, path string) { return "MariaDB", m.server }

@@ -14,7 +14,7 @@ type mysqlServer struct {
 }
 
 func newMySQL(server string) *mysqlServer {
-	return &mysqlServer{mysqlFamily: mysqlFamily{scheme: "mysql"}, server: server}
+	return &mysqlServer{mysqlFamily: mysqlFamily{scheme: "mysql", words: mysqlWords}, server: server}
 }
 
 func (m *mysqlServer) program() (product, path string) { return "MySQL", m.server }

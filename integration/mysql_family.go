@@ -2,9 +2,7 @@ package integration
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -19,6 +17,7 @@ import (
 // mysqlFamily is what MariaDB and MySQL have in common.
 type mysqlFamily struct {
 	scheme string // of URIs
+	words  replicationWords
 }
 
 func (mysqlFamily) accounts() []string  { return []string{"mysql", "nobody"} }
@@ -130,22 +129,6 @@ func (mysqlFamily) chosen(s *Server, args []string) []string {
 		args = append(args, "--"+set.name+"="+set.value)
 	}
 	return args
-}
-
-// status returns the row of SHOW SLAVE STATUS or SHOW REPLICA STATUS by column; it is empty on a primary.
-func (s *Server) status(ctx context.Context, query string) (map[string]string, error) {
-	status := make(map[string]string)
-	err := s.ask(ctx, "", "query", func(ctx context.Context, conn *sql.Conn) error {
-		row, err := firstRow(ctx, conn, query)
-		for _, v := range row {
-			status[v.column] = v.text
-		}
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return status, err
 }
 
 // quoteMySQL makes a string literal in the default sql_mode.

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// semiSyncTimeout is how long a commit waits for its replicas before it would go on without: longer than
-// any test.
-const semiSyncTimeout = 24 * time.Hour
-
-const replicaStatus = "SHOW REPLICA STATUS"
-
 // position returns the GTIDs of what has been committed here, "" if nothing was.
 func (*mysqlServer) position(ctx context.Context, primary *Server) (string, error) {
 	return primary.QueryString(ctx, "SELECT @@global.gtid_executed")
@@ -20,7 +14,7 @@ func (*mysqlServer) position(ctx context.Context, primary *Server) (string, erro
 // replayed wants the connection to the primary, and that the replica has not diverged: one that holds what its new
 // primary never had follows it without an error. Its own transactions are no matter, such as that of a FLUSH.
 func (m *mysqlServer) replayed(ctx context.Context, s *Server, position string) (bool, error) {
-	status, err := s.status(ctx, replicaStatus)
+	status, err := m.status(ctx, s)
 	if err != nil || status["Replica_IO_Running"] != "Yes" {
 		return false, err
 	}
@@ -53,24 +47,9 @@ func (*mysqlServer) follow(ctx context.Context, s, primary *Server) error {
 		"START REPLICA")
 }
 
-// rebuild starts from the seed again: every server's binary log begins there. The copy draws a server_uuid of
-// its own.
-func (*mysqlServer) rebuild(ctx context.Context, s, _ *Server) error {
-	s.id.Store(s.cluster.lastID.Add(1))
-	return s.copySeed(ctx)
-}
-
-func (*mysqlServer) pause(ctx context.Context, s *Server) error {
-	return s.exec(ctx, "", "STOP REPLICA SQL_THREAD")
-}
-
-func (*mysqlServer) resume(ctx context.Context, s *Server) error {
-	return s.exec(ctx, "", "START REPLICA SQL_THREAD")
-}
-
 // delay keeps a pause: CHANGE REPLICATION SOURCE wants the applier stopped.
-func (*mysqlServer) delay(ctx context.Context, s *Server, d time.Duration) error {
-	status, err := s.status(ctx, replicaStatus)
+func (m *mysqlServer) delay(ctx context.Context, s *Server, d time.Duration) error {
+	status, err := m.status(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -81,27 +60,11 @@ func (*mysqlServer) delay(ctx context.Context, s *Server, d time.Duration) error
 	return s.exec(ctx, "", statements...)
 }
 
-func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
-
 func (m *mysqlServer) promote(ctx context.Context, s *Server) error {
-	if err := s.exec(ctx, "", "STOP REPLICA IO_THREAD"); err != nil {
-		return err
-	}
-	if err := m.applyReceived(ctx, s); err != nil {
-		return err
-	}
-	statements := []string{"STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0"}
-	if s.cluster.options.sync > 0 {
-		statements = append(statements, "SET GLOBAL rpl_semi_sync_source_enabled = 1")
-	}
-	return s.exec(ctx, "", statements...)
+	return m.promoteWhen(ctx, s, m.applied)
 }
 
-// applyReceived waits until what has been received is applied, unless the test wanted it not to be.
-func (m *mysqlServer) applyReceived(ctx context.Context, s *Server) error {
-	status, err := s.status(ctx, replicaStatus)
-	if err != nil || status["Replica_SQL_Running"] != "Yes" || status["SQL_Delay"] != "0" {
-		return err
-	}
-	return poll(ctx, func() (bool, error) { return m.has(ctx, s, status["Retrieved_Gtid_Set"]) })
+// applied reports whether all that has been received is applied.
+func (m *mysqlServer) applied(ctx context.Context, s *Server, status map[string]string) (bool, error) {
+	return m.has(ctx, s, status["Retrieved_Gtid_Set"])
 }

@@ -18,17 +18,11 @@ import (
 )
 
 // postgres is PostgreSQL.
-type postgres struct {
-	bin     string
-	version Version
-}
+type postgres struct{ bin string }
 
 func (pg *postgres) program() (product, path string) {
 	return "PostgreSQL", filepath.Join(pg.bin, "postgres")
 }
-
-// since reports whether the server is of this major version or a later one.
-func (pg *postgres) since(major int) bool { return pg.version.Major >= major }
 
 func (*postgres) accounts() []string  { return []string{"postgres", "nobody"} }
 func (*postgres) anyDatabase() string { return "postgres" }
@@ -66,7 +60,7 @@ func (pg *postgres) settings(c *Cluster) string {
 	for _, s := range postgresSettings {
 		set(s.name, s.value)
 	}
-	if pg.since(13) {
+	if c.version.Major >= 13 {
 		set("wal_keep_size", "256MB")
 	} else {
 		set("wal_keep_segments", "16") // of 16 MB

@@ -16,7 +16,7 @@ import (
 // since a server may be installed without pg_basebackup. The write-ahead log is fetched by the standby.
 func (pg *postgres) rebuild(ctx context.Context, s, primary *Server) error {
 	start, stop := "SELECT pg_backup_start('rebuild', true)", "SELECT labelfile FROM pg_backup_stop(false)"
-	if !pg.since(15) {
+	if s.cluster.version.Major < 15 {
 		start, stop = "SELECT pg_start_backup('rebuild', true, false)", "SELECT labelfile FROM pg_stop_backup(false, false)"
 	}
 	var label string

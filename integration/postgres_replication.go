@@ -29,7 +29,7 @@ func (*postgres) replayed(ctx context.Context, s *Server, position string) (bool
 // of 12, section 19.6.3.
 func (pg *postgres) follow(ctx context.Context, s, primary *Server) error {
 	conninfo := pg.conninfo(s, primary)
-	if pg.since(13) {
+	if s.cluster.version.Major >= 13 {
 		return pg.alterSystem(ctx, s, "primary_conninfo", conninfo)
 	}
 	now, err := s.queryBool(ctx, fmt.Sprintf("SELECT current_setting('primary_conninfo') = %s", quotePostgres(conninfo)))
@@ -67,12 +67,12 @@ func (*postgres) alterSystem(ctx context.Context, s *Server, name, value string)
 
 // pause returns when replay has stopped. Before version 14 a server tells only that it was asked to stop; it does so
 // before its next record.
-func (pg *postgres) pause(ctx context.Context, s *Server) error {
+func (*postgres) pause(ctx context.Context, s *Server) error {
 	if err := s.exec(ctx, "postgres", "SELECT pg_wal_replay_pause()"); err != nil {
 		return err
 	}
 	paused := "SELECT pg_get_wal_replay_pause_state() = 'paused'"
-	if !pg.since(14) {
+	if s.cluster.version.Major < 14 {
 		paused = "SELECT pg_is_wal_replay_paused()"
 	}
 	return poll(ctx, func() (bool, error) { return s.queryBool(ctx, paused) })

@@ -96,20 +96,24 @@ type system struct {
 	open   func(t *testing.T, uri string) *sql.DB
 	// what the server says when it refuses
 	readOnly, badPassword, noRight string
+	waitsForReplica                string // query: how many commits wait for a replica
 }
 
 var systems = map[string]system{
 	"PostgreSQL": {
 		shared: &postgresCluster, odd: &postgresWithOptions, start: integration.StartPostgres, open: openPostgres,
 		readOnly: "25006", badPassword: "28P01", noRight: "42501",
+		waitsForReplica: "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
 	},
 	"MariaDB": {
 		shared: &mariadbCluster, odd: &mariadbWithOptions, start: integration.StartMariaDB, open: openMySQL,
 		readOnly: "1290", badPassword: "1045", noRight: "1227",
+		waitsForReplica: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'",
 	},
 	"MySQL": {
 		shared: &mysqlCluster, odd: &mysqlWithOptions, start: integration.StartMySQL, open: openMySQL,
 		readOnly: "1290", badPassword: "1045", noRight: "1227",
+		waitsForReplica: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'",
 	},
 }
 

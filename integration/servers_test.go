@@ -359,11 +359,11 @@ func TestWithSyncReplication_waitsForAReplica(t *testing.T) {
 		require.NoError(t, <-write(1))
 		require.NoError(t, c.Replicas[0].Freeze())
 		waiting := write(2)
-		select {
-		case err := <-waiting:
-			require.Fail(t, "it did not wait", "%v", err)
-		case <-time.After(500 * time.Millisecond): // only to see that nothing happens
-		}
+		require.Eventually(t, func() bool {
+			n, err := c.Primary.QueryString(t.Context(), sys.waitsForReplica)
+			return err == nil && n == "1"
+		}, 20*time.Second, 10*time.Millisecond, "the server says that the commit waits")
+		require.Empty(t, waiting, "and so it has not ended")
 		require.NoError(t, c.Replicas[0].Thaw())
 		require.NoError(t, <-waiting)
 		require.NoError(t, c.WaitReplayed(t.Context()))
