@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,13 +13,49 @@ func (*mariadb) position(ctx context.Context, primary *Server) (string, error) {
 	return primary.QueryString(ctx, "SELECT @@global.gtid_binlog_pos")
 }
 
-// replayed wants the connection to the primary, too: a replica that has diverged has none.
+// replayed wants the connection to the primary, and that the replica has not diverged: one that has is connected for a
+// moment before it finds out.
 func (m *mariadb) replayed(ctx context.Context, s *Server, position string) (bool, error) {
 	status, err := m.status(ctx, s)
 	if err != nil || status["Slave_IO_Running"] != "Yes" {
 		return false, err
 	}
-	return m.has(ctx, s, position)
+	if reached, err := m.has(ctx, s, position); err != nil || !reached {
+		return false, err
+	}
+	applied, err := s.QueryString(ctx, "SELECT @@global.gtid_slave_pos")
+	if err != nil {
+		return false, err
+	}
+	primary := s.following()
+	if primary == nil {
+		return false, ErrNotReplica // it has been promoted meanwhile
+	}
+	wrote, err := m.position(ctx, primary)
+	return err == nil && !aheadOf(applied, wrote), err
+}
+
+// aheadOf reports whether a list of GTIDs, one for each domain, goes beyond another, or to the same number by another
+// server.
+func aheadOf(a, b string) bool {
+	for gtid := range strings.SplitSeq(a, ",") {
+		domain, server, seq := cutGTID(gtid)
+		for other := range strings.SplitSeq(b, ",") {
+			d, s, n := cutGTID(other)
+			if d == domain && (seq > n || seq == n && s != server) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cutGTID cuts "0-1-22", which the server wrote.
+func cutGTID(gtid string) (domain, server string, seq uint64) {
+	domain, rest, _ := strings.Cut(gtid, "-")
+	server, number, _ := strings.Cut(rest, "-")
+	seq, _ = strconv.ParseUint(number, 10, 64) // zero for none
+	return domain, server, seq
 }
 
 // has reports whether s has applied what a position tells.

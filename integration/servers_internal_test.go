@@ -126,3 +126,21 @@ func TestGlob_takesNoNumberOfTheFolderForAVersion(t *testing.T) {
 	}
 	assert.Equal(t, []string{"postgres-18", "postgres-13", "postgres-12"}, found)
 }
+
+// By its numbers a replica tells whether it holds what its new primary never had.
+func TestAheadOf(t *testing.T) {
+	for reason, row := range map[string]struct {
+		replica, primary string
+		want             bool
+	}{
+		"nothing":                         {"", "", false},
+		"behind":                          {"0-1-21", "0-1-22", false},
+		"level":                           {"0-1-22", "0-1-22", false},
+		"ahead":                           {"0-1-22", "0-1-9", true},
+		"level by another server":         {"0-1-22", "0-2-22", true},
+		"ahead in its second domain":      {"0-1-22,5-1-3", "0-1-22,5-1-2", true},
+		"a domain that the primary lacks": {"0-1-22,5-1-3", "0-1-22", false},
+	} {
+		assert.Equal(t, row.want, aheadOf(row.replica, row.primary), reason)
+	}
+}
