@@ -68,10 +68,13 @@ func (g *groupReplication) rejoin(ctx context.Context, s *Server) error {
 		return err
 	}
 	if !found {
-		start = []string{start[0], "SET GLOBAL group_replication_bootstrap_group = ON", start[1],
-			"SET GLOBAL group_replication_bootstrap_group = OFF"}
+		start = []string{start[0], "SET GLOBAL group_replication_bootstrap_group = ON", start[1]}
 	}
-	if err := s.exec(ctx, "", start...); err != nil {
+	err = s.exec(ctx, "", start...)
+	if !found { // also after a failure: a later start must not found a second group
+		err = errors.Join(err, s.exec(ctx, "", "SET GLOBAL group_replication_bootstrap_group = OFF"))
+	}
+	if err != nil {
 		return err
 	}
 	return poll(ctx, func() (bool, error) {

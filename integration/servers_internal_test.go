@@ -21,7 +21,7 @@ func TestBoot_choosesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 		},
 		"MariaDB": func() (system, error) {
 			server, installer, err := findMariaDB()
-			return &mariadb{server: server, installer: installer}, err
+			return newMariaDB(server, installer), err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,9 +48,8 @@ func TestMain(m *testing.M) {
 // A sharedCluster starts when the first test asks for it and ends with the last. Tests leave it as they
 // found it: all servers running, replaying and in their first roles.
 type sharedCluster struct {
-	name  string // as teston has it
-	start func(context.Context, int, ...integration.Option) (*integration.Cluster, error)
-	opts  []integration.Option
+	name string // as teston has it
+	opts []integration.Option
 
 	once    sync.Once
 	cluster *integration.Cluster
@@ -58,21 +57,21 @@ type sharedCluster struct {
 }
 
 var (
-	postgresCluster = sharedCluster{name: teston.Postgres, start: integration.NewPostgres}
-	mariadbCluster  = sharedCluster{name: teston.MariaDB, start: integration.NewMariaDB}
-	mysqlCluster    = sharedCluster{name: teston.MySQL, start: integration.NewMySQL}
+	postgresCluster = sharedCluster{name: teston.Postgres}
+	mariadbCluster  = sharedCluster{name: teston.MariaDB}
+	mysqlCluster    = sharedCluster{name: teston.MySQL}
 
 	// The same with every option.
-	postgresWithOptions = sharedCluster{name: teston.Postgres, start: integration.NewPostgres, opts: []integration.Option{
+	postgresWithOptions = sharedCluster{name: teston.Postgres, opts: []integration.Option{
 		integration.WithTLS(), integration.WithPassword(oddPassword),
 		integration.WithSetting("work_mem", "7MB"), integration.WithSetting("fsync", "on"),
 		integration.WithSetting("cluster_name", `it's \ here`), integration.WithSetting("app.name", "x"),
 	}}
-	mariadbWithOptions = sharedCluster{name: teston.MariaDB, start: integration.NewMariaDB, opts: []integration.Option{
+	mariadbWithOptions = sharedCluster{name: teston.MariaDB, opts: []integration.Option{
 		integration.WithTLS(), integration.WithPassword(oddPassword),
 		integration.WithSetting("max_connections", "77"), integration.WithSetting("init-connect", "SET @x = 'y z'"),
 	}}
-	mysqlWithOptions = sharedCluster{name: teston.MySQL, start: integration.NewMySQL, opts: mariadbWithOptions.opts}
+	mysqlWithOptions = sharedCluster{name: teston.MySQL, opts: mariadbWithOptions.opts}
 )
 
 const oddPassword = `h0stile'p@ss"\d b%41`
@@ -81,7 +80,7 @@ const oddPassword = `h0stile'p@ss"\d b%41`
 func (s *sharedCluster) get(t *testing.T) *integration.Cluster {
 	t.Helper()
 	teston.Only(t, s.name)
-	s.once.Do(func() { s.cluster, s.err = s.start(context.Background(), 2, s.opts...) })
+	s.once.Do(func() { s.cluster, s.err = teston.New(context.Background(), s.name, 2, s.opts...) })
 	require.NoError(t, s.err)
 	return s.cluster
 }
@@ -92,7 +91,6 @@ func (s *sharedCluster) close() error { return s.cluster.Close() }
 type system struct {
 	shared *sharedCluster
 	odd    *sharedCluster // with every option
-	start  func(testing.TB, int, ...integration.Option) *integration.Cluster
 	open   func(t *testing.T, uri string) *sql.DB
 	// what the server says when it refuses
 	readOnly, badPassword, noRight string
@@ -101,20 +99,26 @@ type system struct {
 
 var systems = map[string]system{
 	"PostgreSQL": {
-		shared: &postgresCluster, odd: &postgresWithOptions, start: integration.StartPostgres, open: openPostgres,
+		shared: &postgresCluster, odd: &postgresWithOptions, open: openPostgres,
 		readOnly: "25006", badPassword: "28P01", noRight: "42501",
 		waitsForReplica: "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
 	},
-	"MariaDB": {
-		shared: &mariadbCluster, odd: &mariadbWithOptions, start: integration.StartMariaDB, open: openMySQL,
+	"MariaDB": ofMySQLFamily(&mariadbCluster, &mariadbWithOptions),
+	"MySQL":   ofMySQLFamily(&mysqlCluster, &mysqlWithOptions),
+}
+
+func ofMySQLFamily(shared, odd *sharedCluster) system {
+	return system{
+		shared: shared, odd: odd, open: openMySQL,
 		readOnly: "1290", badPassword: "1045", noRight: "1227",
 		waitsForReplica: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'",
-	},
-	"MySQL": {
-		shared: &mysqlCluster, odd: &mysqlWithOptions, start: integration.StartMySQL, open: openMySQL,
-		readOnly: "1290", badPassword: "1045", noRight: "1227",
-		waitsForReplica: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'",
-	},
+	}
+}
+
+// start starts a cluster for one test.
+func (sys system) start(t *testing.T, replicas int, opts ...integration.Option) *integration.Cluster {
+	t.Helper()
+	return teston.Start(t, sys.shared.name, replicas, opts...)
 }
 
 // onEach runs test for the kinds of servers that are to be tested, and skips it if these are none.

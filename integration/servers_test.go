@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -411,7 +412,7 @@ func TestClose_leavesNothing(t *testing.T) {
 
 func TestStart_showsTheLogOfAServerThatCannot(t *testing.T) {
 	onEach(t, func(t *testing.T, sys system) {
-		_, err := sys.shared.start(t.Context(), 0, integration.WithSetting("no_such_setting", "1"))
+		_, err := teston.New(t.Context(), sys.shared.name, 0, integration.WithSetting("no_such_setting", "1"))
 		var failed *integration.ServerError
 		require.ErrorAs(t, err, &failed)
 		assert.Equal(t, "primary", failed.Server)
@@ -423,7 +424,7 @@ func TestStart_givesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	onEach(t, func(t *testing.T, sys system) {
-		_, err := sys.shared.start(ctx, 1)
+		_, err := teston.New(ctx, sys.shared.name, 1)
 		assert.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -440,7 +441,7 @@ func TestOptions_refuseWhatCannotBe(t *testing.T) {
 		"fewer replicas than none":     integration.WithSyncReplication(-1),
 	} {
 		onEach(t, func(t *testing.T, sys system) {
-			_, err := sys.shared.start(t.Context(), 0, opt)
+			_, err := teston.New(t.Context(), sys.shared.name, 0, opt)
 			assert.ErrorContains(t, err, "integration: ", reason)
 		})
 	}

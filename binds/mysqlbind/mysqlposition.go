@@ -117,7 +117,11 @@ const mysqlPrefix = "mysql/"
 // readMySQL reads what a server answers.
 func readMySQL(own, owned, executed string) (*mysqlPosition, error) {
 	shown, err := parseSet(executed)
-	return &mysqlPosition{shown: shown, sums: digestOf(shown), owned: parseOwned(owned), own: strings.ToLower(own)}, err
+	p := &mysqlPosition{shown: shown, owned: parseOwned(owned), own: strings.ToLower(own)}
+	if len(executed) > shortText { // only a long set has a short text, and is compared with those of others like it
+		p.sums = digestOf(shown)
+	}
+	return p, err
 }
 
 // parseMySQL reads what String wrote after "mysql/".

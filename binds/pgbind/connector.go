@@ -138,7 +138,9 @@ func (c *connector) requestCancel(peer net.Addr, pid, key uint32, answered func(
 			if answered() {
 				return
 			}
-			_ = c.settings.cancel(peer, pid, key) // the caller has gone; the statement runs on at worst
+			if c.settings.cancel(peer, pid, key) != nil {
+				return // the server cannot be asked; the caller has gone, and the statement runs on at worst
+			}
 		}
 	})
 }

@@ -41,7 +41,7 @@ func page(rs results) string {
 	b.WriteString(`# Servers
 
 What was run on which server, and what became of it. ` + "`make matrix`" + ` writes this page; nothing in it is typed.
-A number counts tests that passed; in brackets stand those that are not for this server, each of which says why when it
+A number counts tests that passed, among them such as need no server; in brackets stand those that are not for this server, each of which says why when it
 is run. *Not run* is never a pass. A server that is not in the table, or a version, is **untried**.
 
 `)
