@@ -1,6 +1,7 @@
 package sqlkind_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -65,120 +66,65 @@ func loadedFunctions(t *testing.T, reader *integration.Server) {
 }
 
 func mysqlCases() cases {
-	locks := spread([]string{
-		"SELECT * FROM t %s",
-		"SELECT * FROM t WHERE id = 1 ORDER BY id LIMIT 1 %s",
-		"SELECT * FROM (SELECT * FROM t %s) AS s",
-		"WITH w AS (SELECT * FROM t %s) SELECT * FROM w",
-		"(SELECT * FROM t %s)",
-		"SELECT 1 FROM t WHERE EXISTS (SELECT 1 FROM t %s)",
-		"EXPLAIN FORMAT=JSON INTO @sqlkind SELECT * FROM t %s",
-	}, []string{"FOR UPDATE", "for update nowait", "FOR /* x */ UPDATE -- y\n SKIP LOCKED", "FOR # x\nUPDATE OF t", "FOR /*!80000 UPDATE */"})
-	calls := spread([]string{
-		"SELECT %s",
-		"SELECT * FROM (SELECT %s AS a) AS s",
-		"WITH w AS (SELECT %s AS a) SELECT * FROM w",
-		"SELECT a FROM t WHERE id = 1 AND (%s) IS NOT NULL",
-		"(SELECT %s) UNION ALL (SELECT 1)",
-		"SELECT IF(1, %s, 0)",
-		"VALUES ROW(%s, 1)",
-		"DO %s",
-		"EXPLAIN ANALYZE SELECT * FROM t WHERE id = 1 AND (%s) IS NOT NULL",
-		"SELECT 1 INTERSECT SELECT %s",
-	}, []string{
-		"GET_LOCK('sqlkind', 9)", "`get_lock`('sqlkind', 9)", "get_lock # x\n ('sqlkind', 9)", "LAST_INSERT_ID(5)", "@sqlkind := 5",
-	})
-	writes := []string{
-		"INSERT INTO t (id) VALUES (99)", "REPLACE INTO t (id) VALUES (1)", "UPDATE t SET a = 1", "DELETE FROM t WHERE 0", "TRUNCATE t",
-		"INSERT INTO t (id) VALUES ROW(99)", "INSERT INTO t (id) TABLE hidden", "WITH w AS (SELECT 1 AS x) UPDATE t, w SET a = x", "WITH w AS (SELECT 1 AS x) DELETE FROM t WHERE id IN (SELECT x FROM w)",
-		"INSERT INTO d VALUES ('{\"_id\": 99, \"a\": 1, \"b\": \"x\"}')", "UPDATE d SET data = JSON_SET(data, '$.a', 2) WHERE data->'$._id' = 1", "DELETE FROM d WHERE data->'$._id' = 1",
-		"SELECT 5 INTO @sqlkind", "SELECT 5 INTO/**/@sqlkind", "SELECT 5 FROM t LIMIT 1 INTO @sqlkind", "SELECT 'a'INTO @sqlkind", "SELECT 1e5INTO @sqlkind", "SELECT 5 INTO @sqlkind FROM t LIMIT 1",
-		"SELECT a FROM t WHERE id = 1 UNION SELECT 1 INTO @sqlkind", "(SELECT 5) INTO @sqlkind", "(SELECT 5 LIMIT 1) INTO @sqlkind", "TABLE hidden INTO @sqlkind", "VALUES ROW(5) INTO @sqlkind",
-		"WITH w AS (SELECT 5 AS x) SELECT x FROM w INTO @sqlkind", "SELECT 'x' INTO OUTFILE 'sqlkind.txt'", "TABLE hidden INTO OUTFILE 'table.txt'",
-		"EXPLAIN FORMAT=JSON INTO @sqlkind SELECT 1", "EXPLAIN FORMAT = JSON /* x */ INTO @sqlkind SELECT * FROM t", "EXPLAIN FORMAT=JSON INTO @sqlkind FOR SCHEMA app SELECT * FROM t",
-		"EXPLAIN FORMAT=JSON INTO @sqlkind DELETE FROM t",
-		"SET @sqlkind = 1", "SET sql_mode = ''", "SET SESSION TRANSACTION READ ONLY", "SET sort_buffer_size = 524288", "USE information_schema",
-		"CREATE TABLE x (id INT)", "DROP TABLE t", "ALTER TABLE t ADD x INT", "CREATE INDEX i ON t (a)", "CREATE LIBRARY l LANGUAGE JAVASCRIPT AS 'export function f() { return 1 }'", "DROP LIBRARY IF EXISTS l",
+	locks := spread(slices.Concat(familyLockPlaces, []string{
+		"SELECT 1 FROM t WHERE EXISTS (SELECT 1 FROM t %s)", "EXPLAIN FORMAT=JSON INTO @sqlkind SELECT * FROM t %s",
+	}), slices.Concat(familyLocks, []string{
+		"FOR # x\nUPDATE OF t", "FOR /*!80000 UPDATE */",
+	}))
+	calls := spread(slices.Concat(familyCallPlaces, []string{
+		"VALUES ROW(%s, 1)", "EXPLAIN ANALYZE SELECT * FROM t WHERE id = 1 AND (%s) IS NOT NULL", "SELECT 1 INTERSECT SELECT %s",
+	}), familyCalls)
+	values := spread(slices.Concat(familyValuePlaces, []string{
+		"((SELECT %s))", "VALUES ROW(%s, 2)", "EXPLAIN ANALYZE SELECT %s FROM t WHERE id = 1", "EXPLAIN FORMAT=TREE SELECT %s FROM t WHERE id = 1",
+		"SELECT /*+ SET_VAR(sort_buffer_size = 262144) MAX_EXECUTION_TIME(9000) */ %s", "SELECT * FROM t, LATERAL (SELECT %s AS x) AS l WHERE id = 1",
+	}), slices.Concat(familyValues, []string{
+		"SHA2(UUID(), 256)", "CAST('1' AS SIGNED)", "(TABLE hidden)", "(VALUES ROW(1))", "BIN_TO_UUID(UUID_TO_BIN(UUID()))", "REGEXP_LIKE('a', 'b')",
+		"ANY_VALUE(1)", "RANDOM_BYTES(4)", "VECTOR_DIM(STRING_TO_VECTOR('[1,2]'))", "JSON_ARRAY(1) MEMBER OF('[1]')", "UUID_SHORT() > 0",
+		"PS_CURRENT_THREAD_ID()", "ROLES_GRAPHML()", "GTID_SUBSET('', @@global.gtid_executed)",
+	}))
+	writes := slices.Concat(familyWrites, []string{
+		"INSERT INTO t (id) VALUES ROW(99)", "INSERT INTO t (id) TABLE hidden", "WITH w AS (SELECT 1 AS x) UPDATE t, w SET a = x",
+		"WITH w AS (SELECT 1 AS x) DELETE FROM t WHERE id IN (SELECT x FROM w)", "INSERT INTO d VALUES ('{\"_id\": 99, \"a\": 1, \"b\": \"x\"}')",
+		"UPDATE d SET data = JSON_SET(data, '$.a', 2) WHERE data->'$._id' = 1", "DELETE FROM d WHERE data->'$._id' = 1",
+		"SELECT 5 INTO @sqlkind FROM t LIMIT 1", "SELECT a FROM t WHERE id = 1 UNION SELECT 1 INTO @sqlkind", "(SELECT 5) INTO @sqlkind",
+		"(SELECT 5 LIMIT 1) INTO @sqlkind", "TABLE hidden INTO @sqlkind", "VALUES ROW(5) INTO @sqlkind",
+		"WITH w AS (SELECT 5 AS x) SELECT x FROM w INTO @sqlkind", "TABLE hidden INTO OUTFILE 'table.txt'", "EXPLAIN FORMAT=JSON INTO @sqlkind SELECT 1",
+		"EXPLAIN FORMAT = JSON /* x */ INTO @sqlkind SELECT * FROM t", "EXPLAIN FORMAT=JSON INTO @sqlkind FOR SCHEMA app SELECT * FROM t",
+		"EXPLAIN FORMAT=JSON INTO @sqlkind DELETE FROM t", "SET sort_buffer_size = 524288",
+		"CREATE LIBRARY l LANGUAGE JAVASCRIPT AS 'export function f() { return 1 }'", "DROP LIBRARY IF EXISTS l",
 		"CREATE OR REPLACE JSON RELATIONAL DUALITY VIEW d AS SELECT JSON_DUALITY_OBJECT('_id': id) FROM t", "ALTER VIEW v AS SELECT 1",
-		"EXPLAIN INSERT INTO t (id) VALUES (99)", "EXPLAIN UPDATE t SET a = 1", "EXPLAIN FORMAT=JSON DELETE FROM t", "DESC DELETE FROM t", "EXPLAIN FORMAT=TREE REPLACE INTO t (id) VALUES (1)",
-		"EXPLAIN ANALYZE DELETE FROM t", "EXPLAIN ANALYZE INSERT INTO t (id) SELECT 99",
-		"SELECT 1; DELETE FROM t", "SELECT * FROM t /*! FOR UPDATE */", "SELECT * FROM t /*!50000 FOR UPDATE */", "SELECT * FROM t /*!80000 FOR */ UPDATE",
-		"SELECT /*!50000 'x' INTO @sqlkind */", "SELECT '\\'', GET_LOCK('sqlkind', 9), '\\''", "SELECT \"\\\"\", GET_LOCK('sqlkind', 9)", "SELECT 1--1, GET_LOCK('sqlkind', 9)",
-		"SELECT `a` FROM t FOR UPDATE", "SELECT 1 -- '\n, GET_LOCK('sqlkind', 9) -- '", "SELECT 1 # '\n, GET_LOCK('sqlkind', 9)", "SELECT 1 /* /* */, GET_LOCK('sqlkind', 9) /* */",
-		"SELECT @sqlkind := 1, @@version", "((SELECT @sqlkind := 1))", "SELECT _utf8mb4'\\'', @sqlkind := 1, '\\''",
-		"CREATE TEMPORARY TABLE hidden (hidden INT)",
+		"EXPLAIN FORMAT=TREE REPLACE INTO t (id) VALUES (1)", "EXPLAIN ANALYZE DELETE FROM t", "EXPLAIN ANALYZE INSERT INTO t (id) SELECT 99",
+		"SELECT * FROM t /*!80000 FOR */ UPDATE", "SELECT '\\'', GET_LOCK('sqlkind', 9), '\\''", "SELECT \"\\\"\", GET_LOCK('sqlkind', 9)",
+		"SELECT 1--1, GET_LOCK('sqlkind', 9)", "SELECT 1 -- '\n, GET_LOCK('sqlkind', 9) -- '", "SELECT 1 # '\n, GET_LOCK('sqlkind', 9)",
+		"SELECT 1 /* /* */, GET_LOCK('sqlkind', 9) /* */", "((SELECT @sqlkind := 1))", "SELECT _utf8mb4'\\'', @sqlkind := 1, '\\''",
+	})
+	harmless := slices.Concat(familyHarmless, []string{
+		"VALUES ROW(1, 2), ROW(2, 3)", "VALUES ROW(1), ROW(2) ORDER BY 1 LIMIT 1", "TABLE t", "TABLE t ORDER BY id LIMIT 1 OFFSET 1", "(TABLE t)",
+		"TABLE t UNION TABLE t", "SHOW EXTENDED COLUMNS FROM t", "SHOW CREATE VIEW d", "SHOW PRIVILEGES", "SHOW LIBRARY STATUS", "SHOW PROCEDURE STATUS",
+		"EXPLAIN TABLE t", "EXPLAIN VALUES ROW(1)", "EXPLAIN FORMAT=TREE (SELECT * FROM t)", "EXPLAIN FORMAT=TRADITIONAL SELECT 1",
+		"EXPLAIN ANALYZE SELECT * FROM t", "EXPLAIN ANALYZE FORMAT=TREE SELECT * FROM t", "EXPLAIN WITH w AS (SELECT 1) SELECT * FROM w", "DESC SELECT 1",
+		"SELECT 1 INTERSECT SELECT 1", "SELECT 1 EXCEPT SELECT 2", "(SELECT 1 LIMIT 1) INTERSECT (SELECT 1) LIMIT 1",
+		"SELECT a, COUNT(*) FROM t GROUP BY ROLLUP (a)", "SELECT * FROM d", "SELECT data->'$.a' FROM d WHERE data->'$._id' = 1",
+		"SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j", "SELECT j->>'$.a' FROM t", "SELECT * FROM performance_schema.processlist",
+		"SELECT JSON_ARRAYAGG(a) FROM t",
+	})
+	cautious := map[string]string{
+		"SELECT WAIT_FOR_EXECUTED_GTID_SET('', 1)":                   "one certain server",
+		"SELECT * FROM t FOR SHARE":                                  "a lock, though it ends with the statement",
+		"SELECT * FROM t FOR SHARE OF t NOWAIT":                      "a lock, though it ends with the statement",
+		"SHOW COUNT(*) ERRORS":                                       "what the session did before",
+		"EXPLAIN INTO @x SELECT 1":                                   "a variable, which no server takes without FORMAT=JSON",
+		"IMPORT TABLE FROM 'x.sdi'":                                  "a write, whose file is looked for first",
+		"EXPLAIN SELECT * FROM t FOR UPDATE":                         "a lock, which is only explained",
+		"EXPLAIN FORMAT=TREE SELECT * FROM t FOR UPDATE OF t NOWAIT": "a lock, which is only explained",
+		"EXPLAIN ANALYZE SELECT * FROM t FOR UPDATE":                 "a lock, which the server does not take here",
+		"SELECT /*+ QB_NAME(`x`) */ 1":                               "a quote in a hint",
+		"EXPLAIN FOR CONNECTION 999999":                              "a connection is one server's",
+		"EXPLAIN FOR SCHEMA app SELECT * FROM t":                     "an option that is seldom used",
+		"LOCK INSTANCE FOR BACKUP":                                   "a lock is a session's",
+		"PREPARE s FROM 'SELECT 1'":                                  "what it does is in a string",
+		"RESET PERSIST IF EXISTS sort_buffer_size":                   "a setting",
 	}
-	return cases{
-		harmless: append(spread([]string{
-			"SELECT %s",
-			"SELECT %s FROM t WHERE id = 1",
-			"SELECT * FROM (SELECT %s AS a) AS s",
-			"WITH w AS (SELECT %s AS a) SELECT * FROM w",
-			"(SELECT %s) UNION ALL (SELECT 1) ORDER BY 1",
-			"((SELECT %s))",
-			"VALUES ROW(%s, 2)",
-			"EXPLAIN ANALYZE SELECT %s FROM t WHERE id = 1",
-			"EXPLAIN FORMAT=TREE SELECT %s FROM t WHERE id = 1",
-			"/* FOR UPDATE */ SELECT %s -- ; DELETE FROM t",
-			"SELECT /*+ SET_VAR(sort_buffer_size = 262144) MAX_EXECUTION_TIME(9000) */ %s",
-			"SELECT * FROM t, LATERAL (SELECT %s AS x) AS l WHERE id = 1",
-		}, []string{
-			"1", "'FOR UPDATE; DELETE FROM t'", `'it\'s INTO @x'`, `"FOR UPDATE"`, "SUBSTRING('abc' FROM 1 FOR 2)", "INSERT('abc', 1, 1, 'x')", "REPLACE('a', 'a', 'b')",
-			"RAND()", "SHA2(UUID(), 256)", "NOW()", "CONNECTION_ID()", "VERSION()", "@@version", "@@global.read_only", "@@session.sql_mode", "SLEEP(0)", "1 IN (1, 2)", "COALESCE(NULL, 1)",
-			"(SELECT COUNT(*) FROM t)", "EXISTS (SELECT 1 FROM v)", "_utf8mb4'a'", "x'61'", "{d '2020-01-01'}", "JSON_VALUE('{\"a\": 1}', '$.a')", "1--1", "1.5e3", "CAST('1' AS SIGNED)",
-			"(TABLE hidden)", "(VALUES ROW(1))", "BIN_TO_UUID(UUID_TO_BIN(UUID()))", "REGEXP_LIKE('a', 'b')", "ANY_VALUE(1)", "RANDOM_BYTES(4)", "VECTOR_DIM(STRING_TO_VECTOR('[1,2]'))", "JSON_ARRAY(1) MEMBER OF('[1]')",
-			"UUID_SHORT() > 0", "PS_CURRENT_THREAD_ID()", "ROLES_GRAPHML()", "GTID_SUBSET('', @@global.gtid_executed)",
-		}),
-			"VALUES ROW(1, 2), ROW(2, 3)", "VALUES ROW(1), ROW(2) ORDER BY 1 LIMIT 1", "TABLE t", "TABLE t ORDER BY id LIMIT 1 OFFSET 1", "(TABLE t)", "TABLE t UNION TABLE t",
-			"SHOW TABLES", "SHOW FULL COLUMNS FROM t", "SHOW EXTENDED COLUMNS FROM t", "SHOW CREATE TABLE t", "SHOW CREATE VIEW d", "SHOW VARIABLES LIKE 'a%'", "SHOW STATUS LIKE 'a%'", "SHOW INDEX FROM t", "SHOW PROCESSLIST",
-			"SHOW DATABASES", "SHOW TABLE STATUS", "SHOW COLLATION", "SHOW ENGINES", "SHOW GRANTS", "SHOW TRIGGERS", "SHOW PRIVILEGES", "SHOW LIBRARY STATUS", "SHOW PROCEDURE STATUS",
-			"DESCRIBE t", "DESC t 'a%'", "DESC `t` `a`", "EXPLAIN t", "EXPLAIN TABLE t", "EXPLAIN VALUES ROW(1)",
-			"EXPLAIN SELECT * FROM t", "EXPLAIN FORMAT=JSON SELECT * FROM t", "EXPLAIN FORMAT=TREE (SELECT * FROM t)", "EXPLAIN FORMAT=TRADITIONAL SELECT 1", "EXPLAIN ANALYZE SELECT * FROM t", "EXPLAIN ANALYZE FORMAT=TREE SELECT * FROM t",
-			"EXPLAIN WITH w AS (SELECT 1) SELECT * FROM w", "DESC SELECT 1", "SELECT `update`, t.share, t.update FROM t", "SELECT share FROM t",
-			"SELECT a AS nextval FROM t", "SELECT /*!40001 SQL_NO_CACHE */ * FROM t", "SELECT STRAIGHT_JOIN t.id FROM t, v WHERE t.id = v.id", "SELECT /*+ NO_RANGE_OPTIMIZATION(t) */ 1",
-			"SELECT * FROM t USE INDEX FOR ORDER BY (PRIMARY)", "SELECT * FROM t IGNORE KEY FOR GROUP BY (PRIMARY)",
-			"WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT * FROM r", "SELECT 1 INTERSECT SELECT 1", "SELECT 1 EXCEPT SELECT 2", "(SELECT 1 LIMIT 1) INTERSECT (SELECT 1) LIMIT 1",
-			"SELECT SUM(a) OVER w FROM t WINDOW w AS (PARTITION BY b)", "SELECT a, COUNT(*) FROM t GROUP BY a WITH ROLLUP", "SELECT a, COUNT(*) FROM t GROUP BY ROLLUP (a)", "SELECT * FROM t LIMIT 1 OFFSET 1",
-			"SELECT * FROM information_schema.tables LIMIT 1", "SELECT 1; SELECT 2", "(SELECT 1) UNION (SELECT 2) LIMIT 1",
-			"SELECT * FROM d", "SELECT data->'$.a' FROM d WHERE data->'$._id' = 1", "SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j",
-			"SELECT j->>'$.a' FROM t", "SELECT * FROM performance_schema.processlist", "SELECT JSON_ARRAYAGG(a) FROM t",
-		),
-		needy: slices.Concat(locks, calls, writes),
-		cautious: map[string]string{
-			"SELECT @other":                            "a user's variable is a session's state",
-			"SELECT @@last_insert_id":                  "what the session inserted",
-			"SELECT LAST_INSERT_ID()":                  "what the session inserted",
-			"SELECT FOUND_ROWS()":                      "what the session selected",
-			"SELECT ROW_COUNT()":                       "what the session changed",
-			"SELECT SQL_CALC_FOUND_ROWS * FROM t":      "for FOUND_ROWS in the same session",
-			"SELECT IS_FREE_LOCK('sqlkind')":           "locks are the writer's",
-			"SELECT RELEASE_LOCK('sqlkind')":           "locks are the writer's",
-			"SELECT WAIT_FOR_EXECUTED_GTID_SET('', 1)": "one certain server",
-			"SELECT LOAD_FILE('/none')":                "files of that server",
-			"SELECT * FROM t LOCK IN SHARE MODE":       "a lock, though it ends with the statement",
-			"SELECT * FROM t FOR SHARE":                "a lock, though it ends with the statement",
-			"SELECT * FROM t FOR SHARE OF t NOWAIT":    "a lock, though it ends with the statement",
-			"SHOW WARNINGS":                            "what the session did before",
-			"SHOW PROFILES":                            "what the session did before",
-			"SHOW COUNT(*) ERRORS":                     "what the session did before",
-			"SELECT /*! 1 + */ 1":                      "code to some versions",
-			"SELECT \"a\\\"b\"":                        "what ANSI_QUOTES would end sooner",
-			"CHECKSUM TABLE t":                         "a verb that is seldom used",
-			"CHECK TABLE t":                            "maintenance",
-			"HELP 'select'":                            "a verb that is seldom used",
-			"START TRANSACTION READ ONLY":              "a transaction is a session's",
-			"HANDLER t OPEN":                           "a handler is a session's",
-			"EXPLAIN INTO @x SELECT 1":                 "a variable, which no server takes without FORMAT=JSON",
-			"IMPORT TABLE FROM 'x.sdi'":                "a write, whose file is looked for first",
-			"EXPLAIN SELECT * FROM t FOR UPDATE":       "a lock, which is only explained",
-			"EXPLAIN FORMAT=TREE SELECT * FROM t FOR UPDATE OF t NOWAIT": "a lock, which is only explained",
-			"EXPLAIN ANALYZE SELECT * FROM t FOR UPDATE":                 "a lock, which the server does not take here",
-			"SELECT /*+ QB_NAME(`x`) */ 1":                               "a quote in a hint",
-			"EXPLAIN FOR CONNECTION 999999":                              "a connection is one server's",
-			"EXPLAIN FOR SCHEMA app SELECT * FROM t":                     "an option that is seldom used",
-			"LOCK INSTANCE FOR BACKUP":                                   "a lock is a session's",
-			"PREPARE s FROM 'SELECT 1'":                                  "what it does is in a string",
-			"RESET PERSIST IF EXISTS sort_buffer_size":                   "a setting",
-		},
-	}
+	maps.Copy(cautious, familyCautious)
+	return cases{harmless: slices.Concat(values, harmless), needy: slices.Concat(locks, calls, writes), cautious: cautious}
 }

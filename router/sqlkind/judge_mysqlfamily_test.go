@@ -85,3 +85,81 @@ func lockingReads(t *testing.T, reader *integration.Server, locks func() string,
 		require.NoError(t, conn.Close())
 	}
 }
+
+// What both products know. Each product's own file adds what it alone knows.
+var (
+	// where a locking clause goes
+	familyLockPlaces = []string{
+		"SELECT * FROM t %s", "SELECT * FROM t WHERE id = 1 ORDER BY id LIMIT 1 %s", "SELECT * FROM (SELECT * FROM t %s) AS s",
+		"WITH w AS (SELECT * FROM t %s) SELECT * FROM w", "(SELECT * FROM t %s)",
+	}
+	// locking clauses
+	familyLocks = []string{
+		"FOR UPDATE", "for update nowait", "FOR /* x */ UPDATE -- y\n SKIP LOCKED",
+	}
+	// where a call goes that does something
+	familyCallPlaces = []string{
+		"SELECT %s", "SELECT * FROM (SELECT %s AS a) AS s", "WITH w AS (SELECT %s AS a) SELECT * FROM w",
+		"SELECT a FROM t WHERE id = 1 AND (%s) IS NOT NULL", "(SELECT %s) UNION ALL (SELECT 1)", "SELECT IF(1, %s, 0)", "DO %s",
+	}
+	// such calls
+	familyCalls = []string{
+		"GET_LOCK('sqlkind', 9)", "`get_lock`('sqlkind', 9)", "get_lock # x\n ('sqlkind', 9)", "LAST_INSERT_ID(5)", "@sqlkind := 5",
+	}
+	// statements that need the writer
+	familyWrites = []string{
+		"INSERT INTO t (id) VALUES (99)", "REPLACE INTO t (id) VALUES (1)", "UPDATE t SET a = 1", "DELETE FROM t WHERE 0", "TRUNCATE t",
+		"SELECT 5 INTO @sqlkind", "SELECT 5 INTO/**/@sqlkind", "SELECT 5 FROM t LIMIT 1 INTO @sqlkind", "SELECT 'a'INTO @sqlkind", "SELECT 1e5INTO @sqlkind",
+		"SELECT 'x' INTO OUTFILE 'sqlkind.txt'", "SET @sqlkind = 1", "SET sql_mode = ''", "SET SESSION TRANSACTION READ ONLY", "USE information_schema",
+		"CREATE TABLE x (id INT)", "DROP TABLE t", "ALTER TABLE t ADD x INT", "CREATE INDEX i ON t (a)", "EXPLAIN INSERT INTO t (id) VALUES (99)",
+		"EXPLAIN UPDATE t SET a = 1", "EXPLAIN FORMAT=JSON DELETE FROM t", "DESC DELETE FROM t", "SELECT 1; DELETE FROM t",
+		"SELECT * FROM t /*! FOR UPDATE */", "SELECT * FROM t /*!50000 FOR UPDATE */", "SELECT /*!50000 'x' INTO @sqlkind */",
+		"SELECT `a` FROM t FOR UPDATE", "SELECT @sqlkind := 1, @@version", "CREATE TEMPORARY TABLE hidden (hidden INT)",
+	}
+	// where a value goes
+	familyValuePlaces = []string{
+		"SELECT %s", "SELECT %s FROM t WHERE id = 1", "SELECT * FROM (SELECT %s AS a) AS s", "WITH w AS (SELECT %s AS a) SELECT * FROM w",
+		"(SELECT %s) UNION ALL (SELECT 1) ORDER BY 1", "/* FOR UPDATE */ SELECT %s -- ; DELETE FROM t",
+	}
+	// values that a reader may compute
+	familyValues = []string{
+		"1", "'FOR UPDATE; DELETE FROM t'", `'it\'s INTO @x'`, `"FOR UPDATE"`, "SUBSTRING('abc' FROM 1 FOR 2)", "INSERT('abc', 1, 1, 'x')",
+		"REPLACE('a', 'a', 'b')", "RAND()", "NOW()", "CONNECTION_ID()", "VERSION()", "@@version", "@@global.read_only", "@@session.sql_mode", "SLEEP(0)",
+		"1 IN (1, 2)", "COALESCE(NULL, 1)", "(SELECT COUNT(*) FROM t)", "EXISTS (SELECT 1 FROM v)", "_utf8mb4'a'", "x'61'", "{d '2020-01-01'}",
+		"JSON_VALUE('{\"a\": 1}', '$.a')", "1--1", "1.5e3",
+	}
+	// statements that a reader may run
+	familyHarmless = []string{
+		"SHOW TABLES", "SHOW FULL COLUMNS FROM t", "SHOW CREATE TABLE t", "SHOW VARIABLES LIKE 'a%'", "SHOW STATUS LIKE 'a%'", "SHOW INDEX FROM t",
+		"SHOW PROCESSLIST", "SHOW DATABASES", "SHOW TABLE STATUS", "SHOW COLLATION", "SHOW ENGINES", "SHOW GRANTS", "SHOW TRIGGERS", "DESCRIBE t",
+		"DESC t 'a%'", "DESC `t` `a`", "EXPLAIN t", "EXPLAIN SELECT * FROM t", "EXPLAIN FORMAT=JSON SELECT * FROM t",
+		"SELECT `update`, t.share, t.update FROM t", "SELECT share FROM t", "SELECT a AS nextval FROM t", "SELECT /*!40001 SQL_NO_CACHE */ * FROM t",
+		"SELECT STRAIGHT_JOIN t.id FROM t, v WHERE t.id = v.id", "SELECT /*+ NO_RANGE_OPTIMIZATION(t) */ 1",
+		"SELECT * FROM t USE INDEX FOR ORDER BY (PRIMARY)", "SELECT * FROM t IGNORE KEY FOR GROUP BY (PRIMARY)",
+		"WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT * FROM r",
+		"SELECT SUM(a) OVER w FROM t WINDOW w AS (PARTITION BY b)", "SELECT a, COUNT(*) FROM t GROUP BY a WITH ROLLUP", "SELECT * FROM t LIMIT 1 OFFSET 1",
+		"SELECT * FROM information_schema.tables LIMIT 1", "SELECT 1; SELECT 2", "(SELECT 1) UNION (SELECT 2) LIMIT 1",
+	}
+	// by statement, why it is a Write although the reader runs it
+	familyCautious = map[string]string{
+		"SELECT @other":                       "a user's variable is a session's state",
+		"SELECT @@last_insert_id":             "what the session inserted",
+		"SELECT LAST_INSERT_ID()":             "what the session inserted",
+		"SELECT FOUND_ROWS()":                 "what the session selected",
+		"SELECT ROW_COUNT()":                  "what the session changed",
+		"SELECT SQL_CALC_FOUND_ROWS * FROM t": "for FOUND_ROWS in the same session",
+		"SELECT IS_FREE_LOCK('sqlkind')":      "locks are the writer's",
+		"SELECT RELEASE_LOCK('sqlkind')":      "locks are the writer's",
+		"SELECT LOAD_FILE('/none')":           "files of that server",
+		"SELECT * FROM t LOCK IN SHARE MODE":  "a lock, though it ends with the statement",
+		"SHOW WARNINGS":                       "what the session did before",
+		"SHOW PROFILES":                       "what the session did before",
+		"SELECT /*! 1 + */ 1":                 "code to some versions",
+		"SELECT \"a\\\"b\"":                   "what ANSI_QUOTES would end sooner",
+		"CHECKSUM TABLE t":                    "a verb that is seldom used",
+		"CHECK TABLE t":                       "maintenance",
+		"HELP 'select'":                       "a verb that is seldom used",
+		"START TRANSACTION READ ONLY":         "a transaction is a session's",
+		"HANDLER t OPEN":                      "a handler is a session's",
+	}
+)
