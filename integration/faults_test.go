@@ -196,6 +196,40 @@ func TestOneOfTwoReadersKilled(t *testing.T) {
 	})
 }
 
+// TestReadEndedBeforeItsFirstRow ends the session of a read that still computes: nobody has seen anything of its result,
+// so it is read elsewhere.
+func TestReadEndedBeforeItsFirstRow(t *testing.T) {
+	onServers(t, "", func(t *testing.T, s *stage) {
+		query, running := "SELECT id FROM cells, pg_sleep(1.5) WHERE id = 1",
+			"SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active' AND query LIKE '%pg_sleep(1.5)%'"
+		if inMySQLFamily(s.cluster.Primary.URI()) {
+			query, running = "SELECT id FROM cells WHERE id = 1 AND SLEEP(1.5) = 0",
+				"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app' AND INFO LIKE '%SLEEP(1.5)%'"
+		}
+		ctx, route := router.Explain(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			var id int64
+			ended <- s.m.NewRaw(shop{}, query).Scan(ctx, &id)
+		}()
+		var first *integration.Server
+		require.Eventually(t, func() bool {
+			for _, r := range s.cluster.Replicas {
+				if n, err := r.QueryString(t.Context(), running); err == nil && n == "1" {
+					first = r
+					return true
+				}
+			}
+			return false
+		}, waitFor, tick)
+		s.terminate(t, first)
+		require.NoError(t, <-ended)
+		engine := map[*integration.Server]string{s.cluster.Replicas[0]: "shop/reader-1", s.cluster.Replicas[1]: "shop/reader-2"}
+		assert.NotEqual(t, engine[first], route.Engine())
+		assert.Contains(t, slices.Collect(maps.Values(engine)), route.Engine(), "the other reader")
+	})
+}
+
 // TestOneReaderFrozen stops a reader's processes under load: its reads move when the probe has
 // timed out, those under way too.
 func TestOneReaderFrozen(t *testing.T) {
