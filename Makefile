@@ -21,7 +21,7 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (15m) limits each package
 	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
-	$(GO) run ./internal/matrix -quick -for $(QUICK)
+	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
 
 matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
 	$(GO) run ./internal/matrix -suites "$(SUITES)" $(SERVERS)

@@ -51,11 +51,11 @@ func run(ctx context.Context, quick bool, limit time.Duration, at int, only stri
 		return err
 	}
 	defer func() { _ = os.RemoveAll(m.bin) }() // test programs
-	chosen, err := choose(names, quick, time.Now())
+	chosen, err := choose(names, quick, m.began)
 	if err != nil {
 		return err
 	}
-	m.suites, err = chooseSuites(only, quick)
+	m.suites, err = chooseSuites(only, quick, m.began)
 	if err != nil {
 		return err
 	}

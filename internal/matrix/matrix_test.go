@@ -124,7 +124,17 @@ func TestChoose(t *testing.T) {
 	}
 	_, err = choose([]string{"oracle-23"}, false, day)
 	assert.ErrorContains(t, err, `unknown server "oracle-23" (have postgres-12, `)
-	_, err = chooseSuites("nonsense", false)
+	begins := map[string]bool{}
+	for range suites {
+		quick, err := chooseSuites("", true, day)
+		require.NoError(t, err)
+		begins[quick[0].name] = true
+		day = day.AddDate(0, 0, 1)
+	}
+	for _, s := range suites {
+		assert.Equal(t, s.quick, begins[s.name], "%s is the first one day", s.name)
+	}
+	_, err = chooseSuites("nonsense", false, day)
 	assert.ErrorContains(t, err, `unknown suite "nonsense"`)
 }
 

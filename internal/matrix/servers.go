@@ -45,8 +45,7 @@ func choose(names []string, quick bool, now time.Time) ([]server, error) {
 				others = append(others, s.name)
 			}
 		}
-		day := int(now.Unix() / int64(24*time.Hour/time.Second))
-		names = append(slices.Clone(always), others[day%len(others)])
+		names = append(slices.Clone(always), others[dayOf(now)%len(others)])
 	}
 	if len(names) == 0 {
 		return servers, nil
@@ -71,5 +70,7 @@ func choose(names []string, quick bool, now time.Time) ([]server, error) {
 func (s server) inTurn() bool {
 	return s.fetched != "" && !slices.Contains(always, s.name) && s.on != "galera" && s.on != "group"
 }
+
+func dayOf(now time.Time) int { return int(now.Unix() / int64(24*time.Hour/time.Second)) }
 
 func (s server) postgres() bool { return s.on == "postgres" }

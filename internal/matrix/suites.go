@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A suite is a column of the matrix.
@@ -49,9 +50,15 @@ func integrationFiles(files ...string) func(server) []part {
 	return func(server) []part { return []part{{"integration", files}} }
 }
 
-func chooseSuites(only string, quick bool) ([]suite, error) {
+// chooseSuites returns the suites to run. A quick run begins with another one each day, since its time may not last for all.
+func chooseSuites(only string, quick bool, now time.Time) ([]suite, error) {
+	if only == "" && !quick {
+		return suites, nil
+	}
 	if only == "" {
-		return slices.DeleteFunc(slices.Clone(suites), func(s suite) bool { return quick && !s.quick }), nil
+		chosen := slices.DeleteFunc(slices.Clone(suites), func(s suite) bool { return !s.quick })
+		first := dayOf(now) % len(chosen)
+		return append(chosen[first:], chosen[:first]...), nil
 	}
 	var chosen []suite
 	for name := range strings.SplitSeq(only, ",") {
