@@ -10,10 +10,10 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo test test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
@@ -21,7 +21,12 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (15m) limits each package
 	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
+	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
+
+test32: ## run the tests that need no server as a 32-bit program, where the machine can: Linux on amd64
+	@if [ "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" != linux/amd64 ]; then echo "32-bit tests: not run on this machine"; else \
+	set -x; GOARCH=386 CGO_ENABLED=0 BINDERY_TEST_ON=sqlite $(GO) test -shuffle=on -timeout $(TIMEOUT) ./binds ./router/... ./manager ./models/...; fi
 
 matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
 	$(GO) run ./internal/matrix -suites "$(SUITES)" $(SERVERS)

@@ -140,5 +140,5 @@ func TestHistory_countsLostWrites(t *testing.T) {
 	}
 	h.newEpoch(map[int]state{0: {1, 1}})
 	require.Equal(t, 2, h.lost)
-	require.EqualValues(t, 1<<32+1, h.begin(0), "each epoch has its own values")
+	require.EqualValues(t, int64(1<<32+1), h.begin(0), "each epoch has its own values")
 }

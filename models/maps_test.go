@@ -144,7 +144,7 @@ func TestFromMapRefuses(t *testing.T) {
 		"negative float to unsigned":       {"count", -1.0},
 		"beyond uint64":                    {"big", float64(math.MaxUint64)},
 		"unsigned beyond int64":            {"no", uint64(math.MaxUint64)},
-		"an int that no float has":         {"ratio", 1<<53 + 1},
+		"an int that no float has":         {"ratio", int64(1<<53 + 1)},
 		"beyond float32":                   {"coarse", 1e300},
 		"no number at all":                 {"no", "s3cret"},
 		"a bool to a number":               {"no", true},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -24,9 +25,13 @@ type samples struct {
 	epoch int // counts the histories seen
 }
 
-// keepSamples bounds how far back a lagging reader's horizon can be told: at the usual interval of
-// 250 ms that is 16 s, more than any lag that the default max_lag lets serve.
-const keepSamples = 64
+const (
+	// keepSamples bounds how many samples are kept. The older they are, the further they stand apart, by thin: so they
+	// reach back for keepFor however fast new ones come, and a reader that trails steadily covers one that is older
+	// than its lag by a third of that at most.
+	keepSamples = 64
+	keepFor     = time.Hour
+)
 
 // add appends a sample. If it belongs to another history than those before, or the writer has gone
 // back, they are forgotten and the reason is returned: what was known of readers is void.
@@ -46,12 +51,27 @@ func (s *samples) add(n sample) (broken error) {
 		s.list = s.list[:0]
 		s.epoch++
 	}
+	if len(s.list) > 1 && n.at-s.list[1].at > keepFor {
+		s.list = slices.Delete(s.list, 0, 1)
+	}
 	if len(s.list) == keepSamples {
-		copy(s.list, s.list[1:])
-		s.list = s.list[:keepSamples-1]
+		s.thin(n.at)
 	}
 	s.list = append(s.list, n)
 	return broken
+}
+
+// thin forgets the sample that is missed least now: the one whose neighbours stand closest together, compared with
+// their age. The newest and the oldest stay.
+func (s *samples) thin(now time.Duration) {
+	least, at := math.Inf(1), 1
+	for i := 1; i < len(s.list)-1; i++ {
+		before, after := s.list[i-1].at, s.list[i+1].at
+		if gap := float64(after-before) / float64(now-before); gap < least {
+			least, at = gap, i
+		}
+	}
+	s.list = slices.Delete(s.list, at, at+1)
 }
 
 func (s *samples) last() (sample, bool) {

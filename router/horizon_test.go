@@ -208,6 +208,27 @@ func TestSamplesAreBounded(t *testing.T) {
 	assert.False(t, ok)
 }
 
+// A reader that trails steadily covers a sample that is hardly older than its lag, however often and for however
+// long the writer is asked.
+func TestSamplesReachBack(t *testing.T) {
+	for _, every := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 250 * time.Millisecond} {
+		for _, n := range []int{20_000, 200_000} {
+			s, now, lasts := new(samples), time.Duration(0), time.Duration(n)*every
+			for i := 1; i <= n; i++ {
+				now = time.Duration(i) * every
+				_ = s.add(sample{at: now, probe: writerAt(i)})
+			}
+			assert.LessOrEqual(t, len(s.list), keepSamples)
+			assert.LessOrEqual(t, now-s.list[1].at, keepFor, "what is older is forgotten")
+			for _, lag := range []time.Duration{20 * time.Millisecond, time.Second, 4 * time.Second, 10 * time.Second} {
+				at := s.covered(place(int((now - lag) / every)))
+				assert.NotZero(t, at, "every %v for %v: a lag of %v", every, lasts, lag)
+				assert.LessOrEqual(t, now-at, lag+lag/3+every, "every %v for %v: a lag of %v", every, lasts, lag)
+			}
+		}
+	}
+}
+
 func TestOneLineForEachDoubt(t *testing.T) {
 	var log bytes.Buffer
 	l := slog.New(slog.NewTextHandler(&log, nil))

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -126,7 +127,7 @@ func (m *monitor) publishLocked() {
 		}
 		fit = append(fit, entry{r, horizon, s.tardy})
 	}
-	slices.SortStableFunc(fit, func(a, b entry) int { return int(b.horizon - a.horizon) })
+	slices.SortStableFunc(fit, func(a, b entry) int { return cmp.Compare(b.horizon, a.horizon) })
 	for _, e := range fit {
 		if e.tardy && onTime > 0 {
 			continue

@@ -75,7 +75,7 @@ func (s *suite) roundTrips(t *testing.T) {
 }
 
 func (s *suite) integers(t *testing.T, w *binds.Engine) {
-	comes(t, s, w, "int", 0, 1, -1, math.MaxInt64, math.MinInt64)
+	comes(t, s, w, "int", 0, 1, -1, math.MaxInt, math.MinInt)
 	comes[int8](t, s, w, "int8", 0, math.MaxInt8, math.MinInt8)
 	comes[int16](t, s, w, "int16", 0, math.MaxInt16, math.MinInt16)
 	comes[int32](t, s, w, "int32", 0, math.MaxInt32, math.MinInt32)
