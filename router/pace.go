@@ -8,7 +8,7 @@ import (
 
 const (
 	// demandGap is the least time between two looks that reads asked for: under a load of reads
-	// that wait for a write the writer is asked at most 200 times a second.
+	// that wait for a write the writer is asked at most 200 times a second. Tokens may ask it as often.
 	demandGap = 5 * time.Millisecond
 	// idleFactor is how much rarer the looks at a bind become that was not read from since the last.
 	idleFactor = 10

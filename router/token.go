@@ -88,7 +88,7 @@ var errWriterIsReplica = errors.New("the writer's server is a replica: give the 
 
 // positionAfter returns where the writer was at some moment later than at. Those who must ask take
 // turns, and who has waited is served by an answer that was asked for meanwhile: however many
-// requests end at once, the writer is asked one question at a time.
+// requests end at once, the writer is asked one question at a time, and no sooner than demandGap after the last.
 func (r *Router) positionAfter(ctx context.Context, at time.Duration) (binds.Probe, error) {
 	probe, ok, err := r.positionKnown(at)
 	if ok || err != nil {
@@ -99,6 +99,11 @@ func (r *Router) positionAfter(ctx context.Context, at time.Duration) (binds.Pro
 		defer func() { <-r.asking }()
 	case <-ctx.Done():
 		return binds.Probe{}, ctx.Err()
+	}
+	if last := r.answer.Load(); last != nil {
+		if gap := demandGap - (r.now() - last.at); gap > 0 && !pause(ctx, gap) {
+			return binds.Probe{}, ctx.Err()
+		}
 	}
 	if probe, ok, err = r.positionKnown(at); ok || err != nil {
 		return probe, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -377,6 +378,32 @@ func TestTokensShareAnswers(t *testing.T) {
 		})
 		assert.LessOrEqual(t, primary.Probes()-before, 3)
 		assert.LessOrEqual(t, time.Since(began), 50*time.Millisecond)
+	})
+}
+
+// However many tokens are asked for, the writer answers at most 200 questions a second for them, and as many for reads.
+func TestTokensAreBounded(t *testing.T) {
+	twoProcesses(t, 1, func(t *testing.T, a, _ *process) {
+		primary := a.cluster.Primary()
+		primary.SetLatency(100 * time.Microsecond)
+		before, end, tokens := primary.Probes(), time.Now().Add(2*time.Second), atomic.Int64{}
+		var running sync.WaitGroup
+		for range 10 {
+			running.Go(func() {
+				for time.Now().Before(end) {
+					ctx := router.NewSession(t.Context())
+					if !assert.NoError(t, a.write(ctx, 1)) {
+						return
+					}
+					_, err := router.SessionFrom(ctx).Token(ctx)
+					assert.NoError(t, err)
+					tokens.Add(1)
+				}
+			})
+		}
+		running.Wait()
+		assert.Greater(t, tokens.Load(), int64(1000))
+		assert.LessOrEqual(t, primary.Probes()-before, 2*2*200+2)
 	})
 }
 
