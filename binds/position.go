@@ -30,6 +30,11 @@ type Probe struct {
 	// History identifies what positions can be compared with: the cluster and its timeline. Two
 	// servers with different histories have nothing to say about each other.
 	History string
+	// Cluster identifies the servers whose histories branch off one another; "" if the server does not tell.
+	Cluster string
+	// Timeline grows with every promotion in a Cluster: of two primaries there, the one with the greater number is
+	// the newer. Zero means that it is not known.
+	Timeline uint64
 	// Detached says that a replica receives from no primary at the moment: its History is then what it
 	// last wrote down, and may be one that it has left since.
 	Detached bool

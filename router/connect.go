@@ -9,7 +9,7 @@ import (
 // ConnectReader makes a new connection to the reader that the policy picks, or to another one if
 // that cannot be reached. The error is a [*NoReaderError]. The caller closes the connection.
 func (r *Router) ConnectReader(ctx context.Context) (driver.Conn, error) {
-	left := slices.Clone(r.readers)
+	left := slices.Clone(r.Readers())
 	var last error
 	for len(left) > 0 && ctx.Err() == nil {
 		next := r.policy.Pick(left)

@@ -76,13 +76,13 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	today := m.r.now()
-	if m.writerErr != nil {
+	if m.gone() {
 		today = m.contact
 	}
 	last, asked := m.samples.last()
-	settled = m.writerErr != nil || asked && last.at > began
+	settled = m.gone() || asked && last.at > began
 	serving := m.r.view.Load().fit
-	for i, reader := range m.r.readers {
+	for i, reader := range m.r.Readers() {
 		s := &m.states[i]
 		h := Health{Engine: reader.engine, Serving: slices.Contains(serving, reader), Doubt: s.why}
 		if s.down {
@@ -91,7 +91,7 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 		if h.Doubt == nil && s.horizon > 0 {
 			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon > began
 		}
-		if m.writerErr == nil && !s.down && s.why == nil && !h.caughtUp {
+		if !m.gone() && !s.down && s.why == nil && !h.caughtUp {
 			settled = false
 		}
 		list = append(list, h)

@@ -11,7 +11,7 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
-// A sample is what the writer said of itself: at is the moment before it was asked, on this
+// A sample is what the primary said of itself: at is the moment before it was asked, on this
 // process's monotonic clock. Whoever has replayed its position shows every write that was
 // acknowledged before at.
 type sample struct {
@@ -19,10 +19,11 @@ type sample struct {
 	probe binds.Probe
 }
 
-// samples are the writer's latest, oldest first, all of one history.
+// samples are the primary's latest, oldest first, all of one history.
 type samples struct {
 	list  []sample
-	epoch int // counts the histories seen
+	epoch int   // counts the histories seen
+	none  error // why there are none, nil if nobody has been asked
 }
 
 const (
@@ -92,11 +93,11 @@ func (s *samples) after(moment time.Duration) (at time.Duration, ok bool) {
 }
 
 // covered returns the moment of the latest sample that p covers, 0 if it covers none. A sample that
-// proves nothing, a replica's or a doubtful one, may be short of what was acknowledged before it.
+// proves nothing may be short of what was acknowledged before it.
 func (s *samples) covered(p binds.Position) time.Duration {
 	for i := len(s.list) - 1; i >= 0; i-- {
 		then := s.list[i].probe
-		if then.Doubt == nil && then.Primary && p.Covers(then.Position) {
+		if then.Doubt == nil && p.Covers(then.Position) {
 			return s.list[i].at
 		}
 	}
@@ -128,6 +129,9 @@ type standing struct {
 	parted   bool   // it has diverged; true until the server or the history is another
 	balanced bool   // its address leads to several servers, see balance
 	why      error  // why the reader's freshness cannot be proved, nil if it can
+	// floor is a horizon that is void because the writer has changed: what the server has shown it still shows, so
+	// that its lag up to then is known. It proves nothing to a session.
+	floor time.Duration
 
 	previous binds.Position // of the probe before
 	prevAt   time.Duration  // the moment when that was answered
@@ -136,8 +140,15 @@ type standing struct {
 
 // forget makes everything void that was known.
 func (st *standing) forget() {
-	st.horizon, st.proven, st.previous = 0, nil, nil
+	st.horizon, st.floor, st.proven, st.previous = 0, 0, nil, nil
 	st.life++
+}
+
+// void makes void what was known of a server that is still the same, because the writer has changed.
+func (st *standing) void() {
+	floor := max(st.horizon, st.floor)
+	st.forget()
+	st.floor = floor
 }
 
 // learn takes in what a reader says of itself, asked after the latest of the writer's samples.
@@ -146,7 +157,10 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 		p.History = st.history // a server goes back to none that it has left: it only does not know better
 	}
 	if p.Server != st.server || p.History != st.history || s.epoch != st.epoch {
-		if p.Server != "" || st.server != "" { // a driver without positions promises nothing that could end
+		switch {
+		case p.Server == st.server && p.Server != "":
+			st.void()
+		case p.Server != "" || st.server != "": // a driver without positions promises nothing that could end
 			st.forget()
 		}
 		st.parted = st.parted && p.Server == st.server && p.History == st.history
@@ -161,13 +175,16 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 	}
 	writer, ok := s.last()
 	if !ok {
-		st.why = errWriterUnknown
+		st.why = s.none
+		if st.why == nil {
+			st.why = errWriterUnknown
+		}
 		return
 	}
 	st.why = st.doubt(p, writer)
 	st.previous, st.prevAt = p.Position, answered
 	if st.why != nil {
-		if st.horizon != 0 {
+		if st.horizon != 0 || st.parted || st.balanced {
 			st.forget()
 		}
 		return
@@ -179,7 +196,7 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 		return
 	}
 	if at := s.covered(p.Position); at > 0 {
-		st.horizon, st.proven = at, p.Position
+		st.horizon, st.floor, st.proven = at, 0, p.Position
 	}
 }
 
@@ -199,8 +216,6 @@ func (st *standing) doubt(p binds.Probe, writer sample) error {
 		return fmt.Errorf("the writer cannot prove freshness: %w", w.Doubt)
 	case p.Doubt != nil:
 		return p.Doubt
-	case !w.Primary:
-		return errors.New("the writer's server is a replica: give the primary's address as writer")
 	case p.Primary && p.Server != w.Server:
 		return errors.New("the reader is a primary of its own: it was promoted, or is no replica")
 	case p.History != w.History:

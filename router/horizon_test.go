@@ -91,11 +91,6 @@ func TestWhatMakesAHorizonVoid(t *testing.T) {
 			p.Doubt = errors.New("set gtid_strict_mode")
 			_ = s.add(sample{at: 4, probe: p})
 		}, readerAt(30), false, "set gtid_strict_mode"},
-		"the writer turns out to be a replica": {func(s *samples) {
-			p := writerAt(30)
-			p.Primary = false
-			_ = s.add(sample{at: 4, probe: p})
-		}, readerAt(30), false, "give the primary's address"},
 		"the writer moved to another timeline": {func(s *samples) {
 			_ = s.add(sample{at: 4, probe: binds.Probe{Server: "w2", History: "h2", Primary: true, Position: place(25)}})
 		}, readerAt(30), false, "another history"},
@@ -243,16 +238,13 @@ func TestOneLineForEachDoubt(t *testing.T) {
 
 // A sample that proved nothing when it was taken proves nothing afterwards.
 func TestDoubtfulSamplesMakeNoHorizon(t *testing.T) {
-	for reason, doubtful := range map[string]binds.Probe{
-		"doubt":     {Server: "w", History: "h", Primary: true, Position: place(20), Doubt: errors.New("synchronous_commit is off")},
-		"a replica": {Server: "w", History: "h", Position: place(20)},
-	} {
-		s := sampled(1)
-		for at, probe := range []binds.Probe{doubtful, writerAt(30)} {
-			require.NoError(t, s.add(sample{at: time.Duration(at + 2), probe: probe}))
-		}
-		var st standing
-		st.learn(readerAt(25), 4, s)
-		assert.EqualValues(t, 1, st.horizon, reason)
+	doubtful := writerAt(20)
+	doubtful.Doubt = errors.New("synchronous_commit is off")
+	s := sampled(1)
+	for at, probe := range []binds.Probe{doubtful, writerAt(30)} {
+		require.NoError(t, s.add(sample{at: time.Duration(at + 2), probe: probe}))
 	}
+	var st standing
+	st.learn(readerAt(25), 4, s)
+	assert.EqualValues(t, 1, st.horizon)
 }

@@ -85,19 +85,19 @@ type monitor struct {
 	checked atomic.Bool   // Health waits for a look
 	awake   time.Duration // no rest before; belongs to watchWriter
 
-	mu        sync.Mutex // guards what follows
-	samples   samples
-	states    []readerState // as Router.readers
-	unasked   int           // readers that have not been asked yet
-	unserved  bool          // no reader serves, as was logged
-	writerErr error         // why the writer did not answer the last time
-	contact   time.Duration // when the writer answered last
-	writer    pace          // how fast it answers
-	proved    time.Duration // the latest moment for which a reader that serves was proved
-	proof     time.Duration // how long that takes, a moving average
-	resting   bool          // see restAfter
-	waking    bool          // the rest ends when a reader has been asked
-	woke      time.Duration // the moment of the first look after the latest rest
+	mu           sync.Mutex // guards what follows
+	samples      samples
+	states       []readerState // as Router.readers
+	unasked      int           // readers that have not been asked yet
+	unserved     bool          // no reader serves, as was logged
+	writerErr    error         // why the writer did not answer the last time
+	primaryState               // who it is
+	writer       pace          // how fast it answers
+	proved       time.Duration // the latest moment for which a reader that serves was proved
+	proof        time.Duration // how long that takes, a moving average
+	resting      bool          // see restAfter
+	waking       bool          // the rest ends when a reader has been asked
+	woke         time.Duration // the moment of the first look after the latest rest
 }
 
 // readerState is what the monitor knows of one reader.
@@ -119,7 +119,7 @@ func newMonitor(r *Router, conf Freshness) *monitor {
 		m.states[i].news = make(chan struct{}, 1)
 		m.states[i].why = errWriterUnknown
 	}
-	m.unasked = len(m.states)
+	m.unasked = len(r.Readers())
 	return m
 }
 
@@ -182,10 +182,7 @@ func (m *monitor) askWriter(ctx context.Context) {
 	defer m.mu.Unlock()
 	m.noteWriter(err)
 	if err == nil {
-		m.contact = at
-		if broken := m.samples.add(sample{at: at, probe: probe}); broken != nil {
-			m.voidLocked(broken)
-		}
+		m.hearWriterLocked(at, probe)
 		if !m.resting { // then it was asked on a new connection
 			m.writer.note(m.r.now() - at)
 		}
@@ -208,10 +205,15 @@ func (m *monitor) tellReadersLocked() {
 		if m.resting {
 			m.r.readers[i].engine.ProbeAnew()
 		}
-		select {
-		case m.states[i].news <- struct{}{}:
-		default:
-		}
+		m.tellLocked(i)
+	}
+}
+
+// tellLocked has reader i asked.
+func (m *monitor) tellLocked(i int) {
+	select {
+	case m.states[i].news <- struct{}{}:
+	default:
 	}
 }
 
@@ -233,7 +235,7 @@ func (m *monitor) voidLocked(reason error) {
 	m.r.writerConns.retire()
 	m.writer = pace{} // of the server of before
 	for i := range m.states {
-		m.states[i].forget()
+		m.states[i].void()
 		m.r.readers[i].publish(&m.states[i].standing)
 	}
 	m.publishLocked()
@@ -256,7 +258,7 @@ func (m *monitor) probe(ctx context.Context, e *binds.Engine) (binds.Probe, erro
 	defer cancel()
 	p, err := e.Probe(ctx)
 	if errors.Is(err, binds.ErrNoPosition) {
-		p, err = binds.Probe{Doubt: binds.ErrNoPosition}, e.Ping(ctx)
+		p, err = binds.Probe{Doubt: binds.ErrNoPosition, Primary: e.Role() == binds.Writer}, e.Ping(ctx)
 	}
 	return p, err
 }
@@ -290,7 +292,10 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader := m.r.readers[i]
 	anew := m.askAnew(i)
-	asked := m.r.now()
+	asked, rests := m.askedAt(reader)
+	if rests {
+		return false
+	}
 	probe, err := m.probe(ctx, reader.engine)
 	answered := m.r.moment()
 	if ctx.Err() != nil {
@@ -299,7 +304,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.states[i]
-	m.noteAskedLocked(s)
+	m.noteAskedLocked(reader, s)
 	if !s.down {
 		m.endRestLocked()
 	}
@@ -315,6 +320,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	s.took = average(s.took, took)
 	reader.probed(took)
 	before := s.why
+	m.hearReaderLocked(reader, asked, probe)
 	s.judge(probe, asked, anew)
 	s.learn(probe, answered, &m.samples)
 	logDoubt(m.r.logger, reader.Name(), before, s.why)
@@ -331,9 +337,19 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	return s.down || ok && s.why == nil && s.horizon < last.at
 }
 
+// askedAt returns the moment of a question to a reader that begins now, and whether it is not to be asked.
+func (m *monitor) askedAt(reader *Reader) (at time.Duration, rests bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.demoted { // it may be the primary: then the moment is that of a sample
+		return m.r.question(), false
+	}
+	return m.r.now(), m.rests(reader)
+}
+
 // noteAskedLocked counts down the readers that have not been asked since the writer was.
-func (m *monitor) noteAskedLocked(s *readerState) {
-	if _, ok := m.samples.last(); s.asked || !ok && m.writerErr == nil {
+func (m *monitor) noteAskedLocked(reader *Reader, s *readerState) {
+	if _, ok := m.samples.last(); s.asked || reader == m.r.standby || !ok && m.writerErr == nil && !m.demoted {
 		return
 	}
 	s.asked = true
@@ -349,10 +365,7 @@ func (m *monitor) eject(reader *Reader, err error) {
 	for i, r := range m.r.readers {
 		if r == reader {
 			m.ejectLocked(i, err)
-			select {
-			case m.states[i].news <- struct{}{}:
-			default:
-			}
+			m.tellLocked(i)
 		}
 	}
 }
@@ -386,10 +399,7 @@ func (m *monitor) moved(reader *Reader, was *claim, server string) {
 		s.forget()
 		reader.publish(&s.standing)
 		m.publishLocked()
-		select {
-		case s.news <- struct{}{}:
-		default:
-		}
+		m.tellLocked(i)
 	}
 }
 

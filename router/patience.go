@@ -92,7 +92,7 @@ func average(old, d time.Duration) time.Duration {
 // patienceLocked returns how long a read that only the writer could serve at once is to wait for a reader
 // of v, in a session and without one; zero is for not at all.
 func (m *monitor) patienceLocked(v *view) (session, alone time.Duration) {
-	if len(v.fit) == 0 || m.writerErr != nil || m.r.strict {
+	if len(v.fit) == 0 || m.writerErr != nil || m.demoted || m.r.strict {
 		return 0, 0 // no reader to come, or no writer to spare
 	}
 	proof, queue := m.proofLocked(v.horizons[0]), m.writer.queue()

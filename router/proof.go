@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -72,32 +73,65 @@ func (r *Router) watchWrites() {
 	r.writer.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()
 		if positions && r.monitor != nil {
-			r.checkWriter(ctx, by, conn)
+			if err := r.checkWriter(ctx, by, conn); err != nil {
+				_ = conn.Close() // the reason to close it is the error to tell
+				return nil, err
+			}
 		}
 		return n.watch(conn, age), nil
 	})
 }
 
-// checkWriter looks whether a new connection of the writer leads to the server that the monitor asks.
-// Where the address has moved while the server before is still up, the monitor would go on asking
-// that one, and writes on the new one would be unknown to it.
-func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driver.Conn) {
-	last, ok, _ := r.monitor.lastSample()
-	if !ok {
-		return
-	}
+// checkWriter refuses a new connection of the writer that leads to a replica, and looks whether it leads to the server
+// that the monitor asks. Where the address has moved while the server before is still up, the monitor would go on
+// asking that one, and writes on the new one would be unknown to it.
+func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driver.Conn) error {
 	probe, err := by.Probe(ctx, binds.AskConn(conn))
-	if err == nil && probe.Server != last.probe.Server {
+	last, ok, _ := r.monitor.lastSample()
+	if err == nil && probe.Primary == r.monitor.isDemoted() {
+		r.writer.ProbeAnew()
+		r.monitor.want()
+	}
+	switch {
+	case err != nil:
+		return nil // a statement will tell
+	case !probe.Primary:
+		return errWriterIsReplica
+	case ok && probe.Server != last.probe.Server:
 		r.monitor.writerMoved()
 	}
+	return nil
 }
+
+// refusalsTold is how long one line in the log tells of writes that the writer's server refuses.
+const refusalsTold = 10 * time.Second
 
 // demoted is called when the writer's server refuses to write: its connections are not used again,
 // since the address may lead to another server by now, and its role is looked at.
 func (r *Router) demoted() {
-	r.logger.Warn("writer refuses writes: its connections are replaced", "engine", r.writer.Name())
+	if now, last := r.now(), r.refusedAt.Load(); last == 0 || now-time.Duration(last) > refusalsTold {
+		r.refusedAt.Store(int64(now))
+		r.logger.Warn("writer refuses writes: its connections are replaced, and writes wait for a primary", "engine", r.writer.Name())
+	}
 	r.writerConns.retire()
+	r.writer.ProbeAnew()
 	if r.monitor != nil {
 		r.monitor.want()
 	}
+}
+
+// mayBePromoted reports whether it is worth waiting for a server at the writer's address that writes, after one has
+// refused to: again says that it is not the first time. A primary that refuses twice does so for a reason of its own,
+// a login's default_transaction_read_only say, and a file that may not be written stays that.
+func (r *Router) mayBePromoted(ctx context.Context, again bool) bool {
+	if r.shared {
+		return false
+	}
+	if !again {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
+	defer cancel()
+	probe, err := r.writer.Probe(ctx)
+	return err != nil || !probe.Primary
 }

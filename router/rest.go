@@ -47,7 +47,7 @@ func (m *monitor) wakeLocked(at time.Duration) {
 	m.waking, m.woke = true, at
 	up := false
 	for i := range m.states {
-		up = up || !m.states[i].down
+		up = up || !m.states[i].down && !m.rests(m.r.readers[i])
 	}
 	if !up {
 		m.endRestLocked()

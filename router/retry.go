@@ -56,6 +56,7 @@ type failures struct {
 	tried     []*Reader
 	conflicts int
 	refused   bool          // a reader refused it as a write
+	readOnly  bool          // the writer's server refused it as a write
 	wait      time.Duration // the latest wait for the writer
 	waited    time.Duration // all of them
 }
@@ -174,22 +175,30 @@ func (f *failures) refusedByReader(to route, err error) (*route, error) {
 func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
 	r := f.c.router
 	fault := r.writer.Classify(err)
-	unreachable := fault == binds.NotSent || fault == binds.Busy
+	refused := fault == binds.ReadOnly && to.kind == sqlkind.Write
+	unreachable := refused || fault == binds.NotSent || fault == binds.Busy
+	unavailable := func() error {
+		replica := f.readOnly || refused || errors.Is(err, errWriterIsReplica)
+		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
+	}
 	switch {
 	case ctx.Err() != nil && unreachable && !errors.Is(err, ctx.Err()): // found out as the time ended
-		return nil, &UnavailableError{Engine: r.writer.Name(), Err: err}
+		return nil, unavailable()
 	case ctx.Err() != nil:
 		return nil, outcome(r.writer, to.kind, fault, err)
-	case fault == binds.ReadOnly && to.kind == sqlkind.Write:
-		r.demoted()
-		return nil, &UnavailableError{Engine: r.writer.Name(), ReadOnly: true, Err: err}
+	case refused:
+		again := f.readOnly
+		f.readOnly = true
+		if r.demoted(); !r.mayBePromoted(ctx, again) {
+			return nil, unavailable()
+		}
 	case fault == binds.Unknown && to.kind == sqlkind.Write:
 		return nil, outcome(r.writer, to.kind, fault, err)
 	case !unreachable && fault != binds.Unknown:
 		return nil, err
 	}
 	if !f.waitForWriter(ctx) {
-		return nil, &UnavailableError{Engine: r.writer.Name(), Err: err}
+		return nil, unavailable()
 	}
 	r.stats.retried.Add(1)
 	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now

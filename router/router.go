@@ -64,7 +64,8 @@ type Router struct {
 	key     binds.Key
 	dialect schema.Dialect
 	writer  *binds.Engine
-	readers []*Reader
+	readers []*Reader // those of the configuration, and standby
+	standby *Reader   // the writer's server while that is a replica; nil where that cannot be told
 	policy  Policy
 	strict  bool // NoFallback
 	logger  *slog.Logger
@@ -76,7 +77,8 @@ type Router struct {
 	asking      chan struct{}          // held by who asks the writer for its position, for a token
 	answer      atomic.Pointer[sample] // the latest to that
 	writerConns conns
-	fronts      sync.Map // the pools in front of the writer's, see Pool
+	refusedAt   atomic.Int64 // when the log told that the writer refuses writes, 0 if it never did
+	fronts      sync.Map     // the pools in front of the writer's, see Pool
 	stats       stats
 	home        home
 
@@ -155,6 +157,7 @@ func (r *Router) watch() {
 		v.order(r.readers)
 	}
 	r.view.Store(v)
+	r.addStandby()
 	r.monitor = newMonitor(r, r.fresh)
 	for _, reader := range r.readers {
 		r.watchReader(reader)
@@ -180,6 +183,11 @@ func (r *Router) Close() {
 	if r.monitor != nil {
 		r.monitor.close()
 	}
+	if r.standby != nil {
+		if err := r.standby.engine.Close(); err != nil {
+			r.logger.Warn("a connection did not close", "engine", r.standby.Name(), "error", err)
+		}
+	}
 }
 
 // Key returns the bind's key.
@@ -189,7 +197,12 @@ func (r *Router) Key() binds.Key { return r.key }
 func (r *Router) Writer() *binds.Engine { return r.writer }
 
 // Readers returns the bind's readers. The slice must not be modified.
-func (r *Router) Readers() []*Reader { return r.readers }
+func (r *Router) Readers() []*Reader {
+	if r.standby != nil {
+		return r.readers[:len(r.readers)-1]
+	}
+	return r.readers
+}
 
 // Routed returns the resolver that sends reads to readers and the rest to the writer.
 func (r *Router) Routed() bun.ConnResolver { return &r.routed }

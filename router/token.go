@@ -84,8 +84,6 @@ func unproven(p binds.Probe) error {
 	return nil
 }
 
-var errWriterIsReplica = errors.New("the writer's server is a replica: give the primary's address as writer")
-
 // positionAfter returns where the writer was at some moment later than at. Those who must ask take
 // turns, and who has waited is served by an answer that was asked for meanwhile: however many
 // requests end at once, the writer is asked one question at a time, and no sooner than demandGap after the last.

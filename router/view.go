@@ -86,34 +86,36 @@ func (m *monitor) publishLocked() {
 	}
 	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers)), resting: m.resting}
 	var fit []entry
-	today := m.r.now()
-	if m.writerErr != nil {
+	today, gone := m.r.now(), m.gone()
+	if gone {
 		today = m.contact // no write was acknowledged to us since: lag stands still
 	}
-	// While the writer has not answered once, no lag can be known, and reads that need no write of
+	// While no primary has answered once, no lag can be known, and reads that need no write of
 	// ours are better served than refused.
-	_, asked := m.samples.last()
-	blind := m.writerErr != nil && !asked
+	blind := gone && !m.known
 	onTime := 0
 	for i, r := range m.r.readers {
 		s := &m.states[i]
-		if s.down {
+		if s.down || m.rests(r) {
 			continue
 		}
 		v.up = append(v.up, r)
 		if m.resting && m.conf.MaxLag >= 0 {
 			continue // by the time a read comes, its lag is not known
 		}
-		horizon := s.horizon
+		horizon, shows := s.horizon, s.horizon
 		if s.why != nil || horizon == 0 {
-			if m.conf.MaxLag >= 0 && !blind {
+			horizon, shows = 0, 0 // serves what needs no freshness
+			if gone {
+				shows = s.floor
+			}
+			if m.conf.MaxLag >= 0 && !blind && shows == 0 {
 				continue // nothing is known of its lag
 			}
-			horizon = 0 // serves what needs no freshness
 		}
-		lag := today - horizon
+		lag := today - shows
 		if m.conf.MaxLag >= 0 && !blind {
-			if horizon >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
+			if shows >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
 				s.tardy = m.conf.tardy(lag, s.tardy)
 			}
 			if lag > m.conf.MaxLag {

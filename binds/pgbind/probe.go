@@ -87,6 +87,8 @@ func readProbe(row []string) (binds.Probe, error) {
 	p := binds.Probe{
 		Server:   server,
 		History:  system + ":" + strconv.FormatUint(tli, 10),
+		Cluster:  system,
+		Timeline: tli,
 		Primary:  !standby,
 		Detached: row[8] == "true",
 		Position: pos,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -13,7 +14,7 @@ import (
 // probeQuery is answered by the connection itself, in either role.
 const probeQuery = "routertest probe"
 
-var probeColumns = []string{"server", "history", "primary", "position", "doubt"}
+var probeColumns = []string{"server", "history", "timeline", "primary", "position", "doubt"}
 
 var _ binds.Positioner = (*Cluster)(nil)
 
@@ -27,17 +28,24 @@ func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	if len(row) != len(probeColumns) {
 		return binds.Probe{}, fmt.Errorf("routertest: probe: %d columns instead of %d", len(row), len(probeColumns))
 	}
-	primary, err := strconv.ParseBool(row[2])
+	cluster, _, _ := strings.Cut(row[1], ".")
+	timeline, err := strconv.ParseUint(row[2], 10, 64)
 	if err != nil {
 		return binds.Probe{}, fmt.Errorf("routertest: probe: %w", err)
 	}
-	position, err := c.ParsePosition(row[3])
+	primary, err := strconv.ParseBool(row[3])
+	if err != nil {
+		return binds.Probe{}, fmt.Errorf("routertest: probe: %w", err)
+	}
+	position, err := c.ParsePosition(row[4])
 	if err != nil {
 		return binds.Probe{}, err
 	}
-	probe := binds.Probe{Server: row[0], History: row[1], Primary: primary, Position: position}
-	if row[4] != "" {
-		probe.Doubt = errors.New(row[4])
+	probe := binds.Probe{
+		Server: row[0], History: row[1], Cluster: cluster, Timeline: timeline, Primary: primary, Position: position,
+	}
+	if row[5] != "" {
+		probe.Doubt = errors.New(row[5])
 	}
 	return probe, nil
 }
@@ -83,6 +91,7 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 		doubt = s.doubt.Error()
 	}
 	return &answer{columns: probeColumns, rows: [][]driver.Value{{
-		s.identityLocked(), s.history, strconv.FormatBool(s.upstream == nil), s.positionLocked().String(), doubt,
+		s.identityLocked(), s.history, strconv.Itoa(s.timeline), strconv.FormatBool(s.upstream == nil),
+		s.positionLocked().String(), doubt,
 	}}}, nil
 }

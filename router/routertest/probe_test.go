@@ -18,8 +18,8 @@ func TestProbe(t *testing.T) {
 	w, r := writer(t, c), reader(t, c, 0)
 	run(t, w, create, insert)
 	name := c.String()
-	assert.Equal(t, binds.Probe{Server: name + "/primary#1", History: name + ".1", Primary: true, Position: routertest.Position(2)}, probe(t, w))
-	assert.Equal(t, binds.Probe{Server: name + "/replica-1#1", History: name + ".1", Position: routertest.Position(2)}, probe(t, r))
+	assert.Equal(t, binds.Probe{Server: name + "/primary#1", History: name + ".1", Cluster: name, Timeline: 1, Primary: true, Position: routertest.Position(2)}, probe(t, w))
+	assert.Equal(t, binds.Probe{Server: name + "/replica-1#1", History: name + ".1", Cluster: name, Timeline: 1, Position: routertest.Position(2)}, probe(t, r))
 	assert.Equal(t, 1, c.Replicas()[0].Probes())
 	assert.Zero(t, c.Replicas()[0].Served(), "a probe is no statement")
 

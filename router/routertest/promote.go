@@ -29,14 +29,14 @@ func (s *Server) Promote() {
 	s.catchUpLocked()
 	old := s.upstream
 	c.timeline++
-	s.upstream, s.history, c.primary = nil, c.historyLocked(), s
+	s.upstream, s.history, s.timeline, c.primary = nil, c.historyLocked(), c.timeline, s
 	for _, r := range c.servers {
 		if r.upstream != old {
 			continue
 		}
 		r.catchUpLocked()
 		if r.followsLocked(s) {
-			r.upstream, r.history = s, s.history
+			r.upstream, r.history, r.timeline = s, s.history, s.timeline
 		}
 	}
 }
@@ -59,6 +59,6 @@ func (c *Cluster) Rejoin(s *Server) {
 	}
 	s.loadLocked(s.db.close())
 	s.db, s.log, s.stuck = db, slices.Clone(p.log), false
-	s.upstream, s.history = p, p.history
+	s.upstream, s.history, s.timeline = p, p.history, p.timeline
 	s.restartLocked()
 }

@@ -21,8 +21,10 @@ type Server struct {
 	db      *database
 	log     []*entry // what db holds
 	history string
-	starts  int
-	conns   map[*conn]struct{}
+	// timeline counts the promotions that the history has seen.
+	timeline int
+	starts   int
+	conns    map[*conn]struct{}
 
 	upstream *Server // whose log it replays; nil for a primary
 	lag      time.Duration
@@ -50,6 +52,7 @@ func newServer(c *Cluster, name string, upstream *Server, db *database) *Server 
 		writing:  make(chan struct{}, 1),
 		db:       db,
 		history:  c.historyLocked(),
+		timeline: c.timeline,
 		starts:   1,
 		conns:    make(map[*conn]struct{}),
 		upstream: upstream,
