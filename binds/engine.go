@@ -27,6 +27,7 @@ type Engine struct {
 	closed bool
 
 	probe prober
+	asks  prober // a connection of its own, so that questions do not make probes late
 	locks lockMaker
 
 	closing  sync.Once
@@ -43,7 +44,7 @@ func As(role Role) OpenOption { return func(e *Engine) { e.role = role } }
 func WithPool(p Pool) OpenOption { return func(e *Engine) { e.pool = p } }
 
 func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
-	e := &Engine{name: name, driver: d, source: func() Source { return src }, probe: prober{turn: make(chan struct{}, 1)}}
+	e := &Engine{name: name, driver: d, source: func() Source { return src }, probe: newProber(), asks: newProber()}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -125,9 +126,12 @@ func (e *Engine) Probe(ctx context.Context) (Probe, error) {
 	return e.probe.ask(ctx, e.connector, p)
 }
 
-// ProbeAnew makes the next [Engine.Probe] ask on a new connection, because the engine's address is
+// ProbeAnew makes the next [Engine.Probe] and [Engine.Ask] ask on a new connection, because the engine's address is
 // known to lead to another server by now.
-func (e *Engine) ProbeAnew() { e.probe.moved.Store(true) }
+func (e *Engine) ProbeAnew() {
+	e.probe.moved.Store(true)
+	e.asks.moved.Store(true)
+}
 
 // Storage names the data that the engine shares with others, "" if it shares none, see [SharedStorage].
 func (e *Engine) Storage() string {
@@ -186,6 +190,7 @@ func (e *Engine) close() error {
 	e.closed = true
 	e.mu.Unlock()
 	e.probe.close()
+	e.asks.close()
 	var errs []error
 	if err := e.locks.close(); err != nil {
 		errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))

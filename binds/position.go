@@ -42,6 +42,9 @@ type Probe struct {
 	Primary bool
 	// Position is how far the server has written, on a primary, or replayed, on a replica.
 	Position Position
+	// Sent is how far replicas may have come by now, if that can be further than Position because they may show a
+	// commit before it does. Nil means Position.
+	Sent Position
 	// Doubt says why this server's position proves nothing, and which grant or setting would
 	// change that. Nil if it proves freshness.
 	Doubt error

@@ -11,8 +11,8 @@ import (
 // ErrNoPosition reports a probe of an engine whose driver is no [Positioner].
 var ErrNoPosition = errors.New("binds: the driver knows no positions")
 
-// prober keeps one connection for probes, so that a pool that is used up does not make its server
-// look down. A connection that failed is dropped, and the next probe makes a new one.
+// prober keeps one connection for questions to the server, so that a pool that is used up does not make its server
+// look down. A connection that failed is dropped, and the next question makes a new one.
 type prober struct {
 	turn   chan struct{} // held during a probe; guards the rest
 	conn   driver.Conn
@@ -21,6 +21,8 @@ type prober struct {
 
 	moved atomic.Bool // the address leads elsewhere: conn is to be replaced
 }
+
+func newProber() prober { return prober{turn: make(chan struct{}, 1)} }
 
 // probeLife is the age at which the connection is replaced, so that probes follow an address that
 // moved while the server before is still up.

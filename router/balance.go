@@ -16,6 +16,9 @@ type balance struct {
 	// several; if it finds the stranger, it has moved.
 	stranger string
 	suspect  time.Duration
+	before   string // the server that it led to until it moved, at the moment movedAt
+	movedAt  time.Duration
+	confirms int           // how many questions are yet to be asked on new connections
 	alike    int           // answers of one server in a row, each on a connection of its own, since the verdict
 	checked  time.Duration // when the latest of them came
 }
@@ -26,15 +29,22 @@ const (
 	// answersAlike of one server in a row lift it: two minutes' worth. Should it be wrong, no read is:
 	// each new connection proves which server it leads to.
 	answersAlike = 12
+	// backWithin is how soon an address that has moved is back at the very server of before if it leads to both.
+	backWithin = 10 * time.Second
+	// confirmMove is how many of the next questions are asked on new connections to find that out.
+	confirmMove = 3
 )
 
 // askAnew lets the next probe of reader i use a new connection, if it is time to find out whether the
-// address still leads to several servers. It reports whether it did.
+// address leads to several servers, or still does. It reports whether it did.
 func (m *monitor) askAnew(i int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.states[i]
-	if !s.balanced || m.r.now()-s.checked < askAnewEvery {
+	switch {
+	case s.confirms > 0:
+		s.confirms--
+	case !s.balanced || m.r.now()-s.checked < askAnewEvery:
 		return false
 	}
 	m.r.readers[i].engine.ProbeAnew()
@@ -50,8 +60,13 @@ func (m *monitor) suspectsLocked(i int, stranger string) {
 // judge says by the answer to a question asked at a moment whether the reader's address leads to
 // several servers; anew tells that it was asked on a new connection for that.
 func (s *readerState) judge(p binds.Probe, asked time.Duration, anew bool) {
+	back := p.Server == s.before && p.Server != s.server && p.Server != "" && asked-s.movedAt < backWithin
 	switch {
-	case s.stranger == "", p.Server == s.stranger:
+	case back:
+		s.balanced, s.alike, s.checked = true, 0, asked
+	case s.stranger == "":
+	case p.Server == s.stranger:
+		s.before, s.movedAt, s.confirms = s.server, asked, confirmMove
 	case asked < s.suspect:
 		return // perhaps on the connection of before
 	case p.Server == s.server:

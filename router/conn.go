@@ -263,6 +263,9 @@ func (c *Conn) toWriter(s *scope, reason Reason, to *route) {
 // fallback sends a read to the writer, because of reason, unless only readers may serve it.
 func (c *Conn) fallback(s *scope, reason Reason, err error, to *route) error {
 	if c.mode == readerOnly || c.router.strict {
+		if err == nil && reason == ReadersDown && c.router.monitor != nil {
+			err = c.router.monitor.whyDown()
+		}
 		return &NoReaderError{Bind: c.router.key, Stale: reason == Stale, Err: err}
 	}
 	if reason != NoReader { // a bind without readers lacks nothing

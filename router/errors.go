@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ var ErrNoReader = errors.New("router: no reader")
 type NoReaderError struct {
 	Bind  binds.Key
 	Stale bool  // readers are up, and none is known to be fresh enough
-	Err   error // why the last reader failed, nil if none was asked
+	Err   error // why the last reader failed, or the first is down; nil if none is
 }
 
 func (e *NoReaderError) Error() string {
@@ -65,6 +66,24 @@ func (e *UnavailableError) Error() string {
 func (e *UnavailableError) Is(target error) bool { return target == ErrNoWriter }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// WriterBehindError reports a read of a session that has to come from the writer, while the writer does not yet show what
+// the session has read on a reader: a commit waits there, for a synchronous standby that does not answer, say. The
+// statement was not sent. It waited until the context's deadline, or for 3 seconds without one.
+type WriterBehindError struct {
+	Engine string // the writer's name
+	Reader string // where the session has read
+	Err    error  // the context's error, or why the two could not be compared; nil if they were
+}
+
+func (e *WriterBehindError) Error() string {
+	if e.Err != nil && !errors.Is(e.Err, context.DeadlineExceeded) && !errors.Is(e.Err, context.Canceled) {
+		return fmt.Sprintf("router: it cannot be told whether %q shows what the session has read on %q: %v", e.Engine, e.Reader, e.Err)
+	}
+	return fmt.Sprintf("router: %q does not show yet what the session has read on %q: a commit waits there: look whether its synchronous standbys answer", e.Engine, e.Reader)
+}
+
+func (e *WriterBehindError) Unwrap() error { return e.Err }
 
 // OutcomeUnknownError reports a write, or a COMMIT, that was or may have been sent and whose answer
 // did not come. Find out by reading what it would have written, on the writer, before sending it

@@ -96,12 +96,19 @@ func (s *samples) after(moment time.Duration) (at time.Duration, ok bool) {
 // proves nothing may be short of what was acknowledged before it.
 func (s *samples) covered(p binds.Position) time.Duration {
 	for i := len(s.list) - 1; i >= 0; i-- {
-		then := s.list[i].probe
-		if then.Doubt == nil && p.Covers(then.Position) {
+		if then := s.list[i].probe; then.Doubt == nil && p.Covers(sentBy(then)) {
 			return s.list[i].at
 		}
 	}
 	return 0
+}
+
+// sentBy is how far replicas may have come when a primary was asked: whoever covers it shows all that any of them did.
+func sentBy(p binds.Probe) binds.Position {
+	if p.Sent != nil {
+		return p.Sent
+	}
+	return p.Position
 }
 
 // firstCovering returns the moment of the earliest sample since which the writer has always covered

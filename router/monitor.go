@@ -370,6 +370,18 @@ func (m *monitor) eject(reader *Reader, err error) {
 	}
 }
 
+// whyDown returns why the first reader that is down is that, nil if none is.
+func (m *monitor) whyDown() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.states {
+		if m.states[i].down {
+			return m.states[i].err
+		}
+	}
+	return nil
+}
+
 func (m *monitor) ejectLocked(i int, err error) {
 	s := &m.states[i]
 	s.good = 0

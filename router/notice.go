@@ -19,11 +19,12 @@ type notice struct {
 	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
 
-	saw    func(s *Session)      // nil, or: a plain read of s has its first answer
-	unsure func(err error) error // nil, or what an error of a write is told as: its outcome may be unknown
-	conns  *conns                // nil, or who keeps the list of connections
-	reads  bool                  // only plain reads come here: the server refuses what is none
-	proven bool                  // a connection that was retired runs no statement more, not even its first
+	saw    func(s *Session)                            // nil, or: a plain read of s has its first answer
+	reveal func(ctx context.Context, s *Session) error // nil, or: waits until a read shows all that s has seen elsewhere
+	unsure func(err error) error                       // nil, or what an error of a write is told as: its outcome may be unknown
+	conns  *conns                                      // nil, or who keeps the list of connections
+	reads  bool                                        // only plain reads come here: the server refuses what is none
+	proven bool                                        // a connection that was retired runs no statement more, not even its first
 }
 
 // watch returns conn with its writes noticed. To database/sql it behaves as conn does, and it is a
@@ -244,6 +245,11 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 	if err := c.admit(sc, query); err != nil {
 		return nil, err
 	}
+	if sc.session != nil && !changesRows(query) {
+		if err := c.reveal(ctx, sc.session); err != nil {
+			return nil, err
+		}
+	}
 	e := c.effectOf(query)
 	s, reports := c.enter(sc, e)
 	rows, err := c.queryer.QueryContext(ctx, query, args)
@@ -254,6 +260,14 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 		c.sawRead(sc)
 	}
 	return c.watchRows(rows, err, s, reports)
+}
+
+// reveal waits until the server shows all that the session has seen on others.
+func (c *watchedConn) reveal(ctx context.Context, s *Session) error {
+	if c.notice.reveal == nil {
+		return nil
+	}
+	return c.notice.reveal(ctx, s)
 }
 
 // changesRows says that a statement begins as Bun writes those that change rows, whatever the dialect.

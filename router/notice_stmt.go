@@ -88,6 +88,11 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}
+	if sc.session != nil {
+		if err := s.conn.reveal(ctx, sc.session); err != nil {
+			return nil, err
+		}
+	}
 	session, reports := s.conn.enter(sc, s.effect)
 	rows, err := s.query(ctx, args)
 	if s.effect == changesNothing {

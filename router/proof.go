@@ -69,6 +69,14 @@ func (r *Router) watchWrites() {
 		unsure:    r.unsure,
 		conns:     &r.writerConns,
 	}
+	if len(r.readers) > 0 {
+		n.reveal = func(ctx context.Context, s *Session) error {
+			if b := s.on(r); b.ahead.Load() != 0 {
+				return b.reveal(ctx)
+			}
+			return nil
+		}
+	}
 	by, positions := r.writer.Driver().(binds.Positioner)
 	r.writer.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()

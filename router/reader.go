@@ -34,12 +34,15 @@ type Reader struct {
 	probe   time.Duration // how long the latest probe took, see probed
 	claim   atomic.Pointer[claim]
 	conns   conns
+
+	revealed revealed
 }
 
 // NewReader returns a reader for e. Weight is its share relative to other readers; less than one
 // counts as one.
 func NewReader(e *binds.Engine, weight int) *Reader {
 	r := &Reader{engine: e, db: e.DB(), weight: max(weight, 1), started: time.Now()}
+	r.revealed.turn = make(chan struct{}, 1)
 	r.lease.Store(&lease{reader: r})
 	return r
 }

@@ -64,8 +64,9 @@ type Router struct {
 	key     binds.Key
 	dialect schema.Dialect
 	writer  *binds.Engine
-	readers []*Reader // those of the configuration, and standby
-	standby *Reader   // the writer's server while that is a replica; nil where that cannot be told
+	readers []*Reader      // those of the configuration, and standby
+	reveals binds.Revealer // nil where replicas show nothing before the primary
+	standby *Reader        // the writer's server while that is a replica; nil where that cannot be told
 	policy  Policy
 	strict  bool // NoFallback
 	logger  *slog.Logger
@@ -157,6 +158,7 @@ func (r *Router) watch() {
 		v.order(r.readers)
 	}
 	r.view.Store(v)
+	r.reveals, _ = r.writer.Driver().(binds.Revealer)
 	r.addStandby()
 	r.monitor = newMonitor(r, r.fresh)
 	for _, reader := range r.readers {

@@ -37,6 +37,8 @@ type sessionBind struct {
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]
+	// ahead are the readers that it has read on since it was compared with the writer, see ahead.
+	ahead atomic.Uint64
 	// stay is its time on the writer for want of a reader that covers what it has seen.
 	stay atomic.Pointer[stay]
 }
@@ -202,6 +204,9 @@ func (b *sessionBind) leaves(l *lease) {
 // engine, the next read must show more than both have shown.
 func (b *sessionBind) saw(l *lease, at time.Duration) {
 	raise(&b.seen, at)
+	if l != nil && l.reader != nil {
+		b.readOn(l.reader)
+	}
 	if cur := b.at.Load(); cur != l {
 		b.at.CompareAndSwap(cur, nil)
 	}

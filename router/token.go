@@ -64,9 +64,9 @@ func (b *sessionBind) part(ctx context.Context) (*part, error) {
 	}
 	p := &part{key: r.key, history: hashOf(probe.History)}
 	if wrote > 0 { // the position is later than both
-		p.wrote = probe.Position.String()
+		p.wrote = sentBy(probe).String()
 	} else {
-		p.seen = probe.Position.String()
+		p.seen = sentBy(probe).String()
 	}
 	return p, nil
 }

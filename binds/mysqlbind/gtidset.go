@@ -34,6 +34,22 @@ func (s gtidSet) holds(other gtidSet) bool {
 	return true
 }
 
+// with returns a set that has what either has. Neither is short.
+func (s gtidSet) with(other gtidSet) gtidSet {
+	if len(other) == 0 {
+		return s
+	}
+	byName := make(map[string]*origin)
+	for _, set := range []gtidSet{s, other} {
+		for _, o := range set {
+			for _, v := range o.intervals {
+				add(byName, o.name, digest{}, v)
+			}
+		}
+	}
+	return newSet(byName)
+}
+
 func (s gtidSet) find(name string) (*origin, bool) {
 	i, ok := slices.BinarySearchFunc(s, name, func(o origin, name string) int { return cmp.Compare(o.name, name) })
 	if !ok {

@@ -90,6 +90,15 @@ func (p *mysqlPosition) Parted(w binds.Position) bool {
 	return false
 }
 
+// withOwned returns the position of a server that has committed what p's is about to.
+func (p *mysqlPosition) withOwned() *mysqlPosition {
+	q := &mysqlPosition{shown: p.shown.with(p.owned), own: p.own}
+	if !p.sums.isZero() {
+		q.sums = digestOf(q.shown)
+	}
+	return q
+}
+
 // isShort reports whether something was left out of p.
 func (p *mysqlPosition) isShort() bool {
 	if !p.rest.isZero() {

@@ -68,10 +68,15 @@ func readProbe(a *answer) (binds.Probe, error) {
 		p.Position, p.Doubt, err = a.mariaDB(p.Primary)
 	} else {
 		p.History, p.Server = "mysql", p.Server+"/"+a.second
-		p.Position, p.Doubt, err = a.mySQL(p.Primary)
+		var at *mysqlPosition
+		at, p.Doubt, err = a.mySQL(p.Primary)
+		p.Position = at
+		if err == nil && len(at.owned) > 0 {
+			p.Sent = at.withOwned()
+		}
 	}
 	if p.Doubt != nil {
-		p.Position = nil
+		p.Position, p.Sent = nil, nil
 	}
 	return p, err
 }

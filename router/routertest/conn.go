@@ -99,10 +99,16 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return a, nil
 }
 
+// questions are what the connection answers itself.
+var questions = map[string]func(*conn, context.Context) (*answer, error){
+	probeQuery: (*conn).probe,
+	shownQuery: (*conn).shown,
+}
+
 // QueryContext runs a query. A write commits when its rows are closed.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if query == probeQuery {
-		a, err := c.call(ctx, func() (*answer, error) { return c.probe(ctx) })
+	if ask, ok := questions[query]; ok {
+		a, err := c.call(ctx, func() (*answer, error) { return ask(c, ctx) })
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,8 @@
 // Connections of a [binds.Reader] refuse writes, on a promoted replica too; replicas refuse those of
 // everybody.
 //
+// A commit is visible at once, or, by [Server.SetCommitWait], only when replicas may show it already.
+//
 // # Bubbles
 //
 // Make the cluster, and open what uses it, inside the bubble. Nothing here waits in a way that stops the

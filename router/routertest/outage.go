@@ -73,6 +73,7 @@ func (s *Server) stopLocked() {
 }
 
 func (s *Server) restartLocked() {
+	s.revealLocked()
 	s.starts++
 	s.since = time.Now()
 }

@@ -24,7 +24,10 @@ type Server struct {
 	// timeline counts the promotions that the history has seen.
 	timeline int
 	starts   int
-	conns    map[*conn]struct{}
+	// commitWait is how long a commit waits before hidden, what the server showed before it, becomes nil again.
+	commitWait time.Duration
+	hidden     *database
+	conns      map[*conn]struct{}
 
 	upstream *Server // whose log it replays; nil for a primary
 	lag      time.Duration

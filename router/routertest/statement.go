@@ -87,7 +87,7 @@ func (c *conn) read(ctx context.Context, st statement) (*answer, error) {
 	if c.tx != nil && c.tx.db != nil {
 		return c.tx.db.run(st)
 	}
-	return s.db.read(st)
+	return s.shownLocked().read(st)
 }
 
 func (c *conn) write(ctx context.Context, st statement) (*answer, error) {
@@ -97,6 +97,9 @@ func (c *conn) write(ctx context.Context, st statement) (*answer, error) {
 	}
 	s := c.server
 	defer s.cluster.mu.Unlock()
+	if c.tx == nil && !st.rows && s.commitWait > 0 {
+		return c.writeAndWait(ctx, token, st)
+	}
 	if c.tx == nil && !st.rows {
 		defer token.releaseLocked(s)
 		a, err := s.db.apply(st)

@@ -37,7 +37,7 @@ func (t *token) releaseLocked(s *Server) {
 }
 
 func (t *tx) copyLocked(s *Server) error {
-	db, err := s.db.copy()
+	db, err := s.shownLocked().copy()
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (t *tx) copyLocked(s *Server) error {
 		_ = db.close() // the error counts
 		return err
 	}
-	t.db, t.base = db, len(s.log)
+	t.db, t.base = db, s.shownLengthLocked()
 	return nil
 }
 

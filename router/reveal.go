@@ -1,0 +1,134 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A replica may show a commit before its primary does, see [binds.Revealer]. A session that has read on a reader and goes
+// on to read on the writer waits until that shows as much. It costs something at that step only, and whoever takes
+// it at the same time shares the answer.
+
+const (
+	// firstReveal and longestReveal bound the time between two questions whether the writer has caught up; each is
+	// twice the one before.
+	firstReveal   = 200 * time.Microsecond
+	longestReveal = 10 * time.Millisecond
+	// unseenReveal is how long is waited on account of a reader that cannot be asked any more.
+	unseenReveal = time.Second
+)
+
+// ahead are the readers, by their places, that a session has read on since it was compared with the writer. The last
+// bit stands for all places from there on.
+type ahead uint64
+
+const lastBit = 63
+
+func (r *Reader) bit() uint64 { return 1 << min(r.place, lastBit) }
+
+func (a ahead) has(r *Reader) bool { return uint64(a)&r.bit() != 0 }
+
+// readOn notes that the session has read on a reader.
+func (b *sessionBind) readOn(r *Reader) {
+	if bit := r.bit(); b.ahead.Load()&bit == 0 {
+		b.ahead.Or(bit)
+	}
+}
+
+// reveal waits until the writer shows all that the session has seen on readers, for as long as a statement waits for the
+// writer. The error is a [*WriterBehindError], or that of ctx.
+func (b *sessionBind) reveal(ctx context.Context) error {
+	r := b.router
+	if r.reveals == nil {
+		return nil
+	}
+	was := ahead(b.ahead.Swap(0)) // first: what is read on a reader from now on is noted anew
+	for _, reader := range r.readers {
+		if !was.has(reader) {
+			continue
+		}
+		if err := r.reveal(ctx, reader); err != nil {
+			b.ahead.Or(uint64(was))
+			return err
+		}
+	}
+	return nil
+}
+
+// revealed is when the writer was last found to show all that a reader had shown.
+type revealed struct {
+	turn chan struct{} // held by who asks; guards at
+	at   time.Duration // when that was begun
+}
+
+// reveal waits until the writer shows all that a reader has shown before the call.
+func (r *Router) reveal(ctx context.Context, reader *Reader) error {
+	came := r.now()
+	limit, cancel := ctx, context.CancelFunc(func() {})
+	if _, ok := ctx.Deadline(); !ok {
+		limit, cancel = context.WithTimeout(ctx, patience)
+	}
+	defer cancel()
+	select {
+	case reader.revealed.turn <- struct{}{}:
+		defer func() { <-reader.revealed.turn }()
+	case <-limit.Done():
+		return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: ctx.Err()}
+	}
+	if reader.revealed.at > came {
+		return nil
+	}
+	began := r.now()
+	err := r.askRevealed(limit, reader)
+	switch {
+	case err == nil:
+		reader.revealed.at = began
+		return nil
+	case limit.Err() != nil:
+		err = ctx.Err()
+	}
+	return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: err}
+}
+
+// askRevealed asks until the writer has caught up with the reader. If that cannot be asked, all that may have been shown
+// by any reader counts.
+func (r *Router) askRevealed(ctx context.Context, reader *Reader) error {
+	if r.monitor.proves(reader) {
+		replica := reader.engine.Ask
+		mark, err := r.reveals.Shown(ctx, r.writer.Ask, replica)
+		if err == nil {
+			err = r.untilRevealed(ctx, mark, replica)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	mark, err := r.reveals.Shown(ctx, r.writer.Ask, nil)
+	if err != nil {
+		return err
+	}
+	return r.untilRevealed(ctx, mark, nil)
+}
+
+func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica binds.Ask) error {
+	unseen := r.now() + unseenReveal
+	for wait := firstReveal; ; wait = min(2*wait, longestReveal) {
+		shows, err := r.reveals.Reveals(ctx, mark, r.writer.Ask, replica)
+		if err != nil || shows || replica == nil && r.now() > unseen {
+			return err
+		}
+		if !pause(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// proves reports whether a reader can be compared with the writer now.
+func (m *monitor) proves(reader *Reader) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &m.states[reader.place]
+	return !s.down && s.why == nil
+}
