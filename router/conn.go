@@ -79,10 +79,7 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 	if c.mode != anywhere || c.writes || !r.reads.Load() {
 		return nil, nil
 	}
-	v, need := r.view.Load(), noNeed
-	if r.whose == everybodys {
-		need = orNone(r.lastWrite.Load())
-	}
+	v, need := r.view.Load(), r.needAlone()
 	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read {
 		return nil, nil
 	}

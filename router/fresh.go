@@ -38,14 +38,26 @@ func (r *Router) need(s *scope) (time.Duration, *sessionBind) {
 	case r.whose == nobodys:
 	case s.session != nil:
 		sb = s.session.on(r)
-		need = orNone(sb.wrote.Load())
-	case r.whose == everybodys:
-		need = orNone(r.lastWrite.Load())
+		need = orNone(max(sb.wrote.Load(), r.lastSchema.Load()))
+	default:
+		need = r.needAlone()
 	}
 	if s.stale > 0 {
 		need = max(need, r.now()-s.stale-1)
 	}
 	return need, sb
+}
+
+// needAlone is what a read needs that belongs to no session. A change of the schema by this process counts for everybody:
+// a reader without it does not know the table.
+func (r *Router) needAlone() time.Duration {
+	switch r.whose {
+	case everybodys:
+		return orNone(r.lastWrite.Load()) // of the schema, too
+	case sessions:
+		return orNone(r.lastSchema.Load())
+	}
+	return noNeed
 }
 
 func orNone(at int64) time.Duration {
@@ -117,6 +129,9 @@ func (r *Router) Router() *Router { return r }
 // cannot see it: through Native(), or by another program that has been waited for. Call it when the
 // write is committed; a read that begins after it shows the write.
 func Wrote(ctx context.Context, b Routed) { b.Router().wrote(SessionFrom(ctx)) }
+
+// wroteSchema notes that this process has changed the schema.
+func (r *Router) wroteSchema() { raise(&r.lastSchema, r.moment()) }
 
 // wrote notes that a session, if s is one, and this process have written to the bind.
 func (r *Router) wrote(s *Session) {

@@ -18,6 +18,7 @@ type notice struct {
 	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
 	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
+	schema    func()                  // nil, or: a change of the schema has ended this moment
 
 	saw    func(s *Session)                            // nil, or: a plain read of s has its first answer
 	reveal func(ctx context.Context, s *Session) error // nil, or: waits until a read shows all that s has seen elsewhere
@@ -192,6 +193,10 @@ func (c *watchedConn) sawRead(sc *scope) {
 
 // report tells of a write of s and of whoever else has a part in an open transaction.
 func (c *watchedConn) report(s *Session) {
+	if c.schema && c.notice.schema != nil {
+		c.notice.schema()
+		c.schema = c.open > 0
+	}
 	if s != nil || len(c.sessions) == 0 {
 		c.notice.wrote(s)
 	}
@@ -278,14 +283,18 @@ func changesRows(query string) bool {
 
 // effectOf reads the text no further than the moment asks for.
 func (c *watchedConn) effectOf(query string) effect {
-	switch {
-	case c.notice.isPlainRead(query):
+	if c.notice.isPlainRead(query) {
 		return changesNothing
-	case c.open == 0:
+	}
+	c.noteSchema(changesSchema(query))
+	if c.open == 0 {
 		return changesData
 	}
 	return effectInTx(query)
 }
+
+// noteSchema notes whether the statement that is about to run changes the schema.
+func (c *watchedConn) noteSchema(changes bool) { c.schema = changes || c.open > 0 && c.schema }
 
 func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query)

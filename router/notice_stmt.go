@@ -12,6 +12,7 @@ type watchedStmt struct {
 	conn    *watchedConn
 	checker driver.NamedValueChecker // the statement's, or else the connection's
 	effect  effect
+	schema  bool // it changes the schema
 	open    bool
 }
 
@@ -35,7 +36,7 @@ func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
 		s.checker = checker
 	}
 	if !c.notice.isPlainRead(query) {
-		s.effect = effectInTx(query)
+		s.effect, s.schema = effectInTx(query), changesSchema(query)
 	}
 	//lint:ignore SA1019 drivers have it
 	if _, ok := inner.(driver.ColumnConverter); ok {
@@ -64,6 +65,7 @@ func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}
+	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(sc, s.effect)
 	res, err := s.exec(ctx, args)
 	if s.effect == changesNothing {
@@ -93,6 +95,7 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 			return nil, err
 		}
 	}
+	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(sc, s.effect)
 	rows, err := s.query(ctx, args)
 	if s.effect == changesNothing {
@@ -127,12 +130,14 @@ func unnamed(ctx context.Context, args []driver.NamedValue) ([]driver.Value, err
 // Exec and Query are what every driver.Stmt has; database/sql does not call them.
 
 func (s *watchedStmt) Exec(args []driver.Value) (driver.Result, error) {
+	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(&emptyScope, s.effect)
 	res, err := s.inner.Exec(args) //lint:ignore SA1019 the caller has chosen
 	return res, s.conn.leave(session, reports, err)
 }
 
 func (s *watchedStmt) Query(args []driver.Value) (driver.Rows, error) {
+	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(&emptyScope, s.effect)
 	rows, err := s.inner.Query(args) //lint:ignore SA1019 the caller has chosen
 	return s.conn.watchRows(rows, err, session, reports)

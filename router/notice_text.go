@@ -33,6 +33,20 @@ func effectInTx(query string) effect {
 	return mayEndTx
 }
 
+// schemaWords are the first words of statements that change what a table is called or made of.
+var schemaWords = [...]string{"CREATE", "ALTER", "DROP", "RENAME"}
+
+// changesSchema reports whether a replica that trails may not know yet what statements after this one name.
+func changesSchema(query string) bool {
+	word, _ := firstWord(query)
+	for _, known := range schemaWords {
+		if strings.EqualFold(word, known) {
+			return true
+		}
+	}
+	return false
+}
+
 // firstWord returns the first word after white space and comments, and what follows it. The word is
 // empty if there is none, or if databases disagree about where a comment ends or whether it is one.
 func firstWord(query string) (word, rest string) {

@@ -11,6 +11,7 @@ import (
 type watchedTxs struct {
 	open     int
 	wrote    bool       // a statement in them was no plain read
+	schema   bool       // a statement in them, or by itself, changed the schema
 	loose    bool       // the server may have ended them: a statement may commit by itself
 	carried  *openTx    // that of contexts, nil if it is anybody else's
 	sessions []*Session // who has a part in them: read in them and you have seen what they wrote

@@ -65,6 +65,7 @@ func (r *Router) watchWrites() {
 		router:    r,
 		plainRead: r.isRead,
 		wrote:     r.wrote,
+		schema:    r.wroteSchema,
 		saw:       func(s *Session) { s.on(r).saw(&r.writerLease, r.moment()) },
 		unsure:    r.unsure,
 		conns:     &r.writerConns,

@@ -56,6 +56,7 @@ type failures struct {
 	tried     []*Reader
 	conflicts int
 	refused   bool          // a reader refused it as a write
+	undefined bool          // a reader knew no such table or column
 	readOnly  bool          // the writer's server refused it as a write
 	wait      time.Duration // the latest wait for the writer
 	waited    time.Duration // all of them
@@ -90,6 +91,9 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 	case binds.ReadOnly:
 		to.reader.end(to.start)
 		return f.refusedByReader(to, err)
+	case binds.Refused:
+		to.reader.end(to.start)
+		return f.undefinedOnReader(to, err)
 	default:
 		to.reader.end(to.start)
 		return nil, err
@@ -156,6 +160,24 @@ func without(v *view, tried []*Reader) *view {
 		}
 	}
 	return w
+}
+
+// undefinedOnReader asks the writer, once, what a reader has refused because it knows no such table, column or function:
+// it may trail the one that made them, another process's migration say.
+func (f *failures) undefinedOnReader(to route, err error) (*route, error) {
+	r, next := f.c.router, new(route)
+	if f.undefined || r.shared || r.strict || f.c.mode == readerOnly || !to.reader.engine.IsUndefined(err) {
+		return nil, err
+	}
+	f.undefined = true
+	r.stats.retried.Add(1)
+	if r.monitor != nil {
+		r.monitor.want()
+	}
+	if err := f.c.fallback(f.s, Stale, err, next); err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // refusedByReader runs a statement on the writer, once, that was taken for a read and that a reader

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -92,14 +93,18 @@ func (r *Router) reveal(ctx context.Context, reader *Reader) error {
 	return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: err}
 }
 
-// askRevealed asks until the writer has caught up with the reader. If that cannot be asked, all that may have been shown
-// by any reader counts.
+// askRevealed asks until the writer has caught up with the reader. If that cannot be asked, or be compared with the writer
+// any more, all that may have been shown by any reader counts.
 func (r *Router) askRevealed(ctx context.Context, reader *Reader) error {
-	if r.monitor.proves(reader) {
+	if life, ok := r.monitor.compares(reader); ok {
 		replica := reader.engine.Ask
+		still := func() bool {
+			now, ok := r.monitor.compares(reader)
+			return ok && now == life
+		}
 		mark, err := r.reveals.Shown(ctx, r.writer.Ask, replica)
 		if err == nil {
-			err = r.untilRevealed(ctx, mark, replica)
+			err = r.untilRevealed(ctx, mark, replica, still)
 		}
 		if err == nil || ctx.Err() != nil {
 			return err
@@ -109,26 +114,35 @@ func (r *Router) askRevealed(ctx context.Context, reader *Reader) error {
 	if err != nil {
 		return err
 	}
-	return r.untilRevealed(ctx, mark, nil)
+	end := r.now() + unseenReveal
+	if err = r.untilRevealed(ctx, mark, nil, func() bool { return r.now() < end }); err == errNotCompared {
+		return nil
+	}
+	return err
 }
 
-func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica binds.Ask) error {
-	unseen := r.now() + unseenReveal
+// errNotCompared says that waiting for the writer has no more sense.
+var errNotCompared = errors.New("router: the servers cannot be compared")
+
+// untilRevealed asks the writer for as long as still says.
+func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica binds.Ask, still func() bool) error {
 	for wait := firstReveal; ; wait = min(2*wait, longestReveal) {
 		shows, err := r.reveals.Reveals(ctx, mark, r.writer.Ask, replica)
-		if err != nil || shows || replica == nil && r.now() > unseen {
+		switch {
+		case err != nil || shows:
 			return err
-		}
-		if !pause(ctx, wait) {
+		case !still():
+			return errNotCompared
+		case !pause(ctx, wait):
 			return ctx.Err()
 		}
 	}
 }
 
-// proves reports whether a reader can be compared with the writer now.
-func (m *monitor) proves(reader *Reader) bool {
+// compares reports whether a reader can be compared with the writer now, and the life of what is known of it.
+func (m *monitor) compares(reader *Reader) (life uint64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.states[reader.place]
-	return !s.down && s.why == nil
+	return s.life, !s.down && s.why == nil
 }

@@ -52,12 +52,14 @@ type Router struct {
 	// What every read looks at stands together: that is one line of the processor's cache.
 	view      atomic.Pointer[view]
 	lastWrite atomic.Int64 // the moment of this process's latest write, 0 if it wrote nothing
-	asked     atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
-	monitor   *monitor     // nil where there is nothing to look at
-	kinds     *sqlkind.Classifier
-	writerDB  *sql.DB     // writer's
-	reads     atomic.Bool // a read asked for a reader since the monitor's last look
-	whose     whose       // fresh.ReadYourWrites
+	// lastSchema is that of its latest change of the schema.
+	lastSchema atomic.Int64
+	asked      atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
+	monitor    *monitor     // nil where there is nothing to look at
+	kinds      *sqlkind.Classifier
+	writerDB   *sql.DB     // writer's
+	reads      atomic.Bool // a read asked for a reader since the monitor's last look
+	whose      whose       // fresh.ReadYourWrites
 	// leastLoaded says that policy is that: called as what it is, it costs less.
 	leastLoaded bool
 
