@@ -42,6 +42,9 @@ type Probe struct {
 	Primary bool
 	// Position is how far the server has written, on a primary, or replayed, on a replica.
 	Position Position
+	// View is what decides which data the session sees that asked, and how. Servers that differ in it answer the same
+	// SELECT differently, however fresh they are.
+	View View
 	// Sent is how far replicas may have come by now, if that can be further than Position because they may show a
 	// commit before it does. Nil means Position.
 	Sent Position

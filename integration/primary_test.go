@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/internal/testlog"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -94,6 +96,47 @@ func TestWriterComesBackAsReplica(t *testing.T) {
 			require.NoError(t, m.NewSelect(&row).WherePK().Scan(ctx))
 			assert.Equal(t, last+1, row.Value, "the process reads what it has written")
 			assert.Contains(t, log.String(), "writer is the primary again")
+			assertNoPassword(t, log.String(), err)
+		})
+	}
+}
+
+// TestReaderOfOtherData lists readers on the right servers, whose sessions see other data.
+func TestReaderOfOtherData(t *testing.T) {
+	for name, start := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			writer, readers, c := clusterURIs(start(t))
+			ctx := t.Context()
+			other := func(uri string) string {
+				u, err := url.Parse(uri)
+				require.NoError(t, err)
+				u.Path = "/elsewhere"
+				return u.String()
+			}
+			require.NoError(t, c.Primary.Exec(ctx, "CREATE DATABASE elsewhere"))
+			setting := "sql_mode=ANSI_QUOTES"
+			if name == teston.Postgres {
+				setting = "search_path=pg_catalog"
+			} else {
+				require.NoError(t, c.Primary.Exec(ctx, "GRANT ALL ON elsewhere.* TO app@'%'"))
+			}
+			require.NoError(t, c.WaitReplayed(ctx))
+			with := "?"
+			if strings.Contains(readers[1], "?") {
+				with = "&"
+			}
+			var log testlog.Buffer
+			m := openManager(t, config(map[string]string{"shop": writer}, []string{other(readers[0]), readers[1] + with + setting}, `max_lag = "off"`),
+				manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+			for range 20 {
+				explained, route := router.Explain(router.OnReader(ctx))
+				require.NoError(t, m.NewRaw(shop{}, "SELECT 1").Scan(explained, new(int)))
+				assert.Equal(t, "shop/writer (read, readers_down)", route.String())
+			}
+			err := m.Check(ctx).Err()
+			require.ErrorContains(t, err, `the database is "elsewhere", there "`)
+			require.ErrorContains(t, err, map[bool]string{true: "search_path is ", false: "sql_mode"}[name == teston.Postgres])
+			assert.Contains(t, log.String(), "the reader shows other data than the writer")
 			assertNoPassword(t, log.String(), err)
 		})
 	}

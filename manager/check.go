@@ -67,7 +67,7 @@ func checkBind(ctx context.Context, g *bindModels) BindReport {
 		r.Engines[i+1].addHealth(&health[i], writer)
 	}
 	for i := range r.Engines {
-		r.Engines[i].judge(writer.probe.Server)
+		r.Engines[i].judge(&writer.probe)
 	}
 	r.checkTables(ctx, g)
 	return r
@@ -144,18 +144,21 @@ func (r *EngineReport) addHealth(h *router.Health, writer *EngineReport) {
 }
 
 // judge finds out whether the server is what its role needs.
-func (r *EngineReport) judge(writerServer string) {
+func (r *EngineReport) judge(writer *binds.Probe) {
 	reason := ""
+	differs := r.probe.View.Differs(writer.View)
 	switch {
 	case r.Err != nil || r.State == "":
 	case r.Role == binds.Writer && r.State != Primary:
 		reason = "its server is a replica, or refuses writes: give the primary's address as writer"
 	case r.Role == binds.Writer && r.readOnly:
 		reason = "its sessions may only read: default_transaction_read_only is on for the server, the database or the login"
-	case r.Role == binds.Reader && r.State == Primary && r.probe.Server == writerServer:
+	case r.Role == binds.Reader && r.State == Primary && r.probe.Server == writer.Server:
 		reason = "its server is the writer's own: give a replica's address, or no reader"
 	case r.Role == binds.Reader && r.State == Primary:
 		reason = "its server accepts writes: it was promoted, is no replica, or lacks read_only: give a replica's address"
+	case differs != nil:
+		reason = (&router.OtherViewError{Differences: differs}).Error()
 	}
 	if reason != "" {
 		r.RoleErr = &RoleError{Engine: r.Engine, Role: r.Role, Reason: reason}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun/dialect"
@@ -101,6 +102,17 @@ func (e *OutcomeUnknownError) Error() string {
 func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
+
+// OtherViewError is why a reader serves nothing whose sessions see other data than the writer's: another database, or other
+// settings that change what the same SELECT shows, see [binds.View]. It is in the log, in Health and in Check.
+type OtherViewError struct {
+	Differences []string // "the database is \"a\", there \"b\"": on the reader, and on the writer
+}
+
+func (e *OtherViewError) Error() string {
+	return "router: the reader shows other data than the writer: " + strings.Join(e.Differences, "; ") +
+		": give both URIs, and both logins, the same settings"
+}
 
 // WrongBindError reports a model that was queried on another bind's DB.
 type WrongBindError struct {

@@ -103,6 +103,19 @@ func (s *samples) covered(p binds.Position) time.Duration {
 	return 0
 }
 
+// otherView returns an error if a reader's sessions see other data than the primary's do: nothing that it shows is what was
+// asked for.
+func (s *samples) otherView(p binds.Probe) error {
+	last, ok := s.last()
+	if !ok {
+		return nil
+	}
+	if differs := p.View.Differs(last.probe.View); differs != nil {
+		return &OtherViewError{Differences: differs}
+	}
+	return nil
+}
+
 // sentBy is how far replicas may have come when a primary was asked: whoever covers it shows all that any of them did.
 func sentBy(p binds.Probe) binds.Position {
 	if p.Sent != nil {
@@ -136,8 +149,9 @@ type standing struct {
 	parted   bool   // it has diverged; true until the server or the history is another
 	balanced bool   // its address leads to several servers, see balance
 	why      error  // why the reader's freshness cannot be proved, nil if it can
-	// floor is a horizon that is void because the writer has changed: what the server has shown it still shows, so
-	// that its lag up to then is known. It proves nothing to a session.
+	// floor is a horizon that is void because the writer has changed. It counts while no primary answers: what the server has
+	// shown it still shows, and whatever was written to another primary was acknowledged later, on a connection that
+	// has found the change.
 	floor time.Duration
 
 	previous binds.Position // of the probe before

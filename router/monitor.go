@@ -308,6 +308,9 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	if !s.down {
 		m.endRestLocked()
 	}
+	if err == nil {
+		err = m.samples.otherView(probe)
+	}
 	if err != nil {
 		hung := errors.Is(err, context.DeadlineExceeded)
 		m.ejectLocked(i, err)

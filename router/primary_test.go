@@ -195,3 +195,32 @@ func TestRefusedWriteIsSentAgain(t *testing.T) {
 		assert.Equal(t, 2, refused, "a primary that refuses twice has a reason of its own")
 	})
 }
+
+// A reader whose sessions see other data serves nothing, neither stale reads nor those of Reader(), until that is mended.
+func TestOtherView(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		p.cluster.Primary().SetSetting("the database", "shop")
+		p.cluster.Replicas()[0].SetSetting("the database", "shop")
+		p.cluster.Replicas()[1].SetSetting("the database", "audit")
+		time.Sleep(3 * time.Second)
+		for range 20 {
+			_, route := p.mustRead(t, t.Context())
+			assert.Equal(t, fromReader1, route)
+			_, route = p.mustRead(t, router.OnReader(t.Context()))
+			assert.Equal(t, "shop/reader-1 (read, hint_reader)", route)
+		}
+		assert.Contains(t, p.log.String(), `the database is \"audit\", there \"shop\"`)
+		var other *router.OtherViewError
+		require.ErrorAs(t, p.Health(t.Context())[1].Down, &other)
+		p.Readers()[0].Engine().DB().SetMaxIdleConns(-1)
+		p.cluster.Replicas()[0].SetSetting("the database", "audit")
+		_, route := p.mustRead(t, t.Context())
+		assert.Equal(t, "shop/writer (read, readers_down)", route, "a new connection proves that, too")
+		for _, r := range p.cluster.Replicas() {
+			r.SetSetting("the database", "shop")
+		}
+		time.Sleep(time.Second)
+		_, route = p.mustRead(t, t.Context())
+		assert.Contains(t, []string{fromReader1, fromReader2}, route)
+	})
+}

@@ -45,6 +45,9 @@ func (r *Router) prove(ctx context.Context, reader *Reader, by binds.Positioner,
 		return nil // nothing is promised of it
 	}
 	probe, err := by.Probe(ctx, binds.AskConn(conn))
+	if err == nil {
+		err = r.monitor.otherView(probe)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -56,6 +59,13 @@ func (r *Router) prove(ctx context.Context, reader *Reader, by binds.Positioner,
 		return errMoved
 	}
 	return nil
+}
+
+// otherView is as that of samples.
+func (m *monitor) otherView(p binds.Probe) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.samples.otherView(p)
 }
 
 // watchWrites lets the writer's connections report writes, whichever way they came, and say of one

@@ -103,19 +103,19 @@ func (m *monitor) publishLocked() {
 		if m.resting && m.conf.MaxLag >= 0 {
 			continue // by the time a read comes, its lag is not known
 		}
-		horizon, shows := s.horizon, s.horizon
+		horizon := s.horizon
 		if s.why != nil || horizon == 0 {
-			horizon, shows = 0, 0 // serves what needs no freshness
+			horizon = 0 // serves what needs no freshness
 			if gone {
-				shows = s.floor
+				horizon = s.floor
 			}
-			if m.conf.MaxLag >= 0 && !blind && shows == 0 {
+			if m.conf.MaxLag >= 0 && !blind && horizon == 0 {
 				continue // nothing is known of its lag
 			}
 		}
-		lag := today - shows
+		lag := today - horizon
 		if m.conf.MaxLag >= 0 && !blind {
-			if shows >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
+			if horizon >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
 				s.tardy = m.conf.tardy(lag, s.tardy)
 			}
 			if lag > m.conf.MaxLag {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bindery-go/bindery/binds"
@@ -21,7 +22,8 @@ var _ binds.Positioner = Driver{}
 // MySQL tells what it is about to show, gtid_owned, before what it shows: a transaction that becomes visible
 // between the two is in both.
 const probeQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.server_id, SUBSTR(UUID(), 20)," +
-	" @@global.read_only, @@global.log_bin" +
+	" @@global.read_only, @@global.log_bin," +
+	" DATABASE(), @@session.sql_mode, @@session.collation_connection, @@global.lower_case_table_names" +
 	" /*M! , 'MariaDB', @@global.gtid_strict_mode, '', @@global.gtid_binlog_pos, @@global.gtid_slave_pos," +
 	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'UPTIME') */" +
 	" /*!80000 , 'MySQL', @@global.gtid_mode, @@global.gtid_owned, @@global.gtid_executed, @@global.server_uuid," +
@@ -33,6 +35,7 @@ const plainQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.
 // An answer is the row of probeQuery.
 type answer struct {
 	version, address, serverID, tail, readOnly, logBin string
+	database, sqlMode, collation, lowerCase            string
 	product, mode, owned, first, second, start         string
 }
 
@@ -44,8 +47,12 @@ func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 	row, err := ask(ctx, probeQuery)
 	var p binds.Probe
 	switch {
-	case err == nil && len(row) == 12:
-		p, err = readProbe(&answer{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11]})
+	case err == nil && len(row) == 16:
+		p, err = readProbe(&answer{
+			row[0], row[1], row[2], row[3], row[4], row[5],
+			row[6], row[7], row[8], row[9],
+			row[10], row[11], row[12], row[13], row[14], row[15],
+		})
 	case err == nil:
 		p, err = plainProbe(ctx, ask, errProduct)
 	case Driver{}.Classify(err) == binds.Refused:
@@ -61,6 +68,12 @@ func readProbe(a *answer) (binds.Probe, error) {
 	p := binds.Probe{
 		Server:  strings.Join([]string{a.address, a.serverID, a.start, a.tail}, "/"),
 		Primary: isOff(a.readOnly),
+		View: binds.View{
+			{Name: "the database", Value: a.database},
+			{Name: "sql_mode, as far as it changes reads,", Value: readingModes(a.sqlMode)},
+			{Name: "collation_connection", Value: a.collation},
+			{Name: "lower_case_table_names", Value: a.lowerCase},
+		},
 	}
 	var err error
 	if a.product == "MariaDB" {
@@ -79,6 +92,28 @@ func readProbe(a *answer) (binds.Probe, error) {
 		p.Position, p.Sent = nil, nil
 	}
 	return p, err
+}
+
+// modesOfReads are the modes in which a SELECT means or shows something else (MySQL's manual, "Server SQL Modes";
+// MariaDB's, "SQL_MODE").
+var modesOfReads = []string{
+	"ANSI_QUOTES", "EMPTY_STRING_IS_NULL", "HIGH_NOT_PRECEDENCE", "IGNORE_SPACE", "MSSQL", "NO_UNSIGNED_SUBTRACTION", "ORACLE",
+	"PAD_CHAR_TO_FULL_LENGTH", "PIPES_AS_CONCAT", "REAL_AS_FLOAT", "TIME_ROUND_FRACTIONAL", "TIME_TRUNCATE_FRACTIONAL",
+}
+
+// readingModes returns those of them that are on, "none" if none is.
+func readingModes(sqlMode string) string {
+	var on []string
+	for mode := range strings.SplitSeq(sqlMode, ",") {
+		if slices.Contains(modesOfReads, strings.ToUpper(mode)) {
+			on = append(on, strings.ToUpper(mode))
+		}
+	}
+	if len(on) == 0 {
+		return "none"
+	}
+	slices.Sort(on)
+	return strings.Join(on, ",")
 }
 
 // mariaDB reads what MariaDB says. Of a replica only gtid_slave_pos counts: writes of its own move the

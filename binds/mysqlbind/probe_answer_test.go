@@ -27,11 +27,11 @@ func answers(t *testing.T, in ...any) binds.Ask {
 }
 
 func mariaRow(readOnly, logBin, strict, binlog, replayed string) []string {
-	return []string{"10.11.19-MariaDB-log", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "MariaDB", strict, "", binlog, replayed, "1795255299"}
+	return []string{"10.11.19-MariaDB-log", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MariaDB", strict, "", binlog, replayed, "1795255299"}
 }
 
 func mysqlRow(readOnly, logBin, mode, set string) []string {
-	return []string{"8.4.0", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "MySQL", mode, uuid1 + ":6#40", set, uuid1, "1795255299"}
+	return []string{"8.4.0", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MySQL", mode, uuid1 + ":6#40", set, uuid1, "1795255299"}
 }
 
 func TestProbeAnswers(t *testing.T) {

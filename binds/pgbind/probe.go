@@ -38,8 +38,14 @@ const probeQuery = `SELECT r::text,
  CASE WHEN NOT r AND current_setting('synchronous_commit') = 'off'
   THEN pg_size_bytes(current_setting('wal_segment_size'))::text END,
  (r AND pid IS NOT NULL AND received_tli IS NULL)::text,
- (r AND pid IS NULL)::text
+ (r AND pid IS NULL)::text,
+ current_database(), current_schemas(false)::text,
+ CASE WHEN EXISTS (SELECT FROM pg_policy) THEN current_user::text END, current_setting('row_security'),
+ current_setting('TimeZone'), current_setting('IntervalStyle'), current_setting('default_text_search_config')
 FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) AS role LEFT JOIN pg_stat_get_wal_receiver() ON r`
+
+// probeColumns is how many there are.
+const probeColumns = 16
 
 // plainQuery asks for what every server tells.
 const plainQuery = `SELECT pg_is_in_recovery()::text,
@@ -68,7 +74,7 @@ func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 }
 
 func readProbe(row []string) (binds.Probe, error) {
-	if len(row) != 9 {
+	if len(row) != probeColumns {
 		return binds.Probe{}, errProbe
 	}
 	standby, server, system, timeline, at := row[0] == "true", row[1], row[2], row[3], row[4]
@@ -92,6 +98,15 @@ func readProbe(row []string) (binds.Probe, error) {
 		Primary:  !standby,
 		Detached: row[8] == "true",
 		Position: pos,
+		View: binds.View{
+			{Name: "the database", Value: row[9]},
+			{Name: "the schemas of search_path", Value: row[10]},
+			{Name: "the login, of which row security depends,", Value: row[11]},
+			{Name: "row_security", Value: row[12]},
+			{Name: "TimeZone", Value: row[13]},
+			{Name: "IntervalStyle", Value: row[14]},
+			{Name: "default_text_search_config", Value: row[15]},
+		},
 	}
 	if row[7] == "true" {
 		p.Advice = adviceMonitor

@@ -14,7 +14,7 @@ import (
 // probeQuery is answered by the connection itself, in either role.
 const probeQuery = "routertest probe"
 
-var probeColumns = []string{"server", "history", "timeline", "primary", "position", "doubt"}
+var probeColumns = []string{"server", "history", "timeline", "primary", "position", "doubt", "view"}
 
 var _ binds.Positioner = (*Cluster)(nil)
 
@@ -44,6 +44,9 @@ func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	probe := binds.Probe{
 		Server: row[0], History: row[1], Cluster: cluster, Timeline: timeline, Primary: primary, Position: position,
 	}
+	if name, value, ok := strings.Cut(row[6], "="); ok {
+		probe.View = binds.View{{Name: name, Value: value}}
+	}
 	if row[5] != "" {
 		probe.Doubt = errors.New(row[5])
 	}
@@ -54,6 +57,16 @@ func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 func (s *Server) SetDoubt(err error) {
 	defer s.lock()()
 	s.doubt = err
+}
+
+// SetSetting lets the server's probes tell of a setting that changes what a SELECT shows, see [binds.View]. An empty name ends
+// that.
+func (s *Server) SetSetting(name, value string) {
+	defer s.lock()()
+	s.setting = ""
+	if name != "" {
+		s.setting = name + "=" + value
+	}
 }
 
 // Probes returns how many probes the server has answered.
@@ -92,6 +105,6 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 	}
 	return &answer{columns: probeColumns, rows: [][]driver.Value{{
 		s.identityLocked(), s.history, strconv.Itoa(s.timeline), strconv.FormatBool(s.upstream == nil),
-		s.positionLocked().String(), doubt,
+		s.positionLocked().String(), doubt, s.setting,
 	}}}, nil
 }

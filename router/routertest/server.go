@@ -43,6 +43,7 @@ type Server struct {
 	failEach  func(query string) error
 	failDials error
 	doubt     error
+	setting   string // "name=value"
 
 	statements []string
 	probes     int
