@@ -133,6 +133,23 @@ func (e *Engine) ProbeAnew() {
 	e.asks.moved.Store(true)
 }
 
+// KeepTo lets [Engine.Probe] and [Engine.Ask] ask the server with that identity alone, because the engine's address leads to
+// several; "" ends that. Where 16 connections in a row lead elsewhere, they fail with [ErrRedial]. It does nothing where the
+// driver is no [Positioner].
+func (e *Engine) KeepTo(server string) {
+	by, ok := e.driver.(Positioner)
+	if !ok {
+		return
+	}
+	var keep *keeps
+	if server != "" {
+		keep = &keeps{by, server}
+	}
+	e.probe.keep.Store(keep)
+	e.asks.keep.Store(keep)
+	e.ProbeAnew()
+}
+
 // Storage names the data that the engine shares with others, "" if it shares none, see [SharedStorage].
 func (e *Engine) Storage() string {
 	if s, ok := e.source().(SharedStorage); ok {
@@ -231,14 +248,25 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.limit)
 		defer cancel()
 	}
-	conn, err := c.plain(ctx)
-	if err == nil && c.onConnect != nil {
-		if conn, err = c.onConnect(ctx, conn); err != nil {
-			err = &ConnectError{Engine: c.engine, Err: err}
+	for left := redials; ; left-- {
+		conn, err := c.plain(ctx)
+		if err != nil || c.onConnect == nil {
+			return conn, err
+		}
+		if conn, err = c.onConnect(ctx, conn); err == nil {
+			return conn, nil
+		}
+		if !errors.Is(err, ErrRedial) || left == 0 || ctx.Err() != nil {
+			return nil, &ConnectError{Engine: c.engine, Err: err}
 		}
 	}
-	return conn, err
 }
+
+// ErrRedial is how a function of [Engine.OnConnect] refuses a connection that leads to one of several servers at an address,
+// which is not the one wanted: another connection is made at once, 16 times at most.
+var ErrRedial = errors.New("binds: the connection leads to another server")
+
+const redials = 16
 
 // ping makes a connection, asks for a sign of life if the driver knows how to, and closes it.
 func (c *connector) ping(ctx context.Context) error {

@@ -19,7 +19,14 @@ type prober struct {
 	born   time.Time // of conn
 	closed bool
 
-	moved atomic.Bool // the address leads elsewhere: conn is to be replaced
+	moved atomic.Bool           // the address leads elsewhere: conn is to be replaced
+	keep  atomic.Pointer[keeps] // nil: any server at the address will do
+}
+
+// keeps is the one of several servers at an address that is to be asked.
+type keeps struct {
+	by     Positioner
+	server string
 }
 
 func newProber() prober { return prober{turn: make(chan struct{}, 1)} }
@@ -51,7 +58,7 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(Ask) error) erro
 		p.drop()
 	}
 	if p.conn == nil {
-		conn, err := c.plain(ctx)
+		conn, err := p.connect(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -62,6 +69,28 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(Ask) error) erro
 		p.drop()
 	}
 	return err
+}
+
+// connect makes a connection, to the server that is to be kept to if there is one.
+func (p *prober) connect(ctx context.Context, c *connector) (driver.Conn, error) {
+	for left := redials; ; left-- {
+		conn, err := c.plain(ctx)
+		keep := p.keep.Load()
+		if err != nil || keep == nil {
+			return conn, err
+		}
+		probe, err := keep.by.Probe(ctx, AskConn(conn))
+		if err == nil && probe.Server == keep.server {
+			return conn, nil
+		}
+		_ = conn.Close() // what is wrong with it counts
+		switch {
+		case err != nil:
+			return nil, err
+		case left == 0:
+			return nil, &ConnectError{Engine: c.engine, Err: ErrRedial}
+		}
+	}
 }
 
 // drop closes the connection, which has failed already: its own error says nothing more.

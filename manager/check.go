@@ -56,13 +56,18 @@ func checkBind(ctx context.Context, g *bindModels) BindReport {
 	for i, e := range engines {
 		wg.Go(func() { r.Engines[i] = checkEngine(ctx, b.dialect.Name(), e) })
 	}
+	several := false
 	wg.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
+		several = b.router.WriterLeadsToSeveral(ctx)
 		health = b.router.Health(ctx)
 	})
 	wg.Wait()
 	writer := &r.Engines[0]
+	if several && writer.Advice == "" {
+		writer.Advice = "its address leads to several servers, and this process keeps to one of them: give the primary's own address"
+	}
 	for i := range health {
 		r.Engines[i+1].addHealth(&health[i], writer)
 	}

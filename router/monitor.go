@@ -174,7 +174,7 @@ func (m *monitor) askWriter(ctx context.Context) {
 		m.r.writer.ProbeAnew()
 	}
 	at := m.r.question()
-	probe, err := m.probe(ctx, m.r.writer)
+	probe, err := m.probe(ctx, m.r.writer, m.r.probeWriter)
 	if ctx.Err() != nil {
 		return
 	}
@@ -253,10 +253,10 @@ func (m *monitor) noteWriter(err error) {
 }
 
 // probe asks an engine where it is, within the time that a probe may take.
-func (m *monitor) probe(ctx context.Context, e *binds.Engine) (binds.Probe, error) {
+func (m *monitor) probe(ctx context.Context, e *binds.Engine, ask func(context.Context) (binds.Probe, error)) (binds.Probe, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.conf.ProbeTimeout)
 	defer cancel()
-	p, err := e.Probe(ctx)
+	p, err := ask(ctx)
 	if errors.Is(err, binds.ErrNoPosition) {
 		p, err = binds.Probe{Doubt: binds.ErrNoPosition, Primary: e.Role() == binds.Writer}, e.Ping(ctx)
 	}
@@ -296,7 +296,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	if rests {
 		return false
 	}
-	probe, err := m.probe(ctx, reader.engine)
+	probe, err := m.probe(ctx, reader.engine, reader.engine.Probe)
 	answered := m.r.moment()
 	if ctx.Err() != nil {
 		return false

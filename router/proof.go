@@ -96,6 +96,11 @@ func (r *Router) watchWrites() {
 				_ = conn.Close() // the reason to close it is the error to tell
 				return nil, err
 			}
+		} else if positions {
+			if err := r.watchAddress(ctx, by, conn); err != nil {
+				_ = conn.Close() // there is another one
+				return nil, err
+			}
 		}
 		return n.watch(conn, age), nil
 	})
@@ -106,14 +111,18 @@ func (r *Router) watchWrites() {
 // asking that one, and writes on the new one would be unknown to it.
 func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driver.Conn) error {
 	probe, err := by.Probe(ctx, binds.AskConn(conn))
-	last, ok, _ := r.monitor.lastSample()
 	if err == nil && probe.Primary == r.monitor.isDemoted() {
 		r.writer.ProbeAnew()
 		r.monitor.want()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil // a statement will tell
+	}
+	use, _ := r.leads(ctx, probe)
+	last, ok, _ := r.monitor.lastSample()
+	switch {
+	case !use:
+		return binds.ErrRedial
 	case !probe.Primary:
 		return errWriterIsReplica
 	case ok && probe.Server != last.probe.Server:

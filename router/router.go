@@ -80,6 +80,7 @@ type Router struct {
 	asking      chan struct{}          // held by who asks the writer for its position, for a token
 	answer      atomic.Pointer[sample] // the latest to that
 	writerConns conns
+	address     address      // the writer's
 	refusedAt   atomic.Int64 // when the log told that the writer refuses writes, 0 if it never did
 	fronts      sync.Map     // the pools in front of the writer's, see Pool
 	stats       stats

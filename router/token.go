@@ -107,7 +107,7 @@ func (r *Router) positionAfter(ctx context.Context, at time.Duration) (binds.Pro
 		return probe, err
 	}
 	asked := r.question()
-	probe, err = r.writer.Probe(ctx)
+	probe, err = r.probeWriter(ctx)
 	if err == nil {
 		r.answer.Store(&sample{at: asked, probe: probe})
 	}

@@ -45,6 +45,10 @@ func (c *Cluster) ReaderURIs() []string {
 // moved, or was moved wrongly. Connections that exist stay where they are.
 func (c *Cluster) MoveWriter(to *Server) { c.point(c.writer, []*Server{to}) }
 
+// BalanceWriter makes the writer's address lead to servers in turn, one connection each, as [Cluster.Balance] does for
+// readers.
+func (c *Cluster) BalanceWriter(servers ...*Server) { c.point(c.writer, servers) }
+
 // Balance makes the address ReaderURIs()[i] lead to servers in turn, one connection each, as a load
 // balancer does; with no server it refuses connections. Connections that exist stay where they are.
 // The servers may belong to another cluster.

@@ -1,0 +1,59 @@
+package router_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/router"
+)
+
+// The writer's address leads to the primary and to a replica that trails, in turn. This process keeps to one of them, so
+// that it reads what it has written, with readers and without.
+func TestWriterAddressLeadsToSeveral(t *testing.T) {
+	for name, change := range map[string]func(*router.Config){
+		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
+		"with a reader":   func(cfg *router.Config) { cfg.Readers = cfg.Readers[:1] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, change, func(t *testing.T, p *process) {
+				primary, far := p.cluster.Primary(), p.cluster.Replicas()[1]
+				far.SetLag(time.Hour)
+				p.cluster.BalanceWriter(primary, far)
+				p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
+				session := router.NewSession(t.Context())
+				for v := int64(1); v <= 50; v++ {
+					p.mustWrite(t, session, v)
+					value, route := p.mustRead(t, session)
+					require.Equal(t, v, value, route)
+					value, _ = p.mustRead(t, router.OnWriter(session))
+					require.Equal(t, v, value)
+					time.Sleep(10 * time.Millisecond)
+				}
+				assert.Equal(t, 1, strings.Count(p.log.String(), "writer's address leads to several servers"), p.log.String())
+				assert.True(t, p.WriterLeadsToSeveral(t.Context()))
+				far.Down()
+				p.mustWrite(t, session, 51)
+				assert.NotContains(t, p.log.String(), "writer changed", "it has always been the same")
+			})
+		})
+	}
+}
+
+// An address that has moved for good is followed.
+func TestWriterAddressMoves(t *testing.T) {
+	inBubble(t, 1, func(cfg *router.Config) { cfg.Readers = nil }, func(t *testing.T, p *process) {
+		p.mustWrite(t, t.Context(), 7)
+		old := p.cluster.Primary()
+		p.cluster.Promote(p.cluster.Replicas()[0])
+		old.Down()
+		p.mustWrite(t, t.Context(), 8)
+		value, _ := p.mustRead(t, t.Context())
+		assert.EqualValues(t, 8, value)
+		assert.False(t, p.WriterLeadsToSeveral(t.Context()))
+		assert.NotContains(t, p.log.String(), "several servers")
+	})
+}
