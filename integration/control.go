@@ -144,7 +144,8 @@ func (s *Server) ResumeReplay(ctx context.Context) error {
 }
 
 // DelayReplay makes a replica apply each transaction no earlier than d after the primary committed it.
-// Zero ends the delay. MariaDB and MySQL know whole seconds only: d is rounded up. The delay outlives a restart.
+// Zero ends the delay. MariaDB and MySQL know whole seconds only: d is rounded up, and on
+// MariaDB it takes up to one second more. The delay outlives a restart.
 // A group has no delay: [ErrNotPossible].
 func (s *Server) DelayReplay(ctx context.Context, d time.Duration) error {
 	return s.onReplica(ctx, "delay the replay of", func(ctx context.Context, s *Server) error {

@@ -73,7 +73,8 @@ func (*mariadb) follow(ctx context.Context, s, primary *Server) error {
 		"START SLAVE")
 }
 
-// delay keeps a pause: CHANGE MASTER wants both threads stopped.
+// delay keeps a pause: CHANGE MASTER wants both threads stopped. MariaDB counts from the beginning of the second in
+// which a transaction was committed, so that it takes one more for it to be no earlier than d.
 func (m *mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
 	status, err := m.status(ctx, s)
 	if err != nil {
@@ -83,7 +84,11 @@ func (m *mariadb) delay(ctx context.Context, s *Server, d time.Duration) error {
 	if status["Slave_SQL_Running"] != "Yes" {
 		start = "START SLAVE IO_THREAD"
 	}
-	return s.exec(ctx, "", "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", wholeSeconds(d)), start)
+	seconds := wholeSeconds(d)
+	if seconds > 0 {
+		seconds++
+	}
+	return s.exec(ctx, "", "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", seconds), start)
 }
 
 func (m *mariadb) promote(ctx context.Context, s *Server) error {
