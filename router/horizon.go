@@ -205,7 +205,12 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 	st.why = st.doubt(p, writer)
 	st.previous, st.prevAt = p.Position, answered
 	if st.why != nil {
-		if st.horizon != 0 || st.parted || st.balanced {
+		switch {
+		case st.why == errDiverged && !st.parted: // time will tell, or the writer's end
+			if st.horizon != 0 {
+				st.void()
+			}
+		case st.horizon != 0 || st.parted || st.balanced:
 			st.forget()
 		}
 		return

@@ -246,6 +246,7 @@ func (m *monitor) noteWriter(err error) {
 	switch {
 	case err != nil && m.writerErr == nil:
 		m.r.logger.Warn("writer does not answer", "engine", m.r.writer.Name(), "error", err)
+		m.endOvertakesLocked()
 	case err == nil && m.writerErr != nil:
 		m.r.logger.Info("writer answers again", "engine", m.r.writer.Name())
 	}

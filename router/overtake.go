@@ -18,6 +18,16 @@ type overtake struct {
 	level bool           // the reader was once compared with the writer, and was not ahead
 }
 
+// endOvertakesLocked forgets who was ahead of a writer that has ceased to answer: only its answers could have taken that back.
+func (m *monitor) endOvertakesLocked() {
+	for i := range m.states {
+		if m.states[i].ahead != nil {
+			m.states[i].overtake = overtake{level: true}
+			m.tellLocked(i)
+		}
+	}
+}
+
 // compare takes in a sample of the writer that was asked for after the reader was at p.
 func (o *overtake) compare(p binds.Position, writer sample) {
 	w := writer.probe.Position

@@ -137,3 +137,35 @@ func TestReaderOnTheWriterIsNeverAhead(t *testing.T) {
 	require.NoError(t, st.why)
 	assert.EqualValues(t, 1, st.horizon)
 }
+
+// What was known of a reader's lead over the writer ends with the writer: what only that could take back must not keep
+// a healthy member of a group from serving.
+func TestLeadEndsWithTheWriter(t *testing.T) {
+	const ms = time.Millisecond
+	b := newBench(t, "shop", 1, nil)
+	m := newMonitor(b.Router, Freshness{MaxLag: 10 * time.Second}.withDefaults())
+	s := &m.states[0]
+	learn := func(at time.Duration, reader hasty) {
+		s.learn(hastyReader(reader), at+1, &m.samples)
+	}
+	hear := func(at time.Duration, set hasty) { m.hearPrimaryLocked(at, hastyWriter(at, set).probe) }
+	hear(1*ms, 0b1)
+	learn(1*ms, 0b1)
+	hear(250*ms, 0b1)
+	learn(250*ms, 0b11)
+	hear(500*ms, 0b1)
+	learn(500*ms, 0b11)
+	hear(1600*ms, 0b1)
+	learn(1600*ms, 0b11)
+	require.ErrorIs(t, s.why, errDiverged)
+	assert.Equal(t, 250*ms, s.floor, "it still shows what it showed")
+
+	m.noteWriter(errRefused)
+	m.writerErr = errRefused
+	learn(1700*ms, 0b11)
+	require.NoError(t, s.why)
+	m.publishLocked()
+	v := b.Router.view.Load()
+	require.Len(t, v.fit, 1, "it serves while the writer is away")
+	assert.GreaterOrEqual(t, v.horizons[0], 250*ms)
+}
