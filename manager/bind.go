@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
@@ -19,6 +20,9 @@ import (
 // A Bind is one named database: a primary and its replicas behind Bun DBs. It is safe for
 // concurrent use. Its DBs belong to the manager: close that, not them.
 type Bind struct {
+	onlyReaders bool          // fallback = "none"
+	maxLag      time.Duration // negative: any
+
 	key     binds.Key
 	dialect schema.Dialect
 	writer  *binds.Engine
@@ -110,6 +114,10 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 		}
 	}
 	b.dialect = b.writer.Driver().Dialect()
+	b.onlyReaders, b.maxLag = cfg.Fallback == fallbackNone, cfg.Freshness.MaxLag
+	if b.maxLag == 0 {
+		b.maxLag = router.DefaultMaxLag
+	}
 	routing := router.Config{
 		Key: b.key, Default: defaultKey, Dialect: b.dialect, Writer: b.writer,
 		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone,

@@ -69,11 +69,12 @@ func checkBind(ctx context.Context, g *bindModels) BindReport {
 		writer.Advice = "its address leads to several servers, and this process keeps to one of them: give the primary's own address"
 	}
 	for i := range health {
-		r.Engines[i+1].addHealth(&health[i], writer)
+		r.Engines[i+1].addHealth(&health[i], writer, b.maxLag)
 	}
 	for i := range r.Engines {
 		r.Engines[i].judge(&writer.probe)
 	}
+	r.judge(b.onlyReaders)
 	r.checkTables(ctx, g)
 	return r
 }
@@ -136,7 +137,7 @@ func (r *EngineReport) ask(ctx context.Context, kind dialect.Name, e *binds.Engi
 }
 
 // addHealth takes in what the bind's router knows of a reader.
-func (r *EngineReport) addHealth(h *router.Health, writer *EngineReport) {
+func (r *EngineReport) addHealth(h *router.Health, writer *EngineReport, maxLag time.Duration) {
 	switch {
 	case r.Err != nil:
 		return
@@ -145,7 +146,7 @@ func (r *EngineReport) addHealth(h *router.Health, writer *EngineReport) {
 	case h.Doubt != nil && r.Doubt == nil && writer.Err == nil:
 		r.Freshness, r.Doubt = Unproved, h.Doubt
 	}
-	r.Serving, r.Lag, r.LagKnown = h.Serving, h.Lag, h.LagKnown
+	r.Serving, r.Lag, r.LagKnown, r.NotServing = h.Serving, h.Lag, h.LagKnown, whyNotServing(h, maxLag)
 }
 
 // judge finds out whether the server is what its role needs.

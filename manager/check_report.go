@@ -21,6 +21,8 @@ type BindReport struct {
 	Bind    binds.Key
 	Driver  string // the kind of database: "PostgreSQL"
 	Engines []EngineReport
+	// Writes and Reads say what the bind can serve now: its writer accepts writes; a reader serves plain reads, or the writer may.
+	Writes, Reads bool
 	// Missing are the given models' tables that the writer does not have. It is empty too where the
 	// writer cannot be asked, which its engine's Err says.
 	Missing []MissingTableError
@@ -45,8 +47,10 @@ type EngineReport struct {
 	Freshness Freshness
 	Doubt     error  // why it proves nothing, and which grant or setting would change that
 	Advice    string // which grant or setting would let the server prove more; "" if none would
-	// Serving says that plain reads may go to this reader now.
-	Serving bool
+	// Serving says that plain reads may go to this reader now, and NotServing why not; "" of a writer, and of a server that
+	// did not answer.
+	Serving    bool
+	NotServing string
 	// Lag is how far this reader trails, as router.Health tells it: no server's clock is asked. It
 	// means nothing unless LagKnown is set.
 	Lag      time.Duration
@@ -77,8 +81,7 @@ const (
 
 // Err returns what is wrong, joined, nil if nothing is: servers that do not answer, readers too, servers
 // whose role is wrong, tables that are missing, models that no query can use. A replica that cannot
-// prove its freshness, or lags, is not wrong: its reads go elsewhere. Good as a readiness probe;
-// who can do without readers looks at Binds[i].Engines[0] alone.
+// prove its freshness, or lags, is not wrong: its reads go elsewhere. For a readiness probe see [Report.Ready].
 func (r Report) Err() error {
 	errs := append([]error(nil), r.Errs...)
 	for i := range r.Binds {
@@ -103,6 +106,7 @@ func (r BindReport) Err() error {
 type reportJSON struct {
 	At     time.Time    `json:"at"`
 	OK     bool         `json:"ok"`
+	Ready  bool         `json:"ready"`
 	Binds  []BindReport `json:"binds"`
 	Errors []string     `json:"errors"`
 }
@@ -111,6 +115,9 @@ type bindReportJSON struct {
 	Bind    string         `json:"bind"`
 	Driver  string         `json:"driver"`
 	OK      bool           `json:"ok"`
+	Ready   bool           `json:"ready"`
+	Writes  bool           `json:"writes"`
+	Reads   bool           `json:"reads"`
 	Engines []EngineReport `json:"engines"`
 	Missing []missingJSON  `json:"missing_tables"`
 	Errors  []string       `json:"errors"`
@@ -133,18 +140,20 @@ type engineReportJSON struct {
 	Doubt      string    `json:"doubt,omitempty"`
 	Advice     string    `json:"advice,omitempty"`
 	Serving    *bool     `json:"serving,omitempty"`     // of readers
+	NotServing string    `json:"not_serving,omitempty"` // why
 	LagSeconds *float64  `json:"lag_seconds,omitempty"` // of readers whose lag is known
 }
 
-// MarshalJSON returns the report with the keys at, ok, binds and errors.
+// MarshalJSON returns the report with the keys at, ok, ready, binds and errors.
 func (r Report) MarshalJSON() ([]byte, error) {
-	return json.Marshal(reportJSON{At: r.At, OK: r.Err() == nil, Binds: append([]BindReport{}, r.Binds...), Errors: texts(r.Errs)})
+	return json.Marshal(reportJSON{At: r.At, OK: r.Err() == nil, Ready: r.Ready() == nil, Binds: append([]BindReport{}, r.Binds...), Errors: texts(r.Errs)})
 }
 
-// MarshalJSON returns the bind's report with the keys bind, driver, ok, engines, missing_tables and errors.
+// MarshalJSON returns the bind's report with the keys bind, driver, ok, ready, writes, reads, engines, missing_tables
+// and errors.
 func (r BindReport) MarshalJSON() ([]byte, error) {
 	out := bindReportJSON{
-		Bind: r.Bind.String(), Driver: r.Driver, OK: r.Err() == nil,
+		Bind: r.Bind.String(), Driver: r.Driver, OK: r.Err() == nil, Ready: r.Ready() == nil, Writes: r.Writes, Reads: r.Reads,
 		Engines: r.Engines, Missing: []missingJSON{}, Errors: texts(r.Errs),
 	}
 	for _, t := range r.Missing {
@@ -154,11 +163,11 @@ func (r BindReport) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns the engine's report with the keys engine, role, reachable, error, version, state,
-// role_error, freshness, doubt, advice, serving and lag_seconds, those left out that are unknown.
+// role_error, freshness, doubt, advice, serving, not_serving and lag_seconds, those left out that are unknown.
 func (r EngineReport) MarshalJSON() ([]byte, error) {
 	out := engineReportJSON{
 		Engine: r.Engine, Role: r.Role.String(), Reachable: r.Err == nil, Error: text(r.Err), Version: r.Version,
-		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice,
+		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, NotServing: r.NotServing,
 	}
 	if r.Role == binds.Reader {
 		out.Serving = &r.Serving

@@ -93,6 +93,9 @@ func (r *EngineReport) notes() []string {
 			list = append(list, err.Error())
 		}
 	}
+	if r.NotServing != "" && r.RoleErr == nil && (r.Doubt == nil || !strings.Contains(r.NotServing, r.Doubt.Error())) {
+		list = append(list, "no plain reads go there: "+r.NotServing)
+	}
 	if r.Advice != "" {
 		list = append(list, r.Advice)
 	}

@@ -48,11 +48,11 @@ func TestReportAsJSON(t *testing.T) {
 	}
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"at": "2026-01-02T03:04:05Z", "ok": false, "errors": [], "binds": [
-		{"bind": "accounts", "driver": "SQLite", "ok": true, "missing_tables": [], "errors": [], "engines": [
+	assert.JSONEq(t, `{"at": "2026-01-02T03:04:05Z", "ok": false, "ready": false, "errors": [], "binds": [
+		{"bind": "accounts", "driver": "SQLite", "ok": true, "ready": true, "writes": true, "reads": true, "missing_tables": [], "errors": [], "engines": [
 			{"engine": "accounts/writer", "role": "writer", "reachable": true, "version": "3", "freshness": "shared"},
 			{"engine": "accounts/reader-1", "role": "reader", "reachable": true, "version": "3", "freshness": "shared", "serving": true, "lag_seconds": 0}]},
-		{"bind": "audit", "driver": "SQLite", "ok": false, "missing_tables": [{"table": "pages", "model": "manager_test.page"}], "errors": [], "engines": [
+		{"bind": "audit", "driver": "SQLite", "ok": false, "ready": false, "writes": true, "reads": true, "missing_tables": [{"table": "pages", "model": "manager_test.page"}], "errors": [], "engines": [
 			{"engine": "audit/writer", "role": "writer", "reachable": true, "version": "3", "freshness": "shared"},
 			{"engine": "audit/reader-1", "role": "reader", "reachable": true, "version": "3", "freshness": "shared", "serving": true, "lag_seconds": 0}]}]}`,
 		string(text))
@@ -72,7 +72,7 @@ func TestCheckOfAClosedManager(t *testing.T) {
 	assert.Equal(t, "manager: the manager is closed\n", r.String())
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
-	assert.Contains(t, string(text), `"ok":false,"binds":[],"errors":["manager: the manager is closed"]`)
+	assert.Contains(t, string(text), `"ok":false,"ready":false,"binds":[],"errors":["manager: the manager is closed"]`)
 }
 
 func TestCheckOfAMissingFile(t *testing.T) {
@@ -149,5 +149,54 @@ func TestCheckFindsWrongRoles(t *testing.T) {
 		}
 		require.NoError(t, r.Binds[0].Engines[1].Err)
 		require.NoError(t, r.Binds[0].Engines[1].RoleErr)
+	})
+}
+
+// TestReady looks at what binds can serve, where Err looks at each server.
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := routertest.New(t, 2)
+		m := onCluster(t, c)
+		r := m.Check(t.Context())
+		require.NoError(t, r.Ready())
+		require.NoError(t, r.Err())
+
+		c.Replicas()[0].Down()
+		r = m.Check(t.Context())
+		require.Error(t, r.Err(), "a server is down")
+		require.NoError(t, r.Ready(), "and the bind can do without it")
+
+		c.Replicas()[0].Up()
+		c.Replicas()[1].SetLag(time.Hour)
+		b, err := m.Bind(binds.Key("accounts"))
+		require.NoError(t, err)
+		for range 3 {
+			_, err = b.DB().NewRaw("CREATE TABLE IF NOT EXISTS t (id INTEGER)").Exec(t.Context())
+			require.NoError(t, err)
+			time.Sleep(10 * time.Second)
+			require.NoError(t, b.DB().NewRaw("SELECT 1").Scan(t.Context(), new(int)))
+		}
+		time.Sleep(time.Second)
+		r = m.Check(t.Context())
+		require.NoError(t, r.Ready())
+		assert.Contains(t, r.Binds[0].Engines[2].NotServing, "it trails by ")
+		assert.Contains(t, r.String(), "no plain reads go there: it trails by ")
+
+		c.Primary().Down()
+		time.Sleep(time.Second)
+		r = m.Check(t.Context())
+		var not *manager.NotReadyError
+		require.ErrorAs(t, r.Ready(), &not)
+		assert.Equal(t, "writes", not.Work)
+		assert.True(t, r.Binds[0].Reads, "the readers go on")
+		var connect *binds.ConnectError
+		require.ErrorAs(t, not, &connect)
+
+		c.Replicas()[0].Down()
+		c.Replicas()[1].Down()
+		time.Sleep(time.Second)
+		r = m.Check(t.Context())
+		assert.False(t, r.Binds[0].Reads)
+		assert.ErrorContains(t, r.Ready(), "cannot serve reads now")
 	})
 }

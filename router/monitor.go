@@ -37,6 +37,9 @@ type Freshness struct {
 	ProbeTimeout time.Duration
 }
 
+// DefaultMaxLag is what a MaxLag of zero means.
+const DefaultMaxLag = 10 * time.Second
+
 // The modes of read_your_writes.
 const (
 	ProcessWrites = "process"
@@ -49,7 +52,7 @@ func (f Freshness) withDefaults() Freshness {
 		f.ReadYourWrites = ProcessWrites
 	}
 	if f.MaxLag == 0 {
-		f.MaxLag = 10 * time.Second
+		f.MaxLag = DefaultMaxLag
 	}
 	if f.MonitorInterval == 0 {
 		f.MonitorInterval = 250 * time.Millisecond

@@ -185,7 +185,7 @@ func TestConnect_frozen(t *testing.T) {
 
 // A read_timeout ends a long statement; without one nothing does.
 func TestReadTimeout(t *testing.T) {
-	e := open(t, with(t, cluster.Primary.URI(), "read_timeout", "100ms"))
+	e := open(t, with(t, cluster.Primary.URI(), "read_timeout", "500ms"))
 	_, err := e.DB().ExecContext(t.Context(), "SELECT pg_sleep(60)")
 	require.Error(t, err)
 	assert.Equal(t, binds.Unknown, e.Classify(err))
