@@ -51,6 +51,9 @@ type Harness struct {
 	// SlowRows is a query that gives a first row within a second and takes 30 seconds or more to
 	// the last. Required. Its rows may need some size: servers send them by the buffer.
 	SlowRows string
+	// FailsAtZero is an expression over the integer column n that the server computes for a row, and
+	// fails to where n is 0, and nowhere else: 1 / n. Required.
+	FailsAtZero string
 	// Running counts the statements that Writer's server is executing for Writer's user, idle
 	// sessions and its own query excepted.
 	Running func(ctx context.Context) (int, error)
@@ -141,6 +144,7 @@ var promises = []struct {
 	{"Open", (*suite).opening},
 	{"Dialect", (*suite).dialects},
 	{"RoundTrip", (*suite).roundTrips},
+	{"FirstRow", (*suite).firstRows},
 	{"Marker", (*suite).markers},
 	{"Belt", (*suite).belts},
 	{"DeadServer", (*suite).deadServer},
@@ -175,6 +179,7 @@ func (h *Harness) missing() []string {
 		"Undo":            len(h.Undo) == 0,
 		"Slow":            h.Slow == "",
 		"SlowRows":        h.SlowRows == "",
+		"FailsAtZero":     h.FailsAtZero == "",
 		"Native":          h.Native == nil,
 		"Faults":          len(h.Faults) == 0,
 		"Sync":            len(h.Readers) > 0 && h.Sync == nil,

@@ -44,6 +44,8 @@ func TestConformance(t *testing.T) {
 
 		Slow:     "SELECT SLEEP(60)",
 		SlowRows: "SELECT REPEAT('x', 20000), SLEEP(0.1) FROM " + series(600, "a"),
+		// A division by zero is NULL here.
+		FailsAtZero: "9223372036854775807 + (n = 0)",
 		Running: func(ctx context.Context) (n int, err error) {
 			err = admin.DB().QueryRowContext(ctx,
 				"SELECT COUNT(*) FROM "+server().processes+" WHERE USER = 'app' AND INFO IS NOT NULL").Scan(&n)

@@ -80,7 +80,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, c.failed(ctx, err)
 	}
-	return c.watch(ctx, native), nil
+	return c.watch(ctx, native)
 }
 
 // PrepareContext prepares a statement on the server.

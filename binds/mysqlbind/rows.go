@@ -22,25 +22,69 @@ type rows struct {
 	conn *conn
 	ctx  context.Context // of the query; as long as the rows are open
 	open bool
-	done bool            // the result set at hand was read to its end
-	few  [8]driver.Value // room for atEnd
+	done bool // the result set at hand was read to its end
+
+	next nextRow
+	row  []driver.Value // the first one, later room for atEnd; its array serves every query of the connection
 }
 
-func (c *conn) watch(ctx context.Context, native driver.Rows) driver.Rows {
+// A nextRow says what Next returns.
+type nextRow uint8
+
+const (
+	fromServer nextRow = iota
+	theFirst
+	noRow
+)
+
+// watch makes rows of what a query gave. It reads the first row, or the end, before it returns: the server describes
+// the columns before it computes a row, and the MySQL driver's query is over with that. What ends a statement
+// without a row is thus the query's own error, and a read can be run elsewhere. Both come in one piece: it costs
+// no round trip.
+func (c *conn) watch(ctx context.Context, native driver.Rows) (driver.Rows, error) {
 	n, ok := native.(nativeRows)
 	if !ok {
-		return native
+		return native, nil
 	}
 	r := &c.rows
 	if r.open { // the driver allows what it should not: leave the first rows alone
 		r = new(rows)
 	}
-	*r = rows{nativeRows: n, conn: c, ctx: ctx, open: true}
-	return r
+	*r = rows{nativeRows: n, conn: c, ctx: ctx, open: true, row: r.row}
+	switch err := n.Next(r.room()); err {
+	case nil:
+		r.next = theFirst
+	case io.EOF:
+		r.next, r.done = noRow, true
+	default:
+		err = c.gaveUp(ctx, err)
+		_ = r.Close() // err says what is wrong
+		return nil, err
+	}
+	return r, nil
 }
 
-// Next reads a row.
+// room makes r.row as long as a row.
+func (r *rows) room() []driver.Value {
+	if n := len(r.Columns()); cap(r.row) < n {
+		r.row = make([]driver.Value, n)
+	} else {
+		r.row = r.row[:n]
+	}
+	return r.row
+}
+
+// Next reads a row. The first one's bytes lie in the connection's buffer until the next is read.
 func (r *rows) Next(dest []driver.Value) error {
+	switch r.next {
+	case theFirst:
+		copy(dest, r.row)
+		clear(r.row)
+		r.next = fromServer
+		return nil
+	case noRow:
+		return io.EOF
+	}
 	err := r.nativeRows.Next(dest)
 	switch err {
 	case nil:
@@ -54,7 +98,7 @@ func (r *rows) Next(dest []driver.Value) error {
 
 // NextResultSet goes on to the next result set of a CALL.
 func (r *rows) NextResultSet() error {
-	r.done = false
+	r.done, r.next = false, fromServer
 	err := r.nativeRows.NextResultSet()
 	if err != nil && err != io.EOF {
 		return r.conn.gaveUp(r.ctx, err)
@@ -73,6 +117,7 @@ func (r *rows) Close() error {
 	err := r.nativeRows.Close()
 	ended := stop()
 	r.open, r.ctx = false, nil
+	clear(r.row)
 	if ended {
 		r.conn.spoilt = true // its socket is closed, which the driver may not have noticed
 	}
@@ -101,13 +146,7 @@ func never() bool { return false }
 // atEnd looks for the end of the rows behind the one that was read: QueryRow reads one of one. The
 // context still bounds that.
 func (r *rows) atEnd() bool {
-	dest := r.few[:]
-	if n := len(r.Columns()); n <= len(dest) {
-		dest = dest[:n]
-	} else {
-		dest = make([]driver.Value, n)
-	}
-	err := r.nativeRows.Next(dest)
-	r.few = [8]driver.Value{}
+	err := r.nativeRows.Next(r.room())
+	clear(r.row)
 	return err != nil
 }

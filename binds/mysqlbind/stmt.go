@@ -36,5 +36,5 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err != nil {
 		return nil, s.conn.failed(ctx, err)
 	}
-	return s.conn.watch(ctx, native), nil
+	return s.conn.watch(ctx, native)
 }
