@@ -15,9 +15,10 @@ var ErrStale = errors.New("models: the row has changed since it was read")
 // StaleError reports a row that somebody else has changed or removed since it was read. It matches
 // [ErrStale]. Read the row again, or let [RetryStale] do so.
 //
-// In a transaction, MariaDB may refuse the write itself, by error 1020: since 11.6.2, unless the transaction
-// is READ COMMITTED. Then the server has rolled back the whole transaction, and Err says so; begin it anew.
-// On a bun.Tx all that follows fails with database/sql's ErrTxDone.
+// A server may refuse the write itself, because of what other transactions have written, or are writing: by SQLSTATE
+// 40001, which is PostgreSQL's from REPEATABLE READ on and the deadlock of MySQL and MariaDB (1213), and MariaDB since
+// 11.6.2 by error 1020, unless the transaction is READ COMMITTED. Then all of the transaction is undone, and Err says so;
+// begin it anew. On a bun.Tx of MySQL or MariaDB all that follows fails with database/sql's ErrTxDone.
 type StaleError struct {
 	Model reflect.Type
 	Key   []KeyValue // the primary key, in the order of the model's fields

@@ -2,12 +2,16 @@ package models_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/models"
 	"github.com/bindery-go/bindery/router"
 )
@@ -46,6 +50,51 @@ func TestVersionsThroughManager(t *testing.T) {
 		require.Len(t, engines, 2)
 		assert.Equal(t, "main/writer", engines[1])
 		assert.Equal(t, int64(4), readSeat(t, db).RowVersion)
+	})
+}
+
+// TestStaleInTx has the server refuse the write in a transaction that the context carries: RetryStale around InTx goes
+// on, and so does InTx by Retry.
+func TestStaleInTx(t *testing.T) {
+	eachDB(t, func(t *testing.T, plain *bun.DB) {
+		if plain.Dialect().Name() != dialect.PG && !isolatesSnapshots(plain) {
+			t.Skip("it writes what has changed since, or does not let two write at once")
+		}
+		createTables(t, plain, (*seat)(nil))
+		m := openManager(t, map[string]string{"main": databaseOf(plain).uri})
+		main := binds.Key("main")
+		bind, err := m.Bind(main)
+		require.NoError(t, err)
+		db := bind.DB()
+		for reason, run := range map[string]func(fn func(ctx context.Context) error) error{
+			"RetryStale": func(fn func(ctx context.Context) error) error {
+				return models.RetryStale(t.Context(), 3, func(ctx context.Context) error {
+					return m.InTx(ctx, main, fn, manager.Isolation(sql.LevelRepeatableRead))
+				})
+			},
+			"Retry": func(fn func(ctx context.Context) error) error {
+				return m.InTx(t.Context(), main, fn, manager.Isolation(sql.LevelRepeatableRead), manager.Retry(3))
+			},
+		} {
+			t.Run(reason, func(t *testing.T) {
+				rival := insertSeat(t, plain)
+				tries := 0
+				require.NoError(t, run(func(ctx context.Context) error {
+					tries++
+					mine := seat{Hall: "red", Number: 7}
+					if err := db.NewSelect().Model(&mine).WherePK().Scan(ctx); err != nil {
+						return err
+					}
+					if tries == 1 {
+						require.NoError(t, models.UpdateVersioned(t.Context(), plain, rival))
+					}
+					mine.Note = "mine"
+					return models.UpdateVersioned(ctx, db, &mine)
+				}))
+				assert.Equal(t, 2, tries)
+				assert.Equal(t, []any{int64(3), "mine"}, []any{readSeat(t, plain).RowVersion, readSeat(t, plain).Note})
+			})
+		}
 	})
 }
 

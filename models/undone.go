@@ -34,6 +34,26 @@ func mysqlError(db bun.IDB, err error) uint64 {
 	return 0
 }
 
+// serializationFailure is the SQLSTATE of a transaction that others have got in the way of, on all databases: in a
+// snapshot a row that has changed since, and MySQL's and MariaDB's deadlock, by which Galera also tells a conflict.
+const serializationFailure = "40001"
+
+// refusedAsStale reports whether the server refused to write a row because of what others have written.
+func refusedAsStale(db bun.IDB, err error) bool {
+	if n := mysqlError(db, err); n != 0 {
+		return n == rowChanged || n == deadlock
+	}
+	var field interface{ Field(byte) string } // pgdriver's
+	var state interface{ SQLState() string }  // pgx's, and lib/pq's
+	switch {
+	case errors.As(err, &field):
+		return field.Field('C') == serializationFailure
+	case errors.As(err, &state):
+		return state.SQLState() == serializationFailure
+	}
+	return false
+}
+
 // endUndone ends a transaction that the server has rolled back because of err. Whoever went on with it
 // would write outside of any transaction, each statement for itself; now they get database/sql's ErrTxDone.
 func endUndone(db bun.IDB, err error) {

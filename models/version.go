@@ -159,7 +159,7 @@ func (v *versioned) outcome(ctx context.Context, verb string, res sql.Result, er
 	}
 	if err != nil {
 		endUndone(v.db, err)
-		if mysqlError(v.db, err) == rowChanged {
+		if refusedAsStale(v.db, err) {
 			e := v.staleError()
 			e.Err = err
 			return e

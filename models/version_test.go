@@ -211,6 +211,93 @@ func TestRetryStaleOfTransactions(t *testing.T) {
 	})
 }
 
+// TestAWriteThatIsRefusedAsStale has the server find out, in a snapshot of before a rival's write.
+func TestAWriteThatIsRefusedAsStale(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		if db.Dialect().Name() != dialect.PG && !isolatesSnapshots(db) {
+			t.Skip("it writes what has changed since, or does not let two write at once")
+		}
+		createTables(t, db, (*seat)(nil))
+		for reason, write := range map[string]func(ctx context.Context, tx bun.Tx, s *seat) error{
+			"update": func(ctx context.Context, tx bun.Tx, s *seat) error { return models.UpdateVersioned(ctx, tx, s) },
+			"delete": func(ctx context.Context, tx bun.Tx, s *seat) error { return models.DeleteVersioned(ctx, tx, s) },
+		} {
+			t.Run(reason, func(t *testing.T) {
+				rival := insertSeat(t, db)
+				var held []int64
+				err := models.RetryStale(t.Context(), 3, func(ctx context.Context) error {
+					return db.RunInTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead}, func(ctx context.Context, tx bun.Tx) error {
+						mine := readSeat(t, tx)
+						held = append(held, mine.RowVersion)
+						if len(held) == 1 {
+							rival.Guest = "rival"
+							require.NoError(t, models.UpdateVersioned(t.Context(), db, rival))
+						}
+						err := write(ctx, tx, &mine)
+						if len(held) == 1 {
+							var stale *models.StaleError
+							require.ErrorAs(t, err, &stale)
+							require.Error(t, stale.Err)
+							assert.False(t, stale.Gone)
+							assert.EqualValues(t, 1, mine.RowVersion, "nothing moved in memory")
+						}
+						return err
+					})
+				})
+				require.NoError(t, err, "it goes on")
+				assert.Equal(t, []int64{1, 2}, held)
+				if reason == "update" {
+					assert.Equal(t, []any{int64(3), "rival"}, []any{readSeat(t, db).RowVersion, readSeat(t, db).Guest})
+					return
+				}
+				n, err := db.NewSelect().Model((*seat)(nil)).Where("hall = ? AND number = 7", "red").Count(t.Context())
+				require.NoError(t, err)
+				assert.Zero(t, n)
+			})
+		}
+	})
+}
+
+// TestRetryStaleOfSerializableTransactions has two that both read the row before one of them writes: the server ends
+// one, as PostgreSQL's serialization failure or InnoDB's deadlock.
+func TestRetryStaleOfSerializableTransactions(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		if db.Dialect().Name() == dialect.SQLite {
+			t.Skip("one transaction writes at a time")
+		}
+		createTables(t, db, (*seat)(nil))
+		insertSeat(t, db)
+		var read, all sync.WaitGroup
+		read.Add(2)
+		errs := make([]error, 2)
+		var tries [2][]error // what each ended with
+		for i := range errs {
+			first := sync.OnceFunc(func() { read.Done(); read.Wait() })
+			all.Go(func() {
+				errs[i] = models.RetryStale(t.Context(), 10, func(ctx context.Context) error {
+					err := db.RunInTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable}, func(ctx context.Context, tx bun.Tx) error {
+						s := seat{Hall: "red", Number: 7}
+						if err := tx.NewSelect().Model(&s).WherePK().Scan(ctx); err != nil {
+							return err
+						}
+						first()
+						s.Note += "x"
+						return models.UpdateVersioned(ctx, tx, &s)
+					})
+					tries[i] = append(tries[i], err)
+					return err
+				})
+			})
+		}
+		all.Wait()
+		require.NoError(t, errors.Join(errs...))
+		got := readSeat(t, db)
+		assert.Equal(t, "xx", got.Note, "each write counts once")
+		assert.EqualValues(t, 3, got.RowVersion)
+		assert.Equal(t, 3, len(tries[0])+len(tries[1]), "one of them began anew: %v", tries)
+	})
+}
+
 // TestRetryStaleWithinATransaction is how not to do it. Whatever comes of it, all of the transaction is
 // written, or nothing.
 func TestRetryStaleWithinATransaction(t *testing.T) {

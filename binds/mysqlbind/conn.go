@@ -38,6 +38,7 @@ type conn struct {
 
 	rows   rows            // of the open result set: a connection has one at most
 	txCtx  context.Context // of the open transaction, see within
+	undone error           // why the server has rolled that back, nil if it has not
 	spoilt bool            // must not go back into the pool
 	killed bool
 
@@ -65,7 +66,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	ctx = c.within(ctx)
 	res, err := c.native.ExecContext(ctx, query, args)
 	if err != nil {
-		return nil, c.failed(ctx, err)
+		return nil, c.failed(ctx, query, err)
 	}
 	return res, nil
 }
@@ -78,9 +79,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	ctx = c.within(ctx)
 	native, err := c.native.QueryContext(ctx, query, args)
 	if err != nil {
-		return nil, c.failed(ctx, err)
+		return nil, c.failed(ctx, query, err)
 	}
-	return c.watch(ctx, native)
+	return c.watch(ctx, query, native)
 }
 
 // PrepareContext prepares a statement on the server.
@@ -91,13 +92,13 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	ctx = c.within(ctx)
 	native, err := c.native.PrepareContext(ctx, query)
 	if err != nil {
-		return nil, c.failed(ctx, err)
+		return nil, c.failed(ctx, query, err)
 	}
 	s, ok := native.(nativeStmt)
 	if !ok {
 		return native, nil
 	}
-	return &stmt{nativeStmt: s, conn: c}, nil
+	return &stmt{nativeStmt: s, conn: c, query: query}, nil
 }
 
 // Prepare is PrepareContext without a context.
@@ -108,7 +109,7 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 // Ping asks the server for a sign of life.
 func (c *conn) Ping(ctx context.Context) error {
 	if err := c.native.Ping(ctx); err != nil {
-		return c.failed(ctx, err)
+		return c.failed(ctx, "", err)
 	}
 	return nil
 }
@@ -144,8 +145,12 @@ func (c *conn) within(ctx context.Context) context.Context {
 	return ctx
 }
 
-// admit keeps off a reader what would take its belt off.
+// admit keeps off the server what would run outside of a transaction that it has rolled back, and off a reader what
+// would take its belt off.
 func (c *conn) admit(query string) error {
+	if err := c.gone(); err != nil {
+		return err
+	}
 	if !c.reader {
 		return nil
 	}
@@ -161,11 +166,11 @@ func (c *conn) admit(query string) error {
 // failed looks at the error of a statement: one that was given up goes on at the server, where it
 // is killed. The MySQL driver has closed the connection then. An error that leaves it intact is
 // the server's answer, or nothing was sent.
-func (c *conn) failed(ctx context.Context, err error) error {
+func (c *conn) failed(ctx context.Context, query string, err error) error {
 	if c.rows.open {
 		return err // rows stand in the way of the statement, which was not sent
 	}
-	return c.gaveUp(ctx, err)
+	return c.undo(ctx, query, c.gaveUp(ctx, err))
 }
 
 func (c *conn) gaveUp(ctx context.Context, err error) error {

@@ -16,6 +16,26 @@ func (e *ReaderError) Error() string {
 	return fmt.Sprintf("mysqlbind: a reader does not run %s: run it on the writer", e.Statement)
 }
 
+// RolledBackError reports a transaction that the server has rolled back as a whole, because a statement in it had failed:
+// that statement's error, where its number does not say so, and all that follows it up to COMMIT, which is not
+// sent. Nothing of the transaction is left, and no savepoint: begin it anew. [Driver.Classify] calls it binds.Retryable
+// if the server's answer is that, else binds.Refused.
+type RolledBackError struct {
+	Err error // the server's answer to the statement that failed
+
+	why string // of a setting; "" where the number says it, or was said before
+}
+
+func (e *RolledBackError) Error() string {
+	if e.why != "" {
+		return fmt.Sprintf("mysqlbind: the whole transaction is rolled back, since %s: %v", e.why, e.Err)
+	}
+	return fmt.Sprintf("mysqlbind: the server has rolled back the transaction, begin it anew: %v", e.Err)
+}
+
+// Unwrap returns the server's answer.
+func (e *RolledBackError) Unwrap() error { return e.Err }
+
 // Doubts about a server's position.
 var (
 	errNoBinaryLog = errors.New("mysqlbind: the server has no binary log (log_bin), so its writes have no position: start it with log_bin")

@@ -58,10 +58,16 @@ var faults = map[uint16]binds.Fault{
 // A context error is binds.Unknown: the connection is closed and the statement killed, but the
 // server may have been quicker.
 func (Driver) Classify(err error) binds.Fault {
+	var gone *RolledBackError
 	var reader *ReaderError
 	var answer *mysql.MySQLError
 	var connect *binds.ConnectError
 	switch {
+	case errors.As(err, &gone):
+		if (Driver{}).Classify(gone.Err) == binds.Retryable {
+			return binds.Retryable
+		}
+		return binds.Refused
 	case errors.As(err, &reader):
 		return binds.ReadOnly
 	case errors.As(err, &answer):

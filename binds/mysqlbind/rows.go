@@ -19,10 +19,11 @@ type nativeRows interface {
 // again for the next result set, so that watching allocates nothing.
 type rows struct {
 	nativeRows
-	conn *conn
-	ctx  context.Context // of the query; as long as the rows are open
-	open bool
-	done bool // the result set at hand was read to its end
+	conn  *conn
+	ctx   context.Context // of the query; as long as the rows are open
+	query string          // likewise
+	open  bool
+	done  bool // the result set at hand was read to its end
 
 	next nextRow
 	row  []driver.Value // the first one, later room for atEnd; its array serves every query of the connection
@@ -41,7 +42,7 @@ const (
 // the columns before it computes a row, and the MySQL driver's query is over with that. What ends a statement
 // without a row is thus the query's own error, and a read can be run elsewhere. Both come in one piece: it costs
 // no round trip.
-func (c *conn) watch(ctx context.Context, native driver.Rows) (driver.Rows, error) {
+func (c *conn) watch(ctx context.Context, query string, native driver.Rows) (driver.Rows, error) {
 	n, ok := native.(nativeRows)
 	if !ok {
 		return native, nil
@@ -50,14 +51,14 @@ func (c *conn) watch(ctx context.Context, native driver.Rows) (driver.Rows, erro
 	if r.open { // the driver allows what it should not: leave the first rows alone
 		r = new(rows)
 	}
-	*r = rows{nativeRows: n, conn: c, ctx: ctx, open: true, row: r.row}
+	*r = rows{nativeRows: n, conn: c, ctx: ctx, query: query, open: true, row: r.row}
 	switch err := n.Next(r.room()); err {
 	case nil:
 		r.next = theFirst
 	case io.EOF:
 		r.next, r.done = noRow, true
 	default:
-		err = c.gaveUp(ctx, err)
+		err = r.failed(err)
 		_ = r.Close() // err says what is wrong
 		return nil, err
 	}
@@ -93,7 +94,14 @@ func (r *rows) Next(dest []driver.Value) error {
 		r.done = true
 		return io.EOF
 	}
-	return r.conn.gaveUp(r.ctx, err)
+	return r.failed(err)
+}
+
+// failed looks at the error of a row, behind which there is none.
+func (r *rows) failed(err error) error {
+	err = r.conn.gaveUp(r.ctx, err)
+	_ = r.nativeRows.Close() // which frees the connection
+	return r.conn.undo(r.ctx, r.query, err)
 }
 
 // NextResultSet goes on to the next result set of a CALL.
@@ -116,7 +124,7 @@ func (r *rows) Close() error {
 	stop := r.bound()
 	err := r.nativeRows.Close()
 	ended := stop()
-	r.open, r.ctx = false, nil
+	r.open, r.ctx, r.query = false, nil, ""
 	clear(r.row)
 	if ended {
 		r.conn.spoilt = true // its socket is closed, which the driver may not have noticed

@@ -24,6 +24,7 @@ type session struct {
 	id      uint64 // CONNECTION_ID()
 	server  string // which server it is on
 	version string
+	mariaDB bool
 	since   time.Time
 }
 
@@ -82,7 +83,7 @@ func begin(ctx context.Context, c nativeConn, setUp string, role binds.Role) (se
 }
 
 func newSession(v []string) (session, error) {
-	s := session{version: v[1], server: strings.Join(v[2:], "/"), since: time.Now()}
+	s := session{version: v[1], mariaDB: parseVersion(v[1]).mariaDB, server: strings.Join(v[2:], "/"), since: time.Now()}
 	if _, err := fmt.Sscan(v[0], &s.id); err != nil {
 		return session{}, fmt.Errorf("mysqlbind: the server gives no connection id: %w", err)
 	}

@@ -16,25 +16,32 @@ type nativeStmt interface {
 // stmt is a prepared statement that is watched as a plain one is.
 type stmt struct {
 	nativeStmt
-	conn *conn
+	conn  *conn
+	query string
 }
 
 // ExecContext runs the statement.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.conn.gone(); err != nil {
+		return nil, err
+	}
 	ctx = s.conn.within(ctx)
 	res, err := s.nativeStmt.ExecContext(ctx, args)
 	if err != nil {
-		return nil, s.conn.failed(ctx, err)
+		return nil, s.conn.failed(ctx, s.query, err)
 	}
 	return res, nil
 }
 
 // QueryContext runs the query.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.conn.gone(); err != nil {
+		return nil, err
+	}
 	ctx = s.conn.within(ctx)
 	native, err := s.nativeStmt.QueryContext(ctx, args)
 	if err != nil {
-		return nil, s.conn.failed(ctx, err)
+		return nil, s.conn.failed(ctx, s.query, err)
 	}
-	return s.conn.watch(ctx, native)
+	return s.conn.watch(ctx, s.query, native)
 }

@@ -24,7 +24,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	native, err := c.native.BeginTx(ctx, opts)
 	if err != nil {
 		c.spoilt = true
-		return nil, c.failed(ctx, err)
+		return nil, c.failed(ctx, "", err)
 	}
 	c.txCtx = ctx
 	return &tx{native: native, conn: c, ctx: ctx}, nil
@@ -35,8 +35,15 @@ func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// Commit commits. After a context error the outcome is unknown.
-func (t *tx) Commit() error { return t.end(t.ctx, "COMMIT", t.native.Commit) }
+// Commit commits. After a context error the outcome is unknown. It answers a [*RolledBackError] if the server has rolled
+// back already.
+func (t *tx) Commit() error {
+	if gone := t.conn.gone(); gone != nil {
+		_ = t.Rollback() // of what the server may have kept; an error has closed the connection
+		return gone
+	}
+	return t.end(t.ctx, "COMMIT", t.native.Commit)
+}
 
 // Rollback rolls back, also when the transaction's context has ended.
 func (t *tx) Rollback() error {
@@ -53,7 +60,7 @@ func (t *tx) Rollback() error {
 // transaction: it does not go back into the pool.
 func (t *tx) end(ctx context.Context, statement string, native func() error) error {
 	c := t.conn
-	c.txCtx = nil
+	c.txCtx, c.undone = nil, nil
 	var err error
 	if ctx.Done() == nil || !c.native.IsValid() {
 		err = native()
@@ -62,7 +69,7 @@ func (t *tx) end(ctx context.Context, statement string, native func() error) err
 	}
 	if err != nil {
 		c.spoilt = true
-		return c.failed(ctx, err)
+		return c.failed(ctx, "", err)
 	}
 	return nil
 }
