@@ -189,7 +189,8 @@ func (f *failures) refusedByReader(to route, err error) (*route, error) {
 	}
 	f.refused = true
 	r.stats.refused.Add(1)
-	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions",
+	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions, "+
+		"read an unlogged table with router.OnWriter",
 		"engine", to.reader.Name(), "statement", shape(f.query, r.literalQuotes()))
 	return &route{kind: sqlkind.Write, reason: ReaderRefused}, nil
 }

@@ -19,6 +19,8 @@ const (
 	codeTooManyConnections  = "53300" // too_many_connections
 	codeQueryCanceled       = "57014" // query_canceled: a request, or statement_timeout
 	codeNotSupported        = "0A000" // feature_not_supported
+	codeNotInState          = "55000" // object_not_in_prerequisite_state
+	codeInternal            = "XX000" // internal_error
 	codeCannotConnectNow    = "57P03" // cannot_connect_now: starting up or shutting down
 	severityError           = "ERROR"
 	conflictWithRecovery    = "conflict with recovery"
@@ -71,7 +73,7 @@ func classify(err error, answer pgdriver.Error) binds.Fault {
 		return binds.RecoveryConflict // a read, whatever became of the session
 	case answer.Field('V') != severityError, code == codeCompletionUnknown, code == codeResolutionUnknown:
 		return binds.Unknown
-	case code == codeReadOnly:
+	case code == codeReadOnly, isRefusalOfStandby(answer):
 		return binds.ReadOnly
 	case code == codeSerialization, code == codeDeadlock, code == codeLockNotAvailable:
 		return binds.Retryable
@@ -89,4 +91,32 @@ func isRecoveryConflict(answer pgdriver.Error) bool {
 		return true
 	}
 	return strings.Contains(answer.Field('M'), conflictWithRecovery)
+}
+
+// standbyRoutines refuse on a standby, by codes that others have, too, and for no other reason. All of them were seen on
+// PostgreSQL 12 to 18.
+var standbyRoutines = map[string]string{
+	"get_relation_info":         codeNotSupported, // a table that is unlogged
+	"LockAcquireExtended":       codeNotInState,   // a lock that a standby does not have, lo_unlink before 16
+	"pg_current_wal_lsn":        codeNotInState,
+	"pg_current_wal_insert_lsn": codeNotInState,
+	"pg_current_wal_flush_lsn":  codeNotInState,
+	"pg_walfile_name":           codeNotInState,
+	"pg_walfile_name_offset":    codeNotInState,
+	"pg_switch_wal":             codeNotInState,
+}
+
+// isRefusalOfStandby recognises a standby's refusals under other codes than 25006. They come before anything is done, as that
+// does. The message may be in the server's language, but for internal errors (pg_logical_emit_message; lo_create before 16);
+// the routine's name is not.
+func isRefusalOfStandby(answer pgdriver.Error) bool {
+	code := answer.Field('C')
+	switch code {
+	case codeNotSupported, codeNotInState, codeInternal:
+	default:
+		return false
+	}
+	message := answer.Field('M')
+	return strings.HasSuffix(message, "during recovery") || strings.HasSuffix(message, "recovery is in progress") ||
+		standbyRoutines[answer.Field('R')] == code
 }

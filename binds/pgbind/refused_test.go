@@ -65,23 +65,33 @@ var refusedOnReader = []bindtest.Statement{
 	{Reason: "NOTIFY", SQL: "NOTIFY bindtest", ReplicaOnly: true},
 	{Reason: "pg_notify", SQL: "SELECT pg_notify('bindtest', 'x')", ReplicaOnly: true},
 	{Reason: "txid_current", SQL: "SELECT txid_current()", ReplicaOnly: true},
-	{Reason: "pg_current_xact_id", SQL: "SELECT pg_current_xact_id()", ReplicaOnly: true},
+	// PostgreSQL 12 does not have it.
+	{Reason: "pg_current_xact_id", SQL: "SELECT pg_current_xact_id()", ReplicaOnly: true, Faults: []binds.Fault{binds.ReadOnly, binds.Refused}},
 	{Reason: "lo_create", SQL: "SELECT lo_create(0)", ReplicaOnly: true,
-		Faults: []binds.Fault{binds.Refused, binds.ReadOnly}, Trace: "SELECT count(*) FROM pg_largeobject_metadata"},
+		Trace: "SELECT count(*) FROM pg_largeobject_metadata"},
 	{Reason: "ANALYZE", SQL: "ANALYZE bindtest_belt", ReplicaOnly: true},
 	oneOff(bindtest.Statement{Reason: "VACUUM", SQL: "VACUUM bindtest_belt", ReplicaOnly: true}),
 	{Reason: "REINDEX", SQL: "REINDEX TABLE bindtest_belt", ReplicaOnly: true},
 	{Reason: "CLUSTER", SQL: "CLUSTER bindtest_belt USING bindtest_belt_pkey", ReplicaOnly: true},
 	{Reason: "LOCK TABLE SHARE UPDATE EXCLUSIVE", SQL: "SELECT 1; LOCK TABLE bindtest_belt IN SHARE UPDATE EXCLUSIVE MODE", ReplicaOnly: true, NoPrepare: true},
 	{Reason: "LOCK TABLE without a mode", SQL: "SELECT 1; LOCK TABLE bindtest_belt", ReplicaOnly: true, NoPrepare: true},
-	oneOff(bindtest.Statement{Reason: "BEGIN READ WRITE", SQL: "BEGIN READ WRITE", ReplicaOnly: true, Faults: refusal}),
-	oneOff(bindtest.Statement{Reason: "START TRANSACTION READ WRITE", SQL: "START TRANSACTION READ WRITE", ReplicaOnly: true, Faults: refusal}),
+	oneOff(bindtest.Statement{Reason: "BEGIN READ WRITE", SQL: "BEGIN READ WRITE", ReplicaOnly: true}),
+	oneOff(bindtest.Statement{Reason: "START TRANSACTION READ WRITE", SQL: "START TRANSACTION READ WRITE", ReplicaOnly: true}),
 	oneOff(bindtest.Statement{Reason: "BEGIN SERIALIZABLE", SQL: "BEGIN ISOLATION LEVEL SERIALIZABLE", ReplicaOnly: true, Faults: refusal}),
-	{Reason: "SET transaction_read_only = off", SQL: "SET transaction_read_only = off", ReplicaOnly: true, Faults: refusal},
+	{Reason: "SET transaction_read_only = off", SQL: "SET transaction_read_only = off", ReplicaOnly: true},
 	oneOff(bindtest.Statement{Reason: "PREPARE TRANSACTION", SQL: "BEGIN; PREPARE TRANSACTION 'bindtest'", ReplicaOnly: true}),
 	{Reason: "COMMIT PREPARED", SQL: "COMMIT PREPARED 'bindtest'", ReplicaOnly: true, NoTx: true},
-	{Reason: "pg_logical_emit_message", SQL: "SELECT pg_logical_emit_message(false, 'bindtest', 'x')", ReplicaOnly: true, Faults: refusal},
-	{Reason: "SELECT from an unlogged table", SQL: "SELECT * FROM bindtest_unlogged", ReplicaOnly: true, Faults: refusal,
+	{Reason: "pg_logical_emit_message", SQL: "SELECT pg_logical_emit_message(false, 'bindtest', 'x')", ReplicaOnly: true},
+	{Reason: "pg_logical_emit_message in the transaction", SQL: "SELECT pg_logical_emit_message(true, 'bindtest', 'x')", ReplicaOnly: true},
+	{Reason: "a function that asks for the log", SQL: "SELECT bindtest_log()", ReplicaOnly: true,
+		Setup:   []string{"CREATE FUNCTION bindtest_log() RETURNS pg_lsn LANGUAGE sql AS 'SELECT pg_current_wal_lsn()'"},
+		Cleanup: []string{"DROP FUNCTION bindtest_log()"}},
+	{Reason: "pg_walfile_name", SQL: "SELECT pg_walfile_name('0/1')", ReplicaOnly: true},
+	{Reason: "brin_summarize_new_values", SQL: "SELECT brin_summarize_new_values('bindtest_brin')", ReplicaOnly: true,
+		Setup: []string{"CREATE INDEX bindtest_brin ON bindtest_belt USING brin (n)"}, Cleanup: []string{"DROP INDEX bindtest_brin"}},
+	{Reason: "lo_unlink", SQL: "SELECT lo_unlink(4712)", ReplicaOnly: true,
+		Setup: []string{"SELECT lo_create(4712)"}, Cleanup: []string{"SELECT lo_unlink(4712)"}},
+	{Reason: "SELECT from an unlogged table", SQL: "SELECT * FROM bindtest_unlogged", ReplicaOnly: true,
 		Setup:   []string{"CREATE UNLOGGED TABLE bindtest_unlogged (id int)"},
 		Cleanup: []string{"DROP TABLE bindtest_unlogged"}},
 }
@@ -89,7 +99,7 @@ var refusedOnReader = []bindtest.Statement{
 var (
 	sequence   = []string{"CREATE SEQUENCE bindtest_seq"}
 	noSequence = []string{"DROP SEQUENCE bindtest_seq"}
-	// refusal is a standby's no that is not SQLSTATE 25006: nothing was done either.
+	// refusal is a standby's no to what is no write: nothing was done either.
 	refusal = []binds.Fault{binds.Refused}
 )
 
