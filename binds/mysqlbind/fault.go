@@ -36,7 +36,7 @@ var faults = map[uint16]binds.Fault{
 	3032: binds.Busy, // ER_SERVER_OFFLINE_MODE
 	6400: binds.Busy, // the same with a reason: MySQL group replication
 
-	1180: binds.Unknown, // ER_ERROR_DURING_COMMIT
+	1180: binds.Unknown, // ER_ERROR_DURING_COMMIT, see isConflict
 	1927: binds.Unknown, // ER_CONNECTION_KILLED: MariaDB; a COMMIT may have been done
 	3169: binds.Unknown, // ER_SESSION_WAS_KILLED: MySQL
 
@@ -48,7 +48,8 @@ var faults = map[uint16]binds.Fault{
 // An answer of the server outside the table above it is binds.Refused: it did nothing. That holds for
 // InnoDB; a table of an engine without transactions keeps the rows that a statement changed before
 // it failed. It holds for COMMIT too: InnoDB answers a COMMIT with an error when it has not been
-// done, 1290 from a server made read-only meanwhile included, except 1180, which tells nothing. After
+// done, 1290 from a server made read-only meanwhile and 3100 of a member that leaves its group included, except 1180, which
+// tells nothing but with MySQL's error 149: then it was in conflict with another member's transaction, and not done. After
 // 1205 the server has undone the statement but not the transaction: roll it back before
 // trying again. 1053 while a COMMIT runs does not tell whether it was done.
 //
@@ -90,8 +91,17 @@ func classifyAnswer(answer *mysql.MySQLError, connecting bool) binds.Fault {
 		return binds.NotSent
 	case !special, answer.Number == 1290 && !isReadOnlyServer(answer):
 		return binds.Refused
+	case answer.Number == errDuringCommit && isConflict(answer):
+		return binds.Retryable
 	}
 	return f
+}
+
+// isConflict tells MySQL's error 149, HA_ERR_LOCK_DEADLOCK, from the other reasons that a COMMIT has to fail. Its text is
+// "Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT", and MariaDB's has no dash.
+func isConflict(answer *mysql.MySQLError) bool {
+	before, _, found := strings.Cut(answer.Message, "149 - '")
+	return found && !strings.ContainsAny(before, "0123456789")
 }
 
 // isReadOnlyServer tells read_only from the other options that give 1290, such as secure_file_priv. The

@@ -176,6 +176,15 @@ func TestClassify(t *testing.T) {
 		"no TLS":                        {connecting(mysql.ErrNoTLS), binds.NotSent},
 		"a login that breaks off":       {connecting(mysql.ErrInvalidConn), binds.NotSent},
 		"a COMMIT that tells nothing":   {answer(1180, ""), binds.Unknown},
+		"a COMMIT that broke off":       {answer(1180, `Got error 5 - 'Input/output error' during COMMIT`), binds.Unknown},
+		"a conflict in a group":         {answer(1180, conflictInGroup), binds.Retryable},
+		"the same in German":            {answer(1180, `Fehler 149 - 'Lock deadlock; Retry transaction' beim COMMIT`), binds.Retryable},
+		"another number with its end":   {answer(1180, `Got error 1149 - '' during COMMIT`), binds.Unknown},
+		"the same number of MariaDB":    {answer(1180, `Got error 149 "Lock deadlock; Retry transaction" during COMMIT`), binds.Unknown},
+		"a group's refusal":             {answer(3100, ""), binds.Refused},
+		"undone by a deadlock":          {&mysqlbind.RolledBackError{Err: answer(1213, "")}, binds.Retryable},
+		"undone by a duplicate key":     {&mysqlbind.RolledBackError{Err: answer(1062, "")}, binds.Refused},
+		"undone at an unknown COMMIT":   {&mysqlbind.RolledBackError{Err: answer(1180, "")}, binds.Refused},
 		"killed, MariaDB":               {answer(1927, ""), binds.Unknown},
 		"killed, MySQL":                 {answer(3169, ""), binds.Unknown},
 		"idle for too long":             {answer(4031, ""), binds.NotSent},
@@ -196,6 +205,9 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
+
+// conflictInGroup is the message of 1180 where another member's transaction came first.
+const conflictInGroup = "Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT"
 
 func answer(number uint16, message string) error {
 	return &mysql.MySQLError{Number: number, Message: message}

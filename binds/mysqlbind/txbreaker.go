@@ -10,9 +10,10 @@ import (
 
 var _ binds.TxBreaker = Driver{}
 
-// BreaksTx reports the errors at which InnoDB rolls back the whole transaction: a deadlock (1213), more locks than it has
-// room for (1206), MariaDB's 1020 under innodb_snapshot_isolation, and what a [*RolledBackError] says. A lock wait that
-// timed out (1205) undoes its statement alone, unless innodb_rollback_on_timeout is set.
+// BreaksTx reports the errors at which the whole transaction is rolled back: a deadlock (1213), more locks than there is
+// room for (1206), MariaDB's 1020 under innodb_snapshot_isolation, a conflict in a MySQL group (1180, 3101), and what a
+// [*RolledBackError] says. A lock wait that timed out (1205) undoes its statement alone, unless innodb_rollback_on_timeout
+// is set.
 func (Driver) BreaksTx(err error) (breaks, whole bool) {
 	var gone *RolledBackError
 	var answer *mysql.MySQLError
@@ -20,10 +21,7 @@ func (Driver) BreaksTx(err error) (breaks, whole bool) {
 	case errors.As(err, &gone):
 		return true, true
 	case errors.As(err, &answer):
-		switch answer.Number {
-		case errDeadlock, errLockTable, errRowChanged:
-			return true, true
-		}
+		return undoesAll(answer.Number), undoesAll(answer.Number)
 	}
 	return false, false
 }

@@ -12,7 +12,20 @@ const (
 	errDeadlock   = 1213 // ER_LOCK_DEADLOCK
 	errLockTable  = 1206 // ER_LOCK_TABLE_FULL: no room for more locks
 	errRowChanged = 1020 // ER_CHECKREAD: MariaDB with innodb_snapshot_isolation
+
+	// Members of a MySQL group also give the first one to a statement that another member's transaction is in conflict with.
+	errDuringCommit       = 1180 // ER_ERROR_DURING_COMMIT
+	errRolledBackAtCommit = 3101 // ER_TRANSACTION_ROLLBACK_DURING_COMMIT
 )
+
+// undoesAll reports whether the number alone says that the server has rolled back the whole transaction.
+func undoesAll(number uint16) bool {
+	switch number {
+	case errDeadlock, errLockTable, errRowChanged, errDuringCommit, errRolledBackAtCommit:
+		return true
+	}
+	return false
+}
 
 const errLockWait = 1205 // ER_LOCK_WAIT_TIMEOUT: the statement alone, but for innodb_rollback_on_timeout
 
@@ -31,15 +44,13 @@ func (c *conn) undo(ctx context.Context, query string, err error) error {
 	if c.txCtx == nil || c.undone != nil || !errors.As(err, &answer) {
 		return err
 	}
-	var why string
-	switch answer.Number {
-	case errDeadlock, errLockTable, errRowChanged:
+	if undoesAll(answer.Number) {
 		c.undone = err
 		return err
-	case errLockWait:
-		if c.tells(ctx, "SELECT @@innodb_rollback_on_timeout") {
-			why = whyTimeout
-		}
+	}
+	var why string
+	if answer.Number == errLockWait && c.tells(ctx, "SELECT @@innodb_rollback_on_timeout") {
+		why = whyTimeout
 	}
 	if why == "" && c.session.mariaDB && (setsForItself(query) || c.tells(ctx, "SELECT @@unique_checks = 0 AND @@foreign_key_checks = 0")) {
 		why = whyChecks
