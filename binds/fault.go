@@ -38,7 +38,16 @@ const (
 	// Unknown means that the statement was or may have been sent and no answer came: it may have
 	// been carried out, and must not be sent twice.
 	Unknown
+	// SessionEnded means that the server ended this one session for what the session did, by a limit
+	// of its own such as PostgreSQL's transaction_timeout: the server is well, no other session is
+	// concerned, and the same statement would come to the same end elsewhere. As with Unknown, what was
+	// under way may have been carried out, and must not be sent twice.
+	SessionEnded
 )
+
+// LeavesOpen reports whether the fault leaves open what became of the statement: it may have been
+// carried out.
+func (f Fault) LeavesOpen() bool { return f == Unknown || f == SessionEnded }
 
 // String returns the fault's name in snake case, as logs and metrics show it.
 func (f Fault) String() string {
@@ -61,6 +70,8 @@ func (f Fault) String() string {
 		return "busy"
 	case Unknown:
 		return "unknown"
+	case SessionEnded:
+		return "session_ended"
 	}
 	return "fault(" + strconv.Itoa(int(f)) + ")"
 }

@@ -60,9 +60,16 @@ func TestFaultString(t *testing.T) {
 	for want, f := range map[string]binds.Fault{
 		"unclassified": binds.Unclassified, "not_sent": binds.NotSent, "refused": binds.Refused, "canceled": binds.Canceled,
 		"read_only": binds.ReadOnly, "recovery_conflict": binds.RecoveryConflict, "retryable": binds.Retryable,
-		"busy": binds.Busy, "unknown": binds.Unknown, "fault(200)": 200,
+		"busy": binds.Busy, "unknown": binds.Unknown, "session_ended": binds.SessionEnded, "fault(200)": 200,
 	} {
 		assert.Equal(t, want, f.String())
+	}
+}
+
+func TestWhatLeavesTheOutcomeOpen(t *testing.T) {
+	open := map[binds.Fault]bool{binds.Unknown: true, binds.SessionEnded: true}
+	for f := binds.Unclassified; f <= binds.SessionEnded; f++ {
+		assert.Equal(t, open[f], f.LeavesOpen(), f.String())
 	}
 }
 

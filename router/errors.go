@@ -86,6 +86,20 @@ func (e *WriterBehindError) Error() string {
 
 func (e *WriterBehindError) Unwrap() error { return e.Err }
 
+// ReadBrokenError reports a read whose connection to the writer broke under it, and that no reader could serve which had not
+// had it yet. It was sent once to each: more often might do harm, for the reason may be the read itself, such as its
+// size, or a fault of the server that it meets. It has changed nothing, and may be read again.
+type ReadBrokenError struct {
+	Engine string // the writer's name
+	Err    error  // how the last connection broke
+}
+
+func (e *ReadBrokenError) Error() string {
+	return fmt.Sprintf("router: the connection to %q broke under the read, which is not sent there twice, since it may be the reason: %v", e.Engine, e.Err)
+}
+
+func (e *ReadBrokenError) Unwrap() error { return e.Err }
+
 // OutcomeUnknownError reports a write, or a COMMIT, that was or may have been sent and whose answer
 // did not come. Find out by reading what it would have written, on the writer, before sending it
 // again. It matches [ErrOutcomeUnknown].

@@ -68,11 +68,19 @@ func (r *Router) watchConns(e *binds.Engine, n *notice) {
 
 func (r *Router) isRead(query string) bool { return r.kinds.Of(query) == sqlkind.Read }
 
-// unsure says of a write whose answer did not come that its outcome is unknown.
+// unsure says of a write whose answer did not come that its outcome is unknown. It sees what every write fails with.
 func (r *Router) unsure(err error) error {
-	if r.writer.Classify(err) != binds.Unknown {
+	r.doubtRole(err)
+	if !r.writer.Classify(err).LeavesOpen() {
 		return err
 	}
 	r.stats.unknown.Add(1)
 	return &OutcomeUnknownError{Engine: r.writer.Name(), Err: err}
+}
+
+// doubtRole has the writer asked at once for its role if a refusal leaves open whether it still has it.
+func (r *Router) doubtRole(err error) {
+	if d, ok := r.writer.Driver().(binds.RoleDoubter); ok && r.monitor != nil && d.DoubtsRole(err) {
+		r.monitor.want()
+	}
 }

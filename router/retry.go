@@ -54,6 +54,8 @@ type failures struct {
 	s         *scope
 	query     string
 	tried     []*Reader
+	had       []*Reader // those that had the read, and may have failed by its own fault: they do not get it again
+	writerHad bool      // likewise
 	conflicts int
 	refused   bool          // a reader refused it as a write
 	undefined bool          // a reader knew no such table or column
@@ -82,11 +84,16 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		return f.again(ctx, to, errMoved)
 	}
 	switch fault {
-	case binds.NotSent, binds.Unknown, binds.Busy: // a read that may have run has harmed nothing
+	case binds.NotSent, binds.Busy:
 		to.reader.failed()
 		f.lost(to.reader, err)
+	case binds.Unknown: // a read that may have run has harmed nothing
+		to.reader.failed()
+		f.lost(to.reader, err)
+		f.had = append(f.had, to.reader)
 	case binds.RecoveryConflict:
 		to.reader.end(to.start)
+		f.had = append(f.had, to.reader)
 		f.conflicts++
 	case binds.ReadOnly:
 		to.reader.end(to.start)
@@ -128,21 +135,30 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 	if len(v.fit) == 0 { // the read took so long that the bind went to rest meanwhile
 		v = r.rouse(ctx, v, false)
 	}
-	left := without(v, f.tried)
-	if f.conflicts < 2 && len(left.up) > 0 {
-		if c.mode == readerOnly || f.s.hint == onReader {
-			c.toReader(f.s, left, r.pick(left.up), HintReader, to)
-			return to, nil
-		}
-		need, sb := r.need(f.s)
-		if r.freshReader(left, need, sb, to) {
-			return to, nil
-		}
+	if f.conflicts < 2 && f.toReader(without(v, f.tried), to) {
+		return to, nil
+	}
+	if f.writerHad {
+		return f.awaitOther(ctx, err)
 	}
 	if err := c.fallback(f.s, ReadersDown, err, to); err != nil {
 		return nil, err
 	}
 	return to, nil
+}
+
+// toReader sends the read to one of the readers that are left, and reports false if none may serve it.
+func (f *failures) toReader(left *view, to *route) bool {
+	c, r := f.c, f.c.router
+	switch {
+	case len(left.up) == 0:
+		return false
+	case c.mode == readerOnly || f.s.hint == onReader:
+		c.toReader(f.s, left, r.pick(left.up), HintReader, to)
+		return true
+	}
+	need, sb := r.need(f.s)
+	return r.freshReader(left, need, sb, to)
 }
 
 // without returns the view without some readers.
@@ -199,7 +215,8 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	r := f.c.router
 	fault := r.writer.Classify(err)
 	refused := fault == binds.ReadOnly && to.kind == sqlkind.Write
-	unreachable := refused || fault == binds.NotSent || fault == binds.Busy
+	unreachable := refused || fault == binds.NotSent || fault == binds.Busy ||
+		fault == binds.Unknown && f.query == beginStatement
 	unavailable := func() error {
 		replica := f.readOnly || refused || errors.Is(err, errWriterIsReplica)
 		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
@@ -215,26 +232,70 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		if r.demoted(); !r.mayBePromoted(ctx, again) {
 			return nil, unavailable()
 		}
-	case fault == binds.Unknown && to.kind == sqlkind.Write:
+	case fault.LeavesOpen() && to.kind == sqlkind.Write:
 		return nil, outcome(r.writer, to.kind, fault, err)
-	case !unreachable && fault != binds.Unknown:
+	case fault == binds.Unknown && !unreachable:
+		f.writerHad = true
+		if !to.forWantOfReader() {
+			return nil, &ReadBrokenError{Engine: r.writer.Name(), Err: err}
+		}
+		return f.awaitOther(ctx, err)
+	case !unreachable:
 		return nil, err
 	}
 	if !f.waitForWriter(ctx) {
 		return nil, unavailable()
 	}
 	r.stats.retried.Add(1)
-	if to.reason == Stale || to.reason == ReadersDown { // a reader may be fit by now
-		next := new(route)
-		if err := f.c.routeRead(ctx, f.s, next); err != nil {
-			return nil, err
-		}
-		return next, nil
+	if to.forWantOfReader() {
+		return f.reroute(ctx)
 	}
 	return &to, nil
 }
 
-// waitForWriter waits before a statement is sent again that was certainly not carried out. It
+// forWantOfReader says of a read on the writer that a reader may serve it, once one is fit.
+func (to *route) forWantOfReader() bool { return to.reason == Stale || to.reason == ReadersDown }
+
+// reroute finds where a read goes that the writer was to serve: a reader may be fit by now.
+func (f *failures) reroute(ctx context.Context) (*route, error) {
+	next := new(route)
+	if err := f.c.routeRead(ctx, f.s, next); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(f.had, next.reader) {
+		return next, nil
+	}
+	*next = route{}
+	if f.toReader(without(f.c.router.view.Load(), f.had), next) {
+		return next, nil
+	}
+	if err := f.c.fallback(f.s, Stale, nil, next); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// awaitOther waits for a reader that has not had a read which the writer has had: it broke the connection there. Nobody
+// gets it twice, for that may be its own doing: its size, or a crash.
+func (f *failures) awaitOther(ctx context.Context, err error) (*route, error) {
+	r := f.c.router
+	for not := f.tried; len(f.had) < len(r.readers); not = f.had { // after a wait one that was away may be back
+		to := new(route)
+		if f.toReader(without(r.view.Load(), not), to) {
+			r.stats.retried.Add(1)
+			return to, nil
+		}
+		if r.monitor != nil {
+			r.monitor.want()
+		}
+		if !f.waitForWriter(ctx) {
+			break
+		}
+	}
+	return nil, &ReadBrokenError{Engine: r.writer.Name(), Err: err}
+}
+
+// waitForWriter waits before a statement is sent again that was certainly not carried out, or a read. It
 // reports false when the caller's time would not suffice.
 func (f *failures) waitForWriter(ctx context.Context) bool {
 	f.wait = min(max(2*f.wait, firstWait), maxWait)
@@ -253,7 +314,7 @@ func (f *failures) waitForWriter(ctx context.Context) bool {
 // outcome says of a write whose answer did not come that it may have been carried out.
 func outcome(e *binds.Engine, kind sqlkind.Kind, fault binds.Fault, err error) error {
 	var known *OutcomeUnknownError
-	if kind != sqlkind.Write || fault != binds.Unknown || errors.As(err, &known) {
+	if kind != sqlkind.Write || !fault.LeavesOpen() || errors.As(err, &known) {
 		return err
 	}
 	return &OutcomeUnknownError{Engine: e.Name(), Err: err}

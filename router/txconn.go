@@ -85,8 +85,8 @@ func (l *txLevel) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	switch t.engine.Classify(err) {
-	case binds.NotSent, binds.Unknown, binds.Busy:
+	switch t.engine.Classify(err) { // NotSent says only that this session was gone before
+	case binds.Unknown, binds.Busy:
 		if m := t.router.monitor; m != nil && t.reader != nil {
 			m.eject(t.reader, err)
 		}

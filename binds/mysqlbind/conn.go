@@ -174,6 +174,10 @@ func (c *conn) failed(ctx context.Context, query string, err error) error {
 }
 
 func (c *conn) gaveUp(ctx context.Context, err error) error {
+	if isIdleEnd(err) {
+		c.spoilt = true
+		return &idleError{err}
+	}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	stalled := c.stalls && errors.Is(err, mysql.ErrInvalidConn)
 	if (ended || stalled) && !c.native.IsValid() {

@@ -1,8 +1,11 @@
 package mysqlbind
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // ReaderError reports a statement that was not sent because the server would obey it on a reader,
@@ -35,6 +38,20 @@ func (e *RolledBackError) Error() string {
 
 // Unwrap returns the server's answer.
 func (e *RolledBackError) Unwrap() error { return e.Err }
+
+// An idleError is the end of a session that was idle for too long, said instead of an answer.
+type idleError struct{ err error }
+
+func (e *idleError) Error() string { return e.err.Error() }
+
+// Unwrap returns the server's answer, and what makes database/sql take another connection.
+func (e *idleError) Unwrap() []error { return []error{e.err, driver.ErrBadConn} }
+
+// isIdleEnd recognises MySQL's 4031, ER_CLIENT_INTERACTION_TIMEOUT. MariaDB closes the connection without a word.
+func isIdleEnd(err error) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && answer.Number == 4031
+}
 
 // Doubts about a server's position.
 var (

@@ -40,7 +40,7 @@ var faults = map[uint16]binds.Fault{
 	1927: binds.Unknown, // ER_CONNECTION_KILLED: MariaDB; a COMMIT may have been done
 	3169: binds.Unknown, // ER_SESSION_WAS_KILLED: MySQL
 
-	4031: binds.NotSent, // ER_CLIENT_INTERACTION_TIMEOUT: said instead of an answer, idle for too long
+	4031: binds.NotSent, // ER_CLIENT_INTERACTION_TIMEOUT: said instead of an answer, idle for too long, see idleError
 }
 
 // Classify says what err proves.

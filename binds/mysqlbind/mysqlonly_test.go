@@ -1,6 +1,7 @@
 package mysqlbind_test
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"testing"
@@ -58,6 +59,7 @@ func TestIdleForTooLong(t *testing.T) {
 	if errors.As(err, &answer) { // or the connection broke before that could be read
 		assert.EqualValues(t, 4031, answer.Number)
 		assert.Equal(t, binds.NotSent, e.Classify(err))
+		require.ErrorIs(t, err, driver.ErrBadConn, "database/sql takes another connection")
 	}
 	_ = c.Close() // it is broken
 	assert.Equal(t, "1", value(t, e, "SELECT 1"))

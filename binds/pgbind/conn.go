@@ -77,6 +77,10 @@ func (c *conn) explain(ctx context.Context, err error) error {
 		if answer.Field('C') == codeQueryCanceled && c.wire.socket.isDoomed() && ctx.Err() != nil {
 			return &CanceledError{Err: ctx.Err(), Answer: answer}
 		}
+		if answer.Field('C') == codeIdleSession {
+			c.bad = true
+			return &idleError{err}
+		}
 		return err
 	case c.wire.failed && c.wire.written == 0:
 		c.bad = true

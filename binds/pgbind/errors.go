@@ -1,6 +1,7 @@
 package pgbind
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 )
@@ -50,6 +51,14 @@ type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
+
+// An idleError is the end of a session that was idle for too long, said instead of an answer.
+type idleError struct{ err error }
+
+func (e *idleError) Error() string { return e.err.Error() }
+
+// Unwrap returns the server's answer, and what makes database/sql take another connection.
+func (e *idleError) Unwrap() []error { return []error{e.err, driver.ErrBadConn} }
 
 // errClosing reports a server that says goodbye, or an answer out of turn, on an idle connection.
 var errClosing = errors.New("pgbind: the server ended the idle connection")

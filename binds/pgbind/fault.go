@@ -22,6 +22,9 @@ const (
 	codeNotInState          = "55000" // object_not_in_prerequisite_state
 	codeInternal            = "XX000" // internal_error
 	codeCannotConnectNow    = "57P03" // cannot_connect_now: starting up or shutting down
+	codeTransactionTimeout  = "25P04" // transaction_timeout, since PostgreSQL 17
+	codeIdleInTransaction   = "25P03" // idle_in_transaction_session_timeout
+	codeIdleSession         = "57P05" // idle_session_timeout
 	severityError           = "ERROR"
 	conflictWithRecovery    = "conflict with recovery"
 	routineProcessInterrupt = "ProcessInterrupts"
@@ -34,7 +37,11 @@ const (
 // This holds for COMMIT as well: what fails before the commit record is written rolls back, and
 // what fails after it is no ERROR but ends the session. FATAL and PANIC end the session; a
 // statement that was under way may have been carried out, so they are Unknown, and NotSent only
-// inside a [binds.ConnectError].
+// inside a [binds.ConnectError]. Three limits of the server's settings end one session alone:
+// transaction_timeout (25P04) and idle_in_transaction_session_timeout (25P03) are SessionEnded.
+// idle_session_timeout (57P05) is NotSent, for it comes between statements (PostgresMain looks at
+// it before it reads the next), and the error matches driver.ErrBadConn: database/sql
+// sends the statement over another connection.
 //
 // An ERROR undoes one transaction: of several statements in one text, or of a procedure that
 // commits by itself, earlier transactions stand.
@@ -69,6 +76,10 @@ func classify(err error, answer pgdriver.Error) binds.Fault {
 		return binds.Busy
 	case connecting:
 		return binds.NotSent
+	case code == codeIdleSession:
+		return binds.NotSent
+	case code == codeTransactionTimeout, code == codeIdleInTransaction:
+		return binds.SessionEnded
 	case code == codeSerialization && isRecoveryConflict(answer):
 		return binds.RecoveryConflict // a read, whatever became of the session
 	case answer.Field('V') != severityError, code == codeCompletionUnknown, code == codeResolutionUnknown:

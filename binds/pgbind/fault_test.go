@@ -72,33 +72,37 @@ func TestClassify(t *testing.T) {
 		"a recovery conflict, in German":            {conflict("ERROR", "storniere Anfrage wegen Konflikt", "ProcessInterrupts"), binds.RecoveryConflict},
 		"a recovery conflict of PostgreSQL 17":      {conflict("ERROR", "x", "ProcessRecoveryConflictInterrupt"), binds.RecoveryConflict},
 		"a recovery conflict that ends the session": {conflict("FATAL", "terminating connection due to conflict with recovery", "ProcessInterrupts"), binds.RecoveryConflict},
-		"canceled":                              {e("ERROR", "57014"), binds.Canceled},
-		"canceled by its context":               {&CanceledError{context.Canceled, e("ERROR", "57014")}, binds.Canceled},
-		"canceled without an answer":            {&CanceledError{Err: context.DeadlineExceeded}, binds.Unknown},
-		"ended by an administrator":             {e("FATAL", "57P01"), binds.Unknown},
-		"a crash elsewhere":                     {e("FATAL", "57P02"), binds.Unknown},
-		"an idle_session_timeout":               {e("FATAL", "57P05"), binds.Unknown},
-		"a panic":                               {e("PANIC", "XX000"), binds.Unknown},
-		"a commit of unknown outcome":           {e("ERROR", "08007"), binds.Unknown},
-		"a completion unknown":                  {e("ERROR", "40003"), binds.Unknown},
-		"starting up":                           {e("FATAL", "57P03"), binds.Busy},
-		"starting up, when connecting":          {connect(e("FATAL", "57P03")), binds.Busy},
-		"too many connections, when connecting": {connect(e("FATAL", "53300")), binds.Busy},
-		"a wrong password":                      {connect(e("FATAL", "28P01")), binds.NotSent},
-		"ended while connecting":                {connect(e("FATAL", "57P01")), binds.NotSent},
-		"no TLS":                                {connect(ErrNoTLS), binds.NotSent},
-		"a bad connection":                      {driver.ErrBadConn, binds.NotSent},
-		"refused by the network":                {&net.OpError{Op: "dial", Err: errors.New("refused")}, binds.NotSent},
-		"the end of the stream":                 {io.EOF, binds.Unknown},
-		"the end of the stream under rows":      {io.ErrUnexpectedEOF, binds.Unknown},
-		"a read that timed out":                 {&net.OpError{Op: "read", Err: context.DeadlineExceeded}, binds.Unknown},
-		"an answer nobody understands":          {&lostError{errors.New("unexpected message 'H'")}, binds.Unknown},
-		"a commit that rolled back":             {ErrRolledBack, binds.Refused},
-		"serializable on a standby":             {ErrSerializableOnStandby, binds.Refused},
-		"rows open":                             {ErrRowsOpen, binds.Refused},
-		"no rows":                               {sql.ErrNoRows, binds.Unclassified},
-		"an error of the caller's":              {errors.New("x"), binds.Unclassified},
-		"none":                                  {nil, binds.Unclassified},
+		"canceled":                               {e("ERROR", "57014"), binds.Canceled},
+		"canceled by its context":                {&CanceledError{context.Canceled, e("ERROR", "57014")}, binds.Canceled},
+		"canceled without an answer":             {&CanceledError{Err: context.DeadlineExceeded}, binds.Unknown},
+		"ended by an administrator":              {e("FATAL", "57P01"), binds.Unknown},
+		"a crash elsewhere":                      {e("FATAL", "57P02"), binds.Unknown},
+		"an idle_session_timeout":                {e("FATAL", "57P05"), binds.NotSent},
+		"the same, for database/sql":             {&idleError{e("FATAL", "57P05")}, binds.NotSent},
+		"an idle_in_transaction_session_timeout": {e("FATAL", "25P03"), binds.SessionEnded},
+		"a transaction_timeout":                  {e("FATAL", "25P04"), binds.SessionEnded},
+		"a transaction_timeout, when connecting": {connect(e("FATAL", "25P04")), binds.NotSent},
+		"a panic":                                {e("PANIC", "XX000"), binds.Unknown},
+		"a commit of unknown outcome":            {e("ERROR", "08007"), binds.Unknown},
+		"a completion unknown":                   {e("ERROR", "40003"), binds.Unknown},
+		"starting up":                            {e("FATAL", "57P03"), binds.Busy},
+		"starting up, when connecting":           {connect(e("FATAL", "57P03")), binds.Busy},
+		"too many connections, when connecting":  {connect(e("FATAL", "53300")), binds.Busy},
+		"a wrong password":                       {connect(e("FATAL", "28P01")), binds.NotSent},
+		"ended while connecting":                 {connect(e("FATAL", "57P01")), binds.NotSent},
+		"no TLS":                                 {connect(ErrNoTLS), binds.NotSent},
+		"a bad connection":                       {driver.ErrBadConn, binds.NotSent},
+		"refused by the network":                 {&net.OpError{Op: "dial", Err: errors.New("refused")}, binds.NotSent},
+		"the end of the stream":                  {io.EOF, binds.Unknown},
+		"the end of the stream under rows":       {io.ErrUnexpectedEOF, binds.Unknown},
+		"a read that timed out":                  {&net.OpError{Op: "read", Err: context.DeadlineExceeded}, binds.Unknown},
+		"an answer nobody understands":           {&lostError{errors.New("unexpected message 'H'")}, binds.Unknown},
+		"a commit that rolled back":              {ErrRolledBack, binds.Refused},
+		"serializable on a standby":              {ErrSerializableOnStandby, binds.Refused},
+		"rows open":                              {ErrRowsOpen, binds.Refused},
+		"no rows":                                {sql.ErrNoRows, binds.Unclassified},
+		"an error of the caller's":               {errors.New("x"), binds.Unclassified},
+		"none":                                   {nil, binds.Unclassified},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			assert.Equal(t, row.want.String(), Driver{}.Classify(row.err).String())
@@ -231,4 +235,61 @@ func TestNotSentTwice(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, binds.Unknown, e.Classify(err), "%v", err)
 	assert.Equal(t, "0", value(t, e, "SELECT count(*) FROM twice"))
+}
+
+// Limits of the server's settings that end one session alone.
+func TestClassify_sessionEnded(t *testing.T) {
+	e := open(t, cluster.Primary.URI())
+	exec(t, e, "CREATE TABLE ended (n int)")
+	defer exec(t, e, "DROP TABLE ended")
+	pinned := func(t *testing.T, setting string) (*sql.Conn, string) {
+		c, err := e.DB().Conn(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() }) // it is gone
+		_, err = c.ExecContext(t.Context(), "SET "+setting)
+		require.NoError(t, err)
+		var pid string
+		require.NoError(t, c.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
+		return c, pid
+	}
+	gone := func(t *testing.T, pid string) {
+		eventually(t, "0", "SELECT count(*) FROM pg_stat_activity WHERE pid = "+pid)
+	}
+	t.Run("transaction_timeout", func(t *testing.T) {
+		if !cluster.Primary.Version().AtLeast("PostgreSQL", 17) {
+			t.Skip("since PostgreSQL 17")
+		}
+		for _, q := range []string{"SELECT pg_sleep(60)", "INSERT INTO ended SELECT 1 FROM pg_sleep(60)"} {
+			c, _ := pinned(t, "transaction_timeout = '100ms'")
+			_, err := c.ExecContext(t.Context(), q)
+			require.ErrorContains(t, err, "25P04")
+			assert.Equal(t, binds.SessionEnded.String(), e.Classify(err).String(), "%v", err)
+		}
+	})
+	t.Run("idle_in_transaction_session_timeout", func(t *testing.T) {
+		c, pid := pinned(t, "idle_in_transaction_session_timeout = '50ms'")
+		tx, err := c.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "INSERT INTO ended VALUES (1)")
+		require.NoError(t, err)
+		gone(t, pid)
+		_, err = tx.ExecContext(t.Context(), "INSERT INTO ended VALUES (2)")
+		require.ErrorContains(t, err, "25P03")
+		assert.Equal(t, binds.SessionEnded.String(), e.Classify(err).String(), "%v", err)
+		breaks, whole := Driver{}.BreaksTx(err)
+		assert.True(t, breaks && whole, "no savepoint is left")
+		_ = tx.Rollback() // of a connection that is gone
+	})
+	t.Run("idle_session_timeout", func(t *testing.T) {
+		if !cluster.Primary.Version().AtLeast("PostgreSQL", 14) {
+			t.Skip("since PostgreSQL 14")
+		}
+		c, pid := pinned(t, "idle_session_timeout = '50ms'")
+		gone(t, pid)
+		_, err := c.ExecContext(t.Context(), "INSERT INTO ended VALUES (3)")
+		require.ErrorContains(t, err, "57P05")
+		require.ErrorIs(t, err, driver.ErrBadConn, "database/sql takes another connection")
+		assert.Equal(t, binds.NotSent.String(), e.Classify(err).String(), "%v", err)
+	})
+	assert.Equal(t, "0", value(t, e, "SELECT count(*) FROM ended"), "nothing was carried out")
 }

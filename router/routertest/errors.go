@@ -16,6 +16,11 @@ var (
 	ErrCanceled = errors.New("routertest: canceled")
 	// ErrBusy says that the server takes no work now.
 	ErrBusy = errors.New("routertest: the server is starting up")
+	// ErrSessionEnded ends the session of a statement that took too long, before it did anything, and leaves its
+	// client without that knowledge. Its connection breaks, no other does.
+	ErrSessionEnded = errors.New("routertest: the session is ended: a transaction took too long")
+	// ErrLeaving refuses a write as a server does that may be about to leave its cluster. Nothing was done.
+	ErrLeaving = errors.New("routertest: refused by a server that may be leaving")
 	// ErrRefused is any other answer that did nothing. The servers' own refusals match it.
 	ErrRefused = errors.New("routertest: refused")
 	// ErrAnswerLost is for faults to be injected only: the statement is carried out, then the

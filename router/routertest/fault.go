@@ -9,7 +9,10 @@ import (
 	"github.com/bindery-go/bindery/binds"
 )
 
-var _ binds.FaultClassifier = (*Cluster)(nil)
+var (
+	_ binds.FaultClassifier = (*Cluster)(nil)
+	_ binds.RoleDoubter     = (*Cluster)(nil)
+)
 
 var faults = []struct {
 	err   error
@@ -20,6 +23,8 @@ var faults = []struct {
 	{ErrRecoveryConflict, binds.RecoveryConflict},
 	{ErrCanceled, binds.Canceled},
 	{ErrBusy, binds.Busy},
+	{ErrSessionEnded, binds.SessionEnded},
+	{ErrLeaving, binds.Refused},
 	{ErrRefused, binds.Refused},
 	{ErrAnswerLost, binds.Unknown},
 }
@@ -40,6 +45,9 @@ func (c *Cluster) Classify(err error) binds.Fault {
 	return binds.ClassifyCommon(err)
 }
 
+// DoubtsRole reports [ErrLeaving].
+func (c *Cluster) DoubtsRole(err error) bool { return errors.Is(err, ErrLeaving) }
+
 // isReadOnly reports whether SQLite refused a statement because it writes.
 func isReadOnly(err error) bool {
 	var e *sqlite.Error
@@ -49,5 +57,5 @@ func isReadOnly(err error) bool {
 // breaks reports whether an error that a driver returns means that its connection is gone.
 func breaks(err error) bool {
 	f := binds.ClassifyCommon(err)
-	return f == binds.Unknown || f == binds.NotSent
+	return f == binds.Unknown || f == binds.NotSent || errors.Is(err, ErrSessionEnded)
 }

@@ -16,7 +16,7 @@ func (s *Server) SetLatency(d time.Duration) {
 
 // FailNext makes the next statement fail with err, which its client gets as it is, before it does
 // anything; [ErrAnswerLost] makes it succeed first. If err says that a connection broke, as
-// io.ErrUnexpectedEOF does, the connection is broken. Errors given by further calls wait for
+// io.ErrUnexpectedEOF and [ErrSessionEnded] do, the connection is broken. Errors given by further calls wait for
 // further statements. Statements are what [Server.Statements] shows: not probes.
 func (s *Server) FailNext(err error) {
 	defer s.lock()()
