@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"slices"
+
+	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
 // ConnectReader makes a new connection to the reader that the policy picks, or to another one if
@@ -11,7 +13,7 @@ import (
 func (r *Router) ConnectReader(ctx context.Context) (driver.Conn, error) {
 	left := slices.Clone(r.Readers())
 	var last error
-	for len(left) > 0 && ctx.Err() == nil {
+	for len(left) > 0 && ctxend.Err(ctx) == nil {
 		next := r.policy.Pick(left)
 		conn, err := next.engine.Connector().Connect(ctx)
 		if err == nil {
@@ -20,7 +22,7 @@ func (r *Router) ConnectReader(ctx context.Context) (driver.Conn, error) {
 		last = err
 		left = slices.DeleteFunc(left, func(o *Reader) bool { return o == next })
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctxend.Err(ctx); err != nil {
 		return nil, err
 	}
 	return nil, &NoReaderError{Bind: r.key, Err: last}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/ctxend"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -75,9 +77,9 @@ func (f *failures) after(ctx context.Context, to route, err error) (*route, erro
 
 func (f *failures) afterReader(ctx context.Context, to route, err error) (*route, error) {
 	fault := to.reader.engine.Classify(err)
-	if ctx.Err() != nil {
+	if ended := ctxend.Err(ctx); ended != nil {
 		to.reader.end(to.start)
-		return nil, err
+		return nil, endedBy(ended, err)
 	}
 	if to.outlived() { // what the server says, an error too, is not of the state that was asked for
 		to.reader.end(to.start)
@@ -221,11 +223,12 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		replica := f.readOnly || refused || errors.Is(err, errWriterIsReplica)
 		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
 	}
+	ended := ctxend.Err(ctx)
 	switch {
-	case ctx.Err() != nil && unreachable && !errors.Is(err, ctx.Err()): // found out as the time ended
+	case ended != nil && unreachable && !errors.Is(err, ended) && !timedOut(err): // found out as the time ended
 		return nil, unavailable()
-	case ctx.Err() != nil:
-		return nil, outcome(r.writer, to.kind, fault, err)
+	case ended != nil:
+		return nil, outcome(r.writer, to.kind, fault, endedBy(ended, err))
 	case refused:
 		again := f.readOnly
 		f.readOnly = true
@@ -279,7 +282,7 @@ func (f *failures) reroute(ctx context.Context) (*route, error) {
 // gets it twice, for that may be its own doing: its size, or a crash.
 func (f *failures) awaitOther(ctx context.Context, err error) (*route, error) {
 	r := f.c.router
-	for not := f.tried; len(f.had) < len(r.readers); not = f.had { // after a wait one that was away may be back
+	for not := f.tried; len(f.had) < len(r.Readers()); not = f.had { // after a wait one that was away may be back
 		to := new(route)
 		if f.toReader(without(r.view.Load(), not), to) {
 			r.stats.retried.Add(1)
@@ -309,6 +312,21 @@ func (f *failures) waitForWriter(ctx context.Context) bool {
 	}
 	f.waited += d
 	return pause(ctx, d)
+}
+
+// endedBy returns an error that says of err, which came as a context ended, that this was the reason.
+func endedBy(ended, err error) error {
+	if errors.Is(err, ended) || !timedOut(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ended, err)
+}
+
+// timedOut reports whether a network connection's deadline has passed: it is that of a context as a rule, and may be noticed
+// before that ends.
+func timedOut(err error) bool {
+	var slow interface{ Timeout() bool }
+	return errors.As(err, &slow) && slow.Timeout()
 }
 
 // outcome says of a write whose answer did not come that it may have been carried out.

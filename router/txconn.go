@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/ctxend"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -82,7 +83,7 @@ func (c *Conn) leaveTx(ctx context.Context, s *scope, in *inTx, query string, er
 func (l *txLevel) explain(ctx context.Context, err error) error {
 	t := l.tx
 	err = l.translate(err)
-	if ctx.Err() != nil {
+	if ctxend.Err(ctx) != nil {
 		return err
 	}
 	switch t.engine.Classify(err) { // NotSent says only that this session was gone before

@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
 // source is one server as its URI names it.
@@ -99,8 +100,11 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 // explain adds the cure to errors of connecting that have one.
 func (s *source) explain(ctx, bounded context.Context, err error) error {
 	var answer *mysql.MySQLError
+	ended := ctxend.Err(ctx)
 	switch {
-	case ctx.Err() == nil && bounded.Err() != nil:
+	case ended != nil:
+		return fmt.Errorf("mysqlbind: connect: %w: %w", ended, err)
+	case bounded.Err() != nil:
 		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w", s.connectTimeout, err)
 	case errors.Is(err, mysql.ErrNoTLS):
 		return fmt.Errorf("mysqlbind: the server offers no TLS, which ssl-mode asks for: %w", err)

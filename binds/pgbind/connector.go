@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
 // A connector makes connections for one role.
@@ -54,9 +55,10 @@ func (c *connector) login(ctx context.Context) (*pgdriver.Conn, *wire, error) {
 
 // explain says which of the two limits an error comes from, if from one of them.
 func (c *connector) explain(ctx, bounded context.Context, err error) error {
+	ended := ctxend.Err(ctx)
 	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("pgbind: connect: %w", ctx.Err())
+	case ended != nil:
+		return fmt.Errorf("pgbind: connect: %w", ended)
 	case bounded.Err() != nil:
 		return fmt.Errorf("pgbind: connect: no log-in within connect_timeout (%v): %w", c.settings.connectTimeout, bounded.Err())
 	}
