@@ -106,8 +106,9 @@ type monitor struct {
 // readerState is what the monitor knows of one reader.
 type readerState struct {
 	standing
-	down  bool
-	good  int           // answers in a row since it was down
+	down bool
+	good int // answers in a row since it was down
+	comeback
 	news  chan struct{} // the writer has been asked: there is something new to reach
 	err   error         // why it is down
 	asked bool          // since the writer was, the first time
@@ -332,7 +333,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	s.learn(probe, answered, &m.samples)
 	logDoubt(m.r.logger, reader.Name(), before, s.why)
 	if s.down {
-		if s.good++; s.good >= goodProbes {
+		if s.good++; s.good >= goodProbes && s.mayReturn(m.r.now()) {
 			s.down, s.err = false, nil
 			reader.latency.Store(0) // what was slow or refused is not what is there now
 			m.r.logger.Info("reader is back", "engine", reader.Name())
@@ -371,6 +372,7 @@ func (m *monitor) eject(reader *Reader, err error) {
 	defer m.mu.Unlock()
 	for i, r := range m.r.readers {
 		if r == reader {
+			m.states[i].ejected(m.r.now(), m.states[i].down)
 			m.ejectLocked(i, err)
 			m.tellLocked(i)
 		}
