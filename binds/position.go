@@ -51,6 +51,14 @@ type Probe struct {
 	// Doubt says why this server's position proves nothing, and which grant or setting would
 	// change that. Nil if it proves freshness.
 	Doubt error
+	// Session identifies the session that answered, among those of its server; "" if the server does not tell.
+	Session string
+	// Pooler names the pooler between this process and the server, and what it pools; "" if none is known of. A
+	// [ProbeJudge] fills it in.
+	Pooler string
+	// Shared says that the pooler gives each transaction any session, perhaps on another server: what was found out on
+	// a connection holds for no later statement.
+	Shared bool
 	// Advice says which grant or setting would let the server prove more, or sooner, than it does
 	// without; "" if none would.
 	Advice string
@@ -83,6 +91,41 @@ type Overtaker interface {
 // the connection had broken. The connection cannot be used again. A reader's server is told, in the
 // background, to stop working for it.
 type Interrupter interface{ Interrupt() }
+
+// A ProbeJudge is a connection of a driver that knows more of itself than the server's answer to a probe says: that a
+// pooler stands between.
+type ProbeJudge interface {
+	// Judge returns p, which was asked on the connection, with what that changes.
+	Judge(p Probe) Probe
+}
+
+// A Pinner is a connection of a driver that can be held to one session of its server, where a pooler may give it
+// another one for each transaction.
+type Pinner interface {
+	// Pin holds the connection to the session of its next statement: a later one that comes to another session fails
+	// with driver.ErrBadConn, and nothing of it is run. It reports false, and does nothing, where the session cannot
+	// change or cannot be held.
+	Pin() bool
+}
+
+// ProbeConn asks on a connection of a driver, which nobody else may use meanwhile.
+func ProbeConn(ctx context.Context, by Positioner, conn driver.Conn) (Probe, error) {
+	p, err := by.Probe(ctx, AskConn(conn))
+	if j, ok := conn.(ProbeJudge); ok && err == nil {
+		p = j.Judge(p)
+	}
+	return p, err
+}
+
+// ProveConn asks as [ProbeConn] does. What it returns holds for the connection's later statements, unless Shared says
+// that it does not.
+func ProveConn(ctx context.Context, by Positioner, conn driver.Conn) (Probe, error) {
+	p, err := ProbeConn(ctx, by, conn)
+	if pinner, ok := conn.(Pinner); ok && err == nil && pinner.Pin() {
+		return ProbeConn(ctx, by, conn)
+	}
+	return p, err
+}
 
 // A SharedStorage is a [Source] whose engines all see one copy of the data, so that a reader shows
 // every write at once: a SQLite file.

@@ -36,15 +36,15 @@ func newProber() prober { return prober{turn: make(chan struct{}, 1)} }
 const probeLife = time.Minute
 
 func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (probe Probe, err error) {
-	err = p.use(ctx, c, func(ask Ask) (err error) {
-		probe, err = by.Probe(ctx, ask)
+	err = p.use(ctx, c, func(conn driver.Conn) (err error) {
+		probe, err = ProbeConn(ctx, by, conn)
 		return err
 	})
 	return probe, err
 }
 
 // use calls fn with the connection, and drops that if fn fails.
-func (p *prober) use(ctx context.Context, c *connector, fn func(Ask) error) error {
+func (p *prober) use(ctx context.Context, c *connector, fn func(driver.Conn) error) error {
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
@@ -64,7 +64,7 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(Ask) error) erro
 		}
 		p.conn, p.born = conn, time.Now()
 	}
-	err := fn(AskConn(p.conn))
+	err := fn(p.conn)
 	if err != nil {
 		p.drop()
 	}

@@ -134,17 +134,22 @@ func findMySQL() (string, error) {
 	}
 }
 
-// findPgBouncer returns the pooler for PostgreSQL.
-func findPgBouncer() (string, error) {
+// findPgBouncers returns every program found of the pooler for PostgreSQL.
+func findPgBouncers() (programs []string, err error) {
 	if !supported {
-		return "", errUnsupported
+		return nil, errUnsupported
 	}
 	const program = "pgbouncer"
 	places := searchPath(pgbouncerSetting, slices.Concat(pgbouncerPlaces, fetched("pgbouncer-*/usr/sbin")))
-	if path := firstExecutable(places, program); path != "" {
-		return path, nil
+	for _, dir := range places {
+		if path := executable(filepath.Join(dir, program)); path != "" && !slices.Contains(programs, path) {
+			programs = append(programs, path)
+		}
 	}
-	return "", &MissingServerError{
+	if programs != nil {
+		return programs, nil
+	}
+	return nil, &MissingServerError{
 		Server: "PgBouncer", Programs: []string{program}, Searched: places, Setting: pgbouncerSetting,
 		Install: "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26",
 	}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,12 +34,22 @@ type PgBouncer struct {
 	version Version
 }
 
-// StartPgBouncer starts PgBouncer, version 1.18 or newer, in front of a PostgreSQL server. Settings are lines of its
-// own configuration: "default_pool_size = 3". It is stopped when t and its subtests have ended; t fails if it does
-// not start. The error of [NewPgBouncer] that it is not installed skips nothing: the caller decides.
-func StartPgBouncer(t testing.TB, s *Server, mode PoolMode, settings ...string) *PgBouncer {
+// PgBouncerOptions say how a pooler runs.
+type PgBouncerOptions struct {
+	Mode     PoolMode // "" means PoolSessions
+	Program  string   // one of [PgBouncers]; "" means the first
+	Settings []string // further lines of its configuration: "default_pool_size = 3"
+}
+
+// PgBouncers returns the programs of PgBouncer that are found, the newest first of those that "make servers" has fetched,
+// whatever else is installed before them. The error is a [*MissingServerError] if there is none.
+func PgBouncers() ([]string, error) { return findPgBouncers() }
+
+// StartPgBouncer starts PgBouncer, version 1.18 or newer, in front of a PostgreSQL server. It is stopped when t and its
+// subtests have ended. T fails if it is not installed or does not start.
+func StartPgBouncer(t testing.TB, s *Server, o PgBouncerOptions) *PgBouncer {
 	t.Helper()
-	b, err := NewPgBouncer(t.Context(), s, mode, settings...)
+	b, err := NewPgBouncer(t.Context(), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +63,19 @@ func StartPgBouncer(t testing.TB, s *Server, mode PoolMode, settings ...string) 
 
 // NewPgBouncer is [StartPgBouncer] for programs. The caller must close it, before the cluster. The error is a
 // [*MissingServerError] if PgBouncer is not installed.
-func NewPgBouncer(ctx context.Context, s *Server, mode PoolMode, settings ...string) (*PgBouncer, error) {
+func NewPgBouncer(ctx context.Context, s *Server, o PgBouncerOptions) (*PgBouncer, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	program, err := findPgBouncer()
-	if err != nil {
-		return nil, err
-	}
 	if _, ok := s.cluster.system.(*postgres); !ok {
 		return nil, errors.New("integration: PgBouncer works with PostgreSQL only")
+	}
+	program, err := o.Program, error(nil)
+	if program == "" {
+		programs, err := findPgBouncers()
+		if err != nil {
+			return nil, err
+		}
+		program = programs[0]
 	}
 	b := &PgBouncer{server: s, program: program}
 	if b.version, err = programVersion(ctx, "PgBouncer", program); err != nil {
@@ -73,7 +88,7 @@ func NewPgBouncer(ctx context.Context, s *Server, mode PoolMode, settings ...str
 		return nil, fmt.Errorf("integration: %w", err)
 	}
 	for attempt := 1; ; attempt++ {
-		err := b.launch(ctx, mode, settings)
+		err := b.launch(ctx, o)
 		if err == nil {
 			return b, nil
 		}
@@ -83,17 +98,17 @@ func NewPgBouncer(ctx context.Context, s *Server, mode PoolMode, settings ...str
 	}
 }
 
-func (b *PgBouncer) launch(ctx context.Context, mode PoolMode, settings []string) (err error) {
+func (b *PgBouncer) launch(ctx context.Context, o PgBouncerOptions) (err error) {
 	if b.port, err = choosePort(); err != nil {
 		return err
 	}
 	c := b.server.cluster
 	conf := filepath.Join(b.dir, "pgbouncer.ini")
 	if err := c.workspace.write(filepath.Join(b.dir, "users.txt"),
-		fmt.Sprintf("%q %q\n%q %q\n", appUser, c.options.password.reveal(), adminUser, c.admin.reveal())); err != nil {
+		loginOf(appUser, c.options.password)+loginOf(adminUser, c.admin)); err != nil {
 		return err
 	}
-	if err := c.workspace.write(conf, b.configuration(mode, settings)); err != nil {
+	if err := c.workspace.write(conf, b.configuration(o)); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(b.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -119,7 +134,7 @@ func (b *PgBouncer) launch(ctx context.Context, mode PoolMode, settings []string
 	})
 }
 
-func (b *PgBouncer) configuration(mode PoolMode, settings []string) string {
+func (b *PgBouncer) configuration(o PgBouncerOptions) string {
 	return fmt.Sprintf(`[databases]
 * = host=127.0.0.1 port=%d
 [pgbouncer]
@@ -132,7 +147,12 @@ pool_mode = %s
 max_client_conn = 500
 ignore_startup_parameters = default_transaction_read_only
 %s
-`, b.server.Port(), b.port.number, filepath.Join(b.dir, "users.txt"), mode, strings.Join(settings, "\n"))
+`, b.server.Port(), b.port.number, filepath.Join(b.dir, "users.txt"), cmp.Or(o.Mode, PoolSessions), strings.Join(o.Settings, "\n"))
+}
+
+// loginOf is a line of the pooler's auth_file.
+func loginOf(user string, password secret) string {
+	return fmt.Sprintf("\"%s\" \"%s\"\n", user, strings.ReplaceAll(password.reveal(), `"`, `""`))
 }
 
 // Close ends it, and so every connection through it. It may be called twice.
@@ -163,3 +183,13 @@ func (b *PgBouncer) URI() string {
 func (b *PgBouncer) Log() string { return tail(b.logPath(), 0) }
 
 func (b *PgBouncer) logPath() string { return filepath.Join(b.dir, logFile) }
+
+// RequirePgBouncers returns what [PgBouncers] does. Without any the test is not run: it says so, and how to install one.
+func RequirePgBouncers(t testing.TB) []string {
+	t.Helper()
+	programs, err := PgBouncers()
+	if err != nil {
+		t.Skipf("not run: %v", err)
+	}
+	return programs
+}

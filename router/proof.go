@@ -44,13 +44,18 @@ func (r *Router) prove(ctx context.Context, reader *Reader, by binds.Positioner,
 	if claim == nil || claim.server == "" || claim.balanced {
 		return nil // nothing is promised of it
 	}
-	probe, err := by.Probe(ctx, binds.AskConn(conn))
+	probe, err := binds.ProveConn(ctx, by, conn)
 	if err == nil {
 		err = r.monitor.otherView(probe)
 	}
 	switch {
 	case err != nil:
 		return err
+	case probe.Shared && claim.proven == nil:
+		return nil // nothing is promised by it, and nothing could be
+	case probe.Shared:
+		r.monitor.moved(reader, claim, probe.Server)
+		return errMoved
 	case probe.Server != claim.server:
 		r.monitor.moved(reader, claim, probe.Server)
 		return errMoved
@@ -110,7 +115,7 @@ func (r *Router) watchWrites() {
 // that the monitor asks. Where the address has moved while the server before is still up, the monitor would go on
 // asking that one, and writes on the new one would be unknown to it.
 func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driver.Conn) error {
-	probe, err := by.Probe(ctx, binds.AskConn(conn))
+	probe, err := binds.ProbeConn(ctx, by, conn)
 	if err == nil && probe.Primary == r.monitor.isDemoted() {
 		r.writer.ProbeAnew()
 		r.monitor.want()

@@ -18,6 +18,9 @@ type conn struct {
 	role binds.Role
 	bad  bool // never to be used again
 
+	sessions     *sessions
+	pin, pinning string // the cursor that marks the session that the connection is held to, and will be; "": none
+
 	// A connection has one result and one transaction at a time, so it can bring its own.
 	rows rows
 	tx   tx
@@ -34,8 +37,8 @@ var (
 	_ driver.Validator          = (*conn)(nil)
 )
 
-func newConn(pg *pgdriver.Conn, w *wire, role binds.Role) *conn {
-	c := &conn{pg: pg, wire: w, role: role}
+func newConn(pg *pgdriver.Conn, w *wire, role binds.Role, s *sessions) *conn {
+	c := &conn{pg: pg, wire: w, role: role, sessions: s}
 	c.rows.c, c.tx.c = c, c
 	return c
 }
@@ -73,6 +76,9 @@ func (c *conn) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &canceled):
 		return canceled
+	case errors.As(err, &answer) && c.hasStrayed(answer):
+		c.bad = true
+		return driver.ErrBadConn
 	case errors.As(err, &answer):
 		if answer.Field('C') == codeQueryCanceled && c.wire.socket.isDoomed() && ctx.Err() != nil {
 			return &CanceledError{Err: ctx.Err(), Answer: answer}
@@ -99,7 +105,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
-	res, err := c.pg.ExecContext(background, query, args)
+	res, err := c.pg.ExecContext(background, c.bring(query), args)
 	if err := c.finish(ctx, err); err != nil {
 		return nil, err
 	}
@@ -110,7 +116,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
-	res, err := c.pg.QueryContext(background, query, args)
+	res, err := c.pg.QueryContext(background, c.bring(query), args)
 	return c.rows.open(ctx, res, err)
 }
 
@@ -122,6 +128,9 @@ func (c *conn) Ping(ctx context.Context) error {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.refuseShared("a reader's prepared statement"); err != nil {
+		return nil, err
+	}
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -151,4 +160,9 @@ func (c *conn) IsValid() bool {
 	return !c.bad && c.rows.pg == nil && c.wire.idle() && !c.wire.socket.isDoomed() && c.pg.IsValid()
 }
 
-func (c *conn) Close() error { return c.pg.Close() }
+func (c *conn) Close() error {
+	if c.wire.session != "" {
+		c.sessions.forget(c.wire)
+	}
+	return c.pg.Close()
+}

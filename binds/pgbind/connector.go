@@ -18,6 +18,7 @@ type connector struct {
 	settings *settings
 	role     binds.Role
 	requests requests
+	sessions *sessions
 }
 
 // Connect logs in. It ends with ctx, and with connect_timeout.
@@ -26,7 +27,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConn(pg, w, c.role), nil
+	return newConn(pg, w, c.role, c.sessions), nil
 }
 
 // login makes a connection with its belt on.
@@ -100,11 +101,11 @@ func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
 	conf.Dialer = func(context.Context, string, string) (net.Conn, error) { return w, nil }
 	conn, err := pgdriver.NewConnector(pgdriver.WithConfig(conf)).Connect(context.WithoutCancel(ctx))
 	if err != nil {
-		return nil, err
+		return nil, explainRefusal(err)
 	}
 	pg := conn.(*pgdriver.Conn)
 	if c.role == binds.Reader && w.belt != isOn {
-		err = putBelt(pg) // an old server does not report it, and a pooler may have dropped it
+		err = w.fasten(pg)
 	}
 	return pg, err
 }
@@ -170,7 +171,7 @@ func (sqlDriver) Open(uri string) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connector{settings: s}
+	c := &connector{settings: s, sessions: &sessions{}}
 	return c.Connect(context.Background())
 }
 
@@ -181,6 +182,10 @@ func (c *nativeConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	pg, w, err := c.login(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if c.role == binds.Reader && w.pooling.shares() && w.belt != isOn {
+		_ = pg.Close() // the error counts
+		return nil, &PoolerError{Pooler: w.poolerName(w.pooling), Need: "a reader's native connection"}
 	}
 	w.quiet = false // pgdriver is the one to say that nothing was sent
 	return pg, nil

@@ -35,5 +35,5 @@ func (Driver) Open(_ context.Context, uri string) (binds.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{settings: s}, nil
+	return &source{settings: s, sessions: &sessions{}}, nil
 }

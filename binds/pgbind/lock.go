@@ -35,11 +35,28 @@ func newLock(c *conn, key int64, readTimeout time.Duration) *lock {
 
 // prepare makes the session's own. Timeouts of the login or the server would end a wait, and with it
 // the session; a commit that waits for standbys would hold up the fence.
+//
+// Where a pooler may give the session to others, nothing is set: all of it ends with the statement's transaction.
 func (l *lock) prepare(ctx context.Context) error {
-	_, err := l.ask(ctx, "SELECT set_config('"+lockMark+"', '"+l.mark+"', false), set_config('synchronous_commit', 'local', false),"+
-		" (SELECT count(set_config(name, '0', false)) FROM pg_settings"+
-		" WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_session_timeout'))")
+	row, err := l.ask(ctx, l.preparation())
+	if err == nil {
+		l.conn.wire.meet(row[0])
+	}
 	return err
+}
+
+// preparation is the statement for that. What it sets lasts as long as the session, or as the transaction.
+func (l *lock) preparation() string {
+	local := "false"
+	switch w := l.conn.wire; {
+	case w.pooling.shares():
+		local = "true"
+	case w.pooling == noPooler && w.pid != 0:
+		local = fmt.Sprintf("pg_backend_pid() <> %d", int32(w.pid))
+	}
+	return "SELECT pg_backend_pid()::text, set_config('" + lockMark + "', '" + l.mark + "', " + local + ")," +
+		" set_config('synchronous_commit', 'local', " + local + "), (SELECT count(set_config(name, '0', " + local + ")) FROM pg_settings" +
+		" WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_session_timeout', 'idle_in_transaction_session_timeout'))"
 }
 
 // lockMark is the setting that holds a session's mark.
@@ -58,7 +75,15 @@ func (l *lock) Acquire(ctx context.Context, wait time.Duration) (bool, error) {
 		}
 		attempt = fmt.Sprintf("(SELECT true FROM pg_advisory_lock(%d))", l.key)
 	}
-	row, err := l.ask(ctx, "SELECT CASE WHEN NOT pg_is_in_recovery() THEN "+attempt+" END")
+	got, err := l.grant(l.ask(ctx, "SELECT CASE WHEN NOT pg_is_in_recovery() THEN "+attempt+" END"))
+	if err != nil || !got {
+		return false, err
+	}
+	return true, l.draw(ctx, l.ask)
+}
+
+// grant reads the answer to an attempt.
+func (l *lock) grant(row []string, err error) (bool, error) {
 	var answer pgdriver.Error
 	switch {
 	case errors.As(err, &answer) && answer.Field('C') == codeLockNotAvailable:
@@ -67,10 +92,8 @@ func (l *lock) Acquire(ctx context.Context, wait time.Duration) (bool, error) {
 		return false, err
 	case row[0] == "":
 		return false, binds.ErrNotPrimary
-	case row[0] != "true":
-		return false, nil
 	}
-	return true, l.draw(ctx)
+	return row[0] == "true", nil
 }
 
 func (l *lock) setLimit(ctx context.Context, d time.Duration) error {
@@ -86,8 +109,8 @@ func (l *lock) setLimit(ctx context.Context, d time.Duration) error {
 
 // draw takes the number of a transaction that begins while the lock is held. The message has its commit
 // written to the disk: else a crash could give the number out again.
-func (l *lock) draw(ctx context.Context) error {
-	row, err := l.ask(ctx, "SELECT txid_current(), pg_logical_emit_message(true, '"+lockMark+"', '')")
+func (l *lock) draw(ctx context.Context, ask binds.Ask) error {
+	row, err := ask(ctx, "SELECT txid_current(), pg_logical_emit_message(true, '"+lockMark+"', '')")
 	switch {
 	case err != nil && Driver{}.Classify(err) == binds.Refused:
 		return nil // a login that may not: there is no fence

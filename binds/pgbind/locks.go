@@ -25,7 +25,7 @@ type locks struct{ connector *connector }
 
 // NamedLocks returns where locks come from: advisory locks of sessions.
 func (s *source) NamedLocks() binds.NamedLocks {
-	return &locks{&connector{settings: s.settings, role: binds.Writer}}
+	return &locks{&connector{settings: s.settings, role: binds.Writer, sessions: s.sessions}}
 }
 
 // Open makes a session for one lock.
@@ -38,6 +38,9 @@ func (ls *locks) Open(ctx context.Context, name string) (binds.NamedLock, error)
 	if err := l.prepare(ctx); err != nil {
 		_ = c.Close() // the error counts
 		return nil, err
+	}
+	if l.conn.wire.pooling.shares() {
+		return &pooledLock{lock: l, connector: ls.connector}, nil
 	}
 	return l, nil
 }

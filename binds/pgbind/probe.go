@@ -41,15 +41,16 @@ const probeQuery = `SELECT r::text,
  (r AND pid IS NULL)::text,
  current_database(), current_schemas(false)::text,
  CASE WHEN EXISTS (SELECT FROM pg_policy) THEN current_user::text END, current_setting('row_security'),
- current_setting('TimeZone'), current_setting('IntervalStyle'), current_setting('default_text_search_config')
+ current_setting('TimeZone'), current_setting('IntervalStyle'), current_setting('default_text_search_config'),
+ pg_backend_pid()::text
 FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) AS role LEFT JOIN pg_stat_get_wal_receiver() ON r`
 
 // probeColumns is how many there are.
-const probeColumns = 16
+const probeColumns = 17
 
 // plainQuery asks for what every server tells.
 const plainQuery = `SELECT pg_is_in_recovery()::text,
- current_setting('port') || '/' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint`
+ current_setting('port') || '/' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, pg_backend_pid()::text`
 
 const adviceMonitor = "the login may not see what its standby receives: GRANT pg_read_all_stats (or pg_monitor) TO it; " +
 	"without that, a standby's change of timeline shows only after its next restartpoint, and until then it proves nothing after a failover"
@@ -97,6 +98,7 @@ func readProbe(row []string) (binds.Probe, error) {
 		Timeline: tli,
 		Primary:  !standby,
 		Detached: row[8] == "true",
+		Session:  row[16],
 		Position: pos,
 		View: binds.View{
 			{Name: "the database", Value: row[9]},
@@ -137,8 +139,8 @@ func plainProbe(ctx context.Context, ask binds.Ask, refusal error) (binds.Probe,
 	if err != nil {
 		return binds.Probe{}, errors.Join(err, refusal)
 	}
-	if len(row) != 2 {
+	if len(row) != 3 {
 		return binds.Probe{}, errProbe
 	}
-	return binds.Probe{Server: row[1], Primary: row[0] != "true", Doubt: &PositionError{Err: refusal}}, nil
+	return binds.Probe{Server: row[1], Session: row[2], Primary: row[0] != "true", Doubt: &PositionError{Err: refusal}}, nil
 }

@@ -189,25 +189,25 @@ func TestProbeRefused(t *testing.T) {
 }
 
 func TestProbeOfSomethingElse(t *testing.T) {
-	good := []string{"true", "5432/1/0", "77", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"}
+	good := []string{"true", "5432/1/0", "77", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"}
 	_, err := readProbe(good)
 	require.NoError(t, err)
 	for reason, bad := range map[string][]string{
 		"too few columns":    good[:8],
-		"no server":          {"true", "", "77", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"},
-		"no cluster":         {"true", "5432/1/0", "", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"},
-		"no timeline":        {"true", "5432/1/0", "77", "", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"},
-		"a strange position": {"true", "5432/1/0", "77", "1", "28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"},
-		"strange sizes":      {"false", "5432/1/0", "77", "1", "0/28", "0", "0", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"},
+		"no server":          {"true", "", "77", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"},
+		"no cluster":         {"true", "5432/1/0", "", "1", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"},
+		"no timeline":        {"true", "5432/1/0", "77", "", "0/28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"},
+		"a strange position": {"true", "5432/1/0", "77", "1", "28", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"},
+		"strange sizes":      {"false", "5432/1/0", "77", "1", "0/28", "0", "0", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"},
 	} {
 		_, err := Driver{}.Probe(t.Context(), func(context.Context, string) ([]string, error) { return bad, nil })
 		assert.ErrorContains(t, err, "pgbind: probe: ", reason)
 	}
-	p, err := readProbe([]string{"true", "5432/1/0", "77", "26", "", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"})
+	p, err := readProbe([]string{"true", "5432/1/0", "77", "26", "", "", "", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"})
 	require.NoError(t, err)
 	assert.Equal(t, "77:26", p.History)
 	assert.Equal(t, position(0), p.Position, "nothing replayed since the start")
-	p, err = readProbe([]string{"false", "5432/1/0", "77", "0000001A", "0/E002018", "8192", "16777216", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english"})
+	p, err = readProbe([]string{"false", "5432/1/0", "77", "0000001A", "0/E002018", "8192", "16777216", "false", "false", "app", "{public}", "", "on", "UTC", "postgres", "english", "7"})
 	require.NoError(t, err)
 	assert.Equal(t, "77:26", p.History, "a log file's name is hexadecimal")
 	assert.Equal(t, position(0xE002000), p.Position)

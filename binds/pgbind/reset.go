@@ -20,7 +20,7 @@ func (c *connector) check(ctx context.Context, pg *pgdriver.Conn) error {
 	if !w.idle() || w.socket.isDoomed() || w.look() != nil {
 		return driver.ErrBadConn
 	}
-	if c.role != binds.Reader || w.belt == isOn {
+	if c.role != binds.Reader || w.belt == isOn || w.pooling.shares() {
 		return nil
 	}
 	if err := w.begin(ctx, true); err != nil {

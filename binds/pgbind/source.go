@@ -12,19 +12,22 @@ import (
 const withheld = "pgbind[URI withheld]"
 
 // A source is one database as its URI names it.
-type source struct{ settings *settings }
+type source struct {
+	settings *settings
+	sessions *sessions // of all its connections
+}
 
 // Connector returns where connections for role come from. Close waits for the cancel requests that
 // are under way, five seconds at most.
 func (s *source) Connector(role binds.Role) driver.Connector {
-	return &connector{settings: s.settings, role: role}
+	return &connector{settings: s.settings, role: role, sessions: s.sessions}
 }
 
 // NativeConnector returns where connections of type *pgdriver.Conn come from. They have the belt, TLS
 // and the checks of the others; but a context that is cancelled does not end what they wait for,
 // a deadline does, and the server is told of neither: so pgdriver works.
 func (s *source) NativeConnector(role binds.Role) driver.Connector {
-	return &nativeConnector{connector{settings: s.settings, role: role}}
+	return &nativeConnector{connector{settings: s.settings, role: role, sessions: s.sessions}}
 }
 
 // Format writes a fixed text for every verb.

@@ -24,13 +24,18 @@ const (
 )
 
 // A tap follows the messages of a connection as they pass, and keeps what pgdriver throws away. It
-// looks at every message's header, and inside three kinds of messages only. It allocates nothing.
+// looks at every message's header, and inside three kinds of messages only. It allocates only
+// what a pooler reports of itself.
 type tap struct {
 	owed   int  // answers that the server has not finished
 	status byte // of the transaction: idle, in one, or in a failed one
 	dead   bool // the server ended the session or spoke out of turn
 
 	pid, key uint32 // for a cancel request; 0: none was given
+
+	pooling       pooling // as the pooler reports it, or as its process ids show
+	poolerVersion string  // "1.26.1"; "" if it is not reported
+	session       string  // the latest that a statement was seen in, see sessions
 
 	belt     belief // default_transaction_read_only
 	standby  belief // in_hot_standby
@@ -142,6 +147,13 @@ func (t *tap) parameter(body []byte) {
 		t.belt = believe(value)
 	case "in_hot_standby":
 		t.standby = believe(value)
+	case "pgbouncer.version":
+		t.poolerVersion = string(value)
+	case "pgbouncer.pool_mode":
+		t.pooling = poolsUnknown
+		if mode, ok := poolModes[string(value)]; ok {
+			t.pooling = mode
+		}
 	case "standard_conforming_strings":
 		t.unsafe = t.unsafe || string(value) != "on"
 	case "client_encoding":

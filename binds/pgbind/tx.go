@@ -29,7 +29,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if opts.ReadOnly || c.role == binds.Reader {
 		query = level.beginReadOnly
 	}
-	if _, err := c.ExecContext(ctx, query, nil); err != nil {
+	if err := c.execBegin(ctx, query); err != nil {
 		if sql.IsolationLevel(opts.Isolation) == sql.LevelSerializable && codeOf(err) == codeNotSupported {
 			return nil, ErrSerializableOnStandby // of a server before version 14, which does not report what it is
 		}
