@@ -158,6 +158,15 @@ func (e *Engine) Storage() string {
 	return ""
 }
 
+// Pooler names the pooler between this process and the server, as far as the connections made so far have shown one, and
+// what it pools; "" if none is known of, see [Pooled].
+func (e *Engine) Pooler() string {
+	if s, ok := e.source().(Pooled); ok {
+		return s.Pooler()
+	}
+	return ""
+}
+
 // SplitsRoles reports whether the engine's URI is worth a second engine, see [RoleSplitter].
 func (e *Engine) SplitsRoles() bool {
 	s, ok := e.source().(RoleSplitter)

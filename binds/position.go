@@ -99,6 +99,13 @@ type ProbeJudge interface {
 	Judge(p Probe) Probe
 }
 
+// Pooled is a [Source] that finds out whether a pooler stands between this process and its server.
+type Pooled interface {
+	// Pooler names the pooler that the connections so far went through, and what it pools: "PgBouncer 1.26.1
+	// (transaction pooling)". It is "" if none was found. It must be safe for concurrent use.
+	Pooler() string
+}
+
 // A Pinner is a connection of a driver that can be held to one session of its server, where a pooler may give it
 // another one for each transaction.
 type Pinner interface {

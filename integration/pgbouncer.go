@@ -38,6 +38,7 @@ type PgBouncer struct {
 type PgBouncerOptions struct {
 	Mode     PoolMode // "" means PoolSessions
 	Program  string   // one of [PgBouncers]; "" means the first
+	Addr     string   // where it finds the server, if that is not the server's own: a proxy's; host:port
 	Settings []string // further lines of its configuration: "default_pool_size = 3"
 }
 
@@ -135,8 +136,9 @@ func (b *PgBouncer) launch(ctx context.Context, o PgBouncerOptions) (err error) 
 }
 
 func (b *PgBouncer) configuration(o PgBouncerOptions) string {
+	host, port, _ := strings.Cut(cmp.Or(o.Addr, b.server.Addr()), ":")
 	return fmt.Sprintf(`[databases]
-* = host=127.0.0.1 port=%d
+* = host=%s port=%s
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %d
@@ -147,7 +149,7 @@ pool_mode = %s
 max_client_conn = 500
 ignore_startup_parameters = default_transaction_read_only
 %s
-`, b.server.Port(), b.port.number, filepath.Join(b.dir, "users.txt"), cmp.Or(o.Mode, PoolSessions), strings.Join(o.Settings, "\n"))
+`, host, port, b.port.number, filepath.Join(b.dir, "users.txt"), cmp.Or(o.Mode, PoolSessions), strings.Join(o.Settings, "\n"))
 }
 
 // loginOf is a line of the pooler's auth_file.

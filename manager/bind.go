@@ -257,6 +257,11 @@ func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
 	if err == nil {
 		b.router.Start(ctx)
 	}
+	for _, e := range b.engines() {
+		if pooler := e.Pooler(); pooler != "" {
+			log.Warn("engine is reached through a pooler", "engine", e.Name(), "pooler", pooler)
+		}
+	}
 	return err
 }
 

@@ -125,7 +125,7 @@ func (r *EngineReport) ask(ctx context.Context, kind dialect.Name, e *binds.Engi
 	if err != nil {
 		return err
 	}
-	r.State, r.Doubt, r.Advice = Replica, r.probe.Doubt, r.probe.Advice
+	r.State, r.Doubt, r.Advice, r.Pooler = Replica, r.probe.Doubt, r.probe.Advice, r.probe.Pooler
 	if r.probe.Primary {
 		r.State = Primary
 	}

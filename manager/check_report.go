@@ -47,6 +47,8 @@ type EngineReport struct {
 	Freshness Freshness
 	Doubt     error  // why it proves nothing, and which grant or setting would change that
 	Advice    string // which grant or setting would let the server prove more; "" if none would
+	// Pooler names the pooler between this process and the server, and what it pools; "" if none is known of.
+	Pooler string
 	// Serving says that plain reads may go to this reader now, and NotServing why not; "" of a writer, and of a server that
 	// did not answer.
 	Serving    bool
@@ -139,6 +141,7 @@ type engineReportJSON struct {
 	Freshness  Freshness `json:"freshness,omitempty"`
 	Doubt      string    `json:"doubt,omitempty"`
 	Advice     string    `json:"advice,omitempty"`
+	Pooler     string    `json:"pooler,omitempty"`
 	Serving    *bool     `json:"serving,omitempty"`     // of readers
 	NotServing string    `json:"not_serving,omitempty"` // why
 	LagSeconds *float64  `json:"lag_seconds,omitempty"` // of readers whose lag is known
@@ -163,11 +166,11 @@ func (r BindReport) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns the engine's report with the keys engine, role, reachable, error, version, state,
-// role_error, freshness, doubt, advice, serving, not_serving and lag_seconds, those left out that are unknown.
+// role_error, freshness, doubt, advice, pooler, serving, not_serving and lag_seconds, those left out that are unknown.
 func (r EngineReport) MarshalJSON() ([]byte, error) {
 	out := engineReportJSON{
 		Engine: r.Engine, Role: r.Role.String(), Reachable: r.Err == nil, Error: text(r.Err), Version: r.Version,
-		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, NotServing: r.NotServing,
+		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, Pooler: r.Pooler, NotServing: r.NotServing,
 	}
 	if r.Role == binds.Reader {
 		out.Serving = &r.Serving

@@ -96,6 +96,9 @@ func (r *EngineReport) notes() []string {
 	if r.NotServing != "" && r.RoleErr == nil && (r.Doubt == nil || !strings.Contains(r.NotServing, r.Doubt.Error())) {
 		list = append(list, "no plain reads go there: "+r.NotServing)
 	}
+	if r.Pooler != "" {
+		list = append(list, "reached through "+r.Pooler)
+	}
 	if r.Advice != "" {
 		list = append(list, r.Advice)
 	}

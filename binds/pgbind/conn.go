@@ -124,7 +124,20 @@ func (c *conn) Ping(ctx context.Context) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	return c.finish(ctx, c.pg.Ping(background))
+	// What is asked costs no more than what pgdriver's Ping asks, and shows a pooler.
+	rows, err := c.pg.QueryContext(background, "SELECT pg_backend_pid()::text", nil)
+	if err == nil {
+		var row [1]driver.Value
+		err = rows.Next(row[:])
+		if pid, ok := row[0].(string); ok {
+			c.wire.meet(pid)
+		}
+		err = errors.Join(err, rows.Close())
+	}
+	if c.wire.pooling != noPooler {
+		c.sessions.know(c.wire.poolerName(c.pooled()))
+	}
+	return c.finish(ctx, err)
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {

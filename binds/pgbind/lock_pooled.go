@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/uptrace/bun/driver/pgdriver"
-
 	"github.com/bindery-go/bindery/binds"
 )
 
@@ -49,18 +47,14 @@ func (l *pooledLock) begin(ctx context.Context) error {
 	if err == nil {
 		_, err = l.conn.ExecContext(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED", nil)
 	}
+	if err != nil && ctx.Err() == nil { // PgBouncer that pools statements ends a connection that begins a transaction
+		return &PoolerError{Pooler: l.conn.wire.poolerName(l.conn.wire.pooling), Need: "a named lock", Err: err}
+	}
 	if err == nil {
 		_, err = l.ask(ctx, l.preparation())
 	}
-	var answer pgdriver.Error
-	if l.conn.wire.pooling == poolsStatements || errors.As(err, &answer) && answer.Field('C') == codeProtocolViolation {
-		return &PoolerError{Pooler: l.conn.wire.poolerName(l.conn.wire.pooling), Need: "a named lock", Err: err}
-	}
 	return err
 }
-
-// codeProtocolViolation is what PgBouncer refuses a BEGIN with that pools statements.
-const codeProtocolViolation = "08P01"
 
 func (l *pooledLock) attempt(ctx context.Context, wait time.Duration) (bool, error) {
 	call := fmt.Sprintf("pg_try_advisory_xact_lock(%d)", l.key)

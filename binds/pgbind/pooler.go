@@ -50,6 +50,21 @@ type sessions struct {
 	mu     sync.Mutex // guards the rest
 	of     map[string]*wire
 	shared time.Time // the latest finding; the zero time if there was none
+	pooler string    // what stands between, as far as it is known; "" if nothing does
+}
+
+// Pooler names the pooler that the source's connections were found to go through, "" if none was.
+func (s *source) Pooler() string {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	return s.sessions.pooler
+}
+
+// know takes in that a connection goes through a pooler.
+func (s *sessions) know(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pooler = name
 }
 
 // note takes in that a statement of w ran in a session.
@@ -133,6 +148,7 @@ func (c *conn) pooled() pooling {
 var (
 	_ binds.ProbeJudge = (*conn)(nil)
 	_ binds.Pinner     = (*conn)(nil)
+	_ binds.Pooled     = (*source)(nil)
 )
 
 // Judge tells of the pooler that p came through. A reader's position proves nothing where the next statement may run
@@ -144,6 +160,7 @@ func (c *conn) Judge(p binds.Probe) binds.Probe {
 	}
 	is := c.pooled()
 	p.Pooler = c.wire.poolerName(is)
+	c.sessions.know(p.Pooler)
 	p.Shared = is >= poolsTransactions
 	if p.Shared && c.role == binds.Reader && p.Doubt == nil {
 		p.Doubt = &PoolerError{Pooler: p.Pooler, Need: "a proof of freshness"}
