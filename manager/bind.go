@@ -259,7 +259,7 @@ func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
 	}
 	for _, e := range b.engines() {
 		if pooler := e.Pooler(); pooler != "" {
-			log.Warn("engine is reached through a pooler", "engine", e.Name(), "pooler", pooler)
+			log.Info("engine is reached through a pooler", "engine", e.Name(), "pooler", pooler)
 		}
 	}
 	return err

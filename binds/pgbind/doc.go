@@ -74,9 +74,35 @@
 // price of a round trip. The belt stops accidents. It stops no one who says BEGIN READ WRITE on a
 // pinned connection: a standby does, and a login without the right to write.
 //
-// A pooler between refuses what it does not know: PgBouncer needs
-// ignore_startup_parameters = default_transaction_read_only, and session pooling; the belt is then put
-// on by a statement. Any other setting and options need the same.
+// # Poolers
+//
+// A pooler shows itself by the process id that it gives at log-in, which is not the server's; PgBouncer from
+// version 1.26 on also says what it pools. Both are seen without a further round trip. [binds.Engine.Pooler] and the
+// Pooler of a [binds.Probe] tell.
+//
+// Before version 1.26 PgBouncer refuses parameters of the start-up message that it does not know: set its
+// ignore_startup_parameters = default_transaction_read_only for readers, and add any other parameter that the URI
+// sets, and options, which are then without effect.
+//
+// Where the pooler says that it pools sessions, all is as without it. Where it says that it pools transactions or
+// statements, or does not say what it pools:
+//
+//   - A reader's session is left as it is. Each statement outside a transaction brings its own SET TRANSACTION READ ONLY, in
+//     the same message; the positions in its errors count that text, too. Prepared statements, and native connections
+//     whose belt the pooler does not keep, are a [*PoolerError].
+//   - A named lock is that of a transaction which stays open while the lock is held. It thus holds one of the pooler's
+//     connections, and one more for a moment when it is taken, to draw the fence. A pooler that ends long or idle
+//     transactions (idle_transaction_timeout, transaction_timeout) ends the lock. Where statements are pooled there
+//     are none: [*PoolerError].
+//   - A reader behind a pooler of transactions or statements proves no freshness: its probes have a [*PoolerError] as
+//     their Doubt. Behind a pooler that does not say, each connection that was proved is held to the session of its proof by a
+//     cursor, so that a statement which comes to another one fails before anything of it is run, and is run elsewhere.
+//     Once that has happened, or two connections were seen in one session, the pooler counts as one of transactions
+//     for ten minutes.
+//   - What a program sets in a writer's session is its own affair: through a pooler of transactions it leaks to others.
+//     Prepared statements need PgBouncer 1.21 with max_prepared_statements there, LISTEN works with session pooling only.
+//
+// Cancel requests go to the pooler, with the key that it gave.
 //
 // # Contexts
 //
@@ -125,8 +151,9 @@
 // logical message of a few bytes with the prefix bindery.lock; a login that may not call
 // pg_logical_emit_message has no fence.
 //
-// PgBouncer must pool sessions: with another one for each transaction a lock keeps nobody out, which
-// is noticed as soon as a statement lands in another session than the lock's, not before.
+// Through a pooler a lock is that of an open transaction, see Poolers. With a pooler of transactions that passes the
+// server's process ids on, which PgBouncer does not, it is a session's and keeps nobody out; that is noticed as soon as
+// a statement lands in another session than the lock's, not before.
 //
 // # Connections
 //
