@@ -40,6 +40,10 @@ type Probe struct {
 	Detached bool
 	// Primary says that the server accepts writes.
 	Primary bool
+	// Peer says that all servers of this History accept writes and agree on each commit, so that none is the others'
+	// primary: a Galera cluster. They have no Position. A probe of such a server that has no Doubt is a proof by
+	// itself: the server shows every write that any of them had acknowledged before it was asked.
+	Peer bool
 	// Position is how far the server has written, on a primary, or replayed, on a replica.
 	Position Position
 	// View is what decides which data the session sees that asked, and how. Servers that differ in it answer the same

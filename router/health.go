@@ -89,7 +89,7 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 			h.Down = s.err
 		}
 		if h.Doubt == nil && s.horizon > 0 {
-			h.Lag, h.LagKnown, h.caughtUp = max(today-s.horizon, 0), true, s.horizon > began
+			h.Lag, h.LagKnown, h.caughtUp = max(s.todayFor(today, m.r.now())-s.horizon, 0), true, s.horizon > began
 		}
 		if !m.gone() && !s.down && s.why == nil && !h.caughtUp {
 			settled = false

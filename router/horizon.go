@@ -42,7 +42,7 @@ func (s *samples) add(n sample) (broken error) {
 		switch {
 		case last.History != n.probe.History:
 			broken = fmt.Errorf("the writer's history changed from %s to %s: it was replaced or promoted", last.History, n.probe.History)
-		case last.Server != n.probe.Server:
+		case last.Server != n.probe.Server && !(last.Peer && n.probe.Peer):
 			broken = errors.New("the writer restarted, or its address leads to another server")
 		case last.Position != nil && n.probe.Position != nil && !n.probe.Position.Covers(last.Position):
 			broken = errors.New("the writer's position went back: it lost writes, or its address leads to an older server")
@@ -154,6 +154,9 @@ type standing struct {
 	// has found the change.
 	floor time.Duration
 
+	asked time.Duration // the moment of the question that is answered, see Router.question; 0: it was none
+	peer  bool          // see peer.go
+
 	previous binds.Position // of the probe before
 	prevAt   time.Duration  // the moment when that was answered
 	overtake
@@ -194,6 +197,7 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 		st.server, st.history, st.epoch = p.Server, p.History, s.epoch
 		st.overtake = overtake{}
 	}
+	st.peer = p.Peer
 	writer, ok := s.last()
 	if !ok {
 		st.why = s.none
@@ -213,6 +217,10 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 		case st.horizon != 0 || st.parted || st.balanced:
 			st.forget()
 		}
+		return
+	}
+	if p.Peer {
+		st.learnPeer()
 		return
 	}
 	if st.proven != nil && !p.Position.Covers(st.proven) {
@@ -238,6 +246,8 @@ func (st *standing) doubt(p binds.Probe, writer sample) error {
 	switch {
 	case st.balanced:
 		return errBalanced
+	case p.Peer && w.Peer:
+		return doubtPeer(p, w)
 	case w.Doubt != nil:
 		return fmt.Errorf("the writer cannot prove freshness: %w", w.Doubt)
 	case p.Doubt != nil:

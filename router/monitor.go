@@ -111,7 +111,7 @@ type readerState struct {
 	comeback
 	news  chan struct{} // the writer has been asked: there is something new to reach
 	err   error         // why it is down
-	asked bool          // since the writer was, the first time
+	heard bool          // since the writer was, the first time
 	tardy bool          // left out for its lag, see Freshness.tardy
 	took  time.Duration // to answer, a moving average
 	balance
@@ -177,6 +177,7 @@ func (m *monitor) askWriter(ctx context.Context) {
 	if m.r.view.Load().resting { // the connection kept for probes may be broken by now
 		m.r.writer.ProbeAnew()
 	}
+	epoch, told := m.tellPeers()
 	at := m.r.question()
 	probe, err := m.probe(ctx, m.r.writer, m.r.probeWriter)
 	if ctx.Err() != nil {
@@ -192,7 +193,8 @@ func (m *monitor) askWriter(ctx context.Context) {
 		}
 	}
 	woken := m.resting && m.wanted()
-	if err == nil || woken {
+	// Who does not need the answer has been told, and is told again if there is none.
+	if told = told && epoch == m.samples.epoch; (err == nil) != told || woken {
 		m.tellReadersLocked()
 	}
 	if woken {
@@ -223,8 +225,11 @@ func (m *monitor) tellLocked(i int) {
 
 // writerMoved makes void what is known, because the writer's address leads to another server than the
 // one that was asked.
-func (m *monitor) writerMoved() {
+func (m *monitor) writerMoved(to binds.Probe) {
 	m.r.writer.ProbeAnew()
+	if m.movedToPeer(to) {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.samples.list = nil
@@ -289,6 +294,8 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 		case behind:
 			timer.Reset(poll)
 			poll = min(2*poll, m.conf.MonitorInterval)
+		case m.provesAlone(i):
+			timer.Reset(m.conf.MonitorInterval)
 		}
 	}
 }
@@ -297,7 +304,7 @@ func (m *monitor) watchReader(ctx context.Context, i int) {
 func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader := m.r.readers[i]
 	anew := m.askAnew(i)
-	asked, rests := m.askedAt(reader)
+	asked, question, rests := m.askedAt(reader)
 	if rests {
 		return false
 	}
@@ -329,6 +336,10 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader.probed(took)
 	before := s.why
 	m.hearReaderLocked(reader, asked, probe)
+	s.asked = 0
+	if question {
+		s.asked = asked
+	}
 	s.judge(probe, asked, anew)
 	s.learn(probe, answered, &m.samples)
 	logDoubt(m.r.logger, reader.Name(), before, s.why)
@@ -342,25 +353,30 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	reader.publish(&s.standing)
 	m.publishLocked()
 	last, ok := m.samples.last()
+	if probe.Peer { // what the writer has said since does not matter
+		return s.down || ok && s.why == nil && !question
+	}
 	return s.down || ok && s.why == nil && s.horizon < last.at
 }
 
-// askedAt returns the moment of a question to a reader that begins now, and whether it is not to be asked.
-func (m *monitor) askedAt(reader *Reader) (at time.Duration, rests bool) {
+// askedAt returns the moment of a question to a reader that begins now, whether that is one of Router.question, and
+// whether it is not to be asked.
+func (m *monitor) askedAt(reader *Reader) (at time.Duration, question, rests bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.demoted { // it may be the primary: then the moment is that of a sample
-		return m.r.question(), false
+	// It may be the primary, so that the moment is that of a sample, or prove itself.
+	if m.demoted || m.states[reader.place].asksItself() {
+		return m.r.question(), true, m.rests(reader)
 	}
-	return m.r.now(), m.rests(reader)
+	return m.r.now(), false, m.rests(reader)
 }
 
 // noteAskedLocked counts down the readers that have not been asked since the writer was.
 func (m *monitor) noteAskedLocked(reader *Reader, s *readerState) {
-	if _, ok := m.samples.last(); s.asked || reader == m.r.standby || !ok && m.writerErr == nil && !m.demoted {
+	if _, ok := m.samples.last(); s.heard || reader == m.r.standby || !ok && m.writerErr == nil && !m.demoted {
 		return
 	}
-	s.asked = true
+	s.heard = true
 	if m.unasked--; m.unasked == 0 {
 		close(m.asked)
 	}

@@ -60,8 +60,11 @@ func (m *monitor) hearWriterLocked(at time.Duration, p binds.Probe) {
 // hearPrimaryLocked takes in what the primary said.
 func (m *monitor) hearPrimaryLocked(at time.Duration, p binds.Probe) {
 	m.known, m.contact = true, at
+	was, ok := m.samples.last()
 	if broken := m.samples.add(sample{at: at, probe: p}); broken != nil {
 		m.voidLocked(broken)
+	} else if ok {
+		m.hearPeerLocked(was, p)
 	}
 }
 

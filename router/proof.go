@@ -115,12 +115,21 @@ func (r *Router) watchWrites() {
 // that the monitor asks. Where the address has moved while the server before is still up, the monitor would go on
 // asking that one, and writes on the new one would be unknown to it.
 func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driver.Conn) error {
-	probe, err := binds.ProbeConn(ctx, by, conn)
+	peers, limit := r.monitor.peers(), ctx
+	if peers { // it waits until it shows all there is, however long that is
+		var cancel context.CancelFunc
+		limit, cancel = context.WithTimeout(ctx, r.fresh.ProbeTimeout)
+		defer cancel()
+	}
+	probe, err := binds.ProbeConn(limit, by, conn)
 	if err == nil && probe.Primary == r.monitor.isDemoted() {
 		r.writer.ProbeAnew()
 		r.monitor.want()
 	}
-	if err != nil {
+	switch {
+	case err != nil && peers:
+		return err // it has not shown that it holds what other nodes have acknowledged
+	case err != nil:
 		return nil // a statement will tell
 	}
 	use, _ := r.leads(ctx, probe)
@@ -131,7 +140,7 @@ func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driv
 	case !probe.Primary:
 		return errWriterIsReplica
 	case ok && probe.Server != last.probe.Server:
-		r.monitor.writerMoved()
+		r.monitor.writerMoved(probe)
 	}
 	return nil
 }

@@ -162,6 +162,7 @@ func (s *Session) applyLocked(b *sessionBind, p part) {
 	}
 	raise(&b.wrote, need.wrote)
 	raise(&b.seen, need.seen)
+	b.proveWriter()
 }
 
 // choose returns the reader for the session's next read out of v, nil if none may serve it. The

@@ -55,7 +55,13 @@ func (b *sessionBind) part(ctx context.Context) (*part, error) {
 	if r.shared || wrote == 0 && seen == 0 {
 		return nil, nil
 	}
+	if history := r.peersHistory(); history != "" {
+		return &part{key: r.key, history: hashOf(history)}, nil
+	}
 	probe, err := r.positionAfter(ctx, max(wrote, seen))
+	if err == nil && probe.Peer {
+		return &part{key: r.key, history: hashOf(probe.History)}, nil
+	}
 	if err == nil {
 		err = unproven(probe)
 	}
@@ -179,6 +185,9 @@ func (r *Router) require(p part) requirement {
 		return present
 	}
 	last, ok, _ := r.monitor.lastSample()
+	if ok && last.probe.Peer {
+		return present.ofPeers(p, last.probe, r.key)
+	}
 	if !ok || unproven(last.probe) != nil {
 		return present
 	}

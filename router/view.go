@@ -113,7 +113,7 @@ func (m *monitor) publishLocked() {
 				continue // nothing is known of its lag
 			}
 		}
-		lag := today - horizon
+		lag := s.todayFor(today, m.r.now()) - horizon
 		if m.conf.MaxLag >= 0 && !blind {
 			if horizon >= m.woke { // else nobody looked meanwhile: it may be less late than it seems
 				s.tardy = m.conf.tardy(lag, s.tardy)

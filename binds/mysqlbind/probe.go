@@ -21,13 +21,16 @@ var _ binds.Positioner = Driver{}
 //
 // MySQL tells what it is about to show, gtid_owned, before what it shows: a transaction that becomes visible
 // between the two is in both.
+//
+// The last column is the state of the Galera cluster that the server belongs to.
 const probeQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.server_id, SUBSTR(UUID(), 20)," +
 	" @@global.read_only, @@global.log_bin," +
 	" DATABASE(), @@session.sql_mode, @@session.collation_connection, @@global.lower_case_table_names" +
 	" /*M! , 'MariaDB', @@global.gtid_strict_mode, '', @@global.gtid_binlog_pos, @@global.gtid_slave_pos," +
-	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'UPTIME') */" +
+	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'UPTIME')," +
+	" (SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'WSREP_CLUSTER_STATE_UUID') */" +
 	" /*!80000 , 'MySQL', @@global.gtid_mode, @@global.gtid_owned, @@global.gtid_executed, @@global.server_uuid," +
-	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM performance_schema.session_status WHERE VARIABLE_NAME = 'UPTIME') */"
+	" (SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED) FROM performance_schema.session_status WHERE VARIABLE_NAME = 'UPTIME'), '' */"
 
 // plainQuery asks for what all servers tell that call themselves MySQL.
 const plainQuery = "SELECT VERSION(), CONCAT(@@hostname, ':', @@port), @@global.read_only"
@@ -37,22 +40,29 @@ type answer struct {
 	version, address, serverID, tail, readOnly, logBin string
 	database, sqlMode, collation, lowerCase            string
 	product, mode, owned, first, second, start         string
+	cluster                                            string // Galera's state uuid, "" outside of one
 }
 
 // Probe asks a server for its identity, role and position, by one statement. The package's
-// documentation says what a position is.
+// documentation says what a position is. A node of a Galera cluster has none and is asked a second one, see galeraQuery.
 //
 // A server that refuses to tell is asked again for its role alone, and has the refusal as its Doubt.
 func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 	row, err := ask(ctx, probeQuery)
 	var p binds.Probe
 	switch {
-	case err == nil && len(row) == 16:
-		p, err = readProbe(&answer{
+	case err == nil && len(row) == 17:
+		a := &answer{
 			row[0], row[1], row[2], row[3], row[4], row[5],
 			row[6], row[7], row[8], row[9],
 			row[10], row[11], row[12], row[13], row[14], row[15],
-		})
+			row[16],
+		}
+		if a.cluster != "" {
+			p, err = a.galera(ctx, ask)
+		} else {
+			p, err = readProbe(a)
+		}
 	case err == nil:
 		p, err = plainProbe(ctx, ask, errProduct)
 	case Driver{}.Classify(err) == binds.Refused:
@@ -64,8 +74,9 @@ func (Driver) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
 	return p, nil
 }
 
-func readProbe(a *answer) (binds.Probe, error) {
-	p := binds.Probe{
+// probe returns what the answer says whatever the product.
+func (a *answer) probe() binds.Probe {
+	return binds.Probe{
 		Server:  strings.Join([]string{a.address, a.serverID, a.start, a.tail}, "/"),
 		Primary: isOff(a.readOnly),
 		View: binds.View{
@@ -75,6 +86,10 @@ func readProbe(a *answer) (binds.Probe, error) {
 			{Name: "lower_case_table_names", Value: a.lowerCase},
 		},
 	}
+}
+
+func readProbe(a *answer) (binds.Probe, error) {
+	p := a.probe()
 	var err error
 	if a.product == "MariaDB" {
 		p.History = "mariadb"

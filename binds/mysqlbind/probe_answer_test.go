@@ -27,11 +27,11 @@ func answers(t *testing.T, in ...any) binds.Ask {
 }
 
 func mariaRow(readOnly, logBin, strict, binlog, replayed string) []string {
-	return []string{"10.11.19-MariaDB-log", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MariaDB", strict, "", binlog, replayed, "1795255299"}
+	return []string{"10.11.19-MariaDB-log", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MariaDB", strict, "", binlog, replayed, "1795255299", ""}
 }
 
 func mysqlRow(readOnly, logBin, mode, set string) []string {
-	return []string{"8.4.0", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MySQL", mode, uuid1 + ":6#40", set, uuid1, "1795255299"}
+	return []string{"8.4.0", "db1:3306", "1", "bc27-02fc", readOnly, logBin, "app", "", "utf8mb4_general_ci", "0", "MySQL", mode, uuid1 + ":6#40", set, uuid1, "1795255299", ""}
 }
 
 func TestProbeAnswers(t *testing.T) {
@@ -92,4 +92,41 @@ func TestProbeThatFails(t *testing.T) {
 		_, err = Driver{}.Probe(t.Context(), answers(t, row))
 		assert.ErrorContains(t, err, "mysqlbind: probe: ")
 	}
+}
+
+func galeraRow(readOnly string) []string {
+	row := mariaRow(readOnly, "1", "0", "0-1-22", "")
+	row[len(row)-1] = "555752c3-ec37"
+	return row
+}
+
+func TestProbeOfAGaleraNode(t *testing.T) {
+	ready := []string{"555752c3-ec37", "Primary", "ON", "4", "Synced"}
+	p, err := Driver{}.Probe(t.Context(), answers(t, galeraRow("0"), ready))
+	require.NoError(t, err)
+	assert.Equal(t, binds.Probe{
+		Server: "db1:3306/1/1795255299/bc27-02fc", History: "galera/555752c3-ec37", Primary: true, Peer: true, View: p.View,
+	}, p)
+	assert.Len(t, p.View, 4)
+
+	p, err = Driver{}.Probe(t.Context(), answers(t, galeraRow("1"), ready))
+	require.NoError(t, err)
+	assert.False(t, p.Primary, "read_only")
+
+	p, err = Driver{}.Probe(t.Context(), answers(t, galeraRow("0"), []string{"555752c3-ec37", "Primary", "ON", "2", "Donor/Desynced"}))
+	require.NoError(t, err)
+	assert.ErrorIs(t, p.Doubt, errGaleraNotSynced)
+	assert.ErrorContains(t, p.Doubt, "wsrep_local_state = 2 (Donor/Desynced)")
+
+	for reason, second := range map[string]any{
+		"no primary component":  []string{"555752c3-ec37", "non-Primary", "OFF", "0", "Initialized"},
+		"not ready":             []string{"555752c3-ec37", "Primary", "OFF", "4", "Synced"},
+		"the wait timed out":    &mysql.MySQLError{Number: 1205, Message: "Lock wait timeout exceeded"},
+		"it does not know more": &mysql.MySQLError{Number: 1047, Message: "WSREP has not yet prepared node for application use"},
+	} {
+		_, err = Driver{}.Probe(t.Context(), answers(t, galeraRow("0"), second))
+		assert.ErrorIs(t, err, errGaleraNotReady, reason)
+	}
+	_, err = Driver{}.Probe(t.Context(), answers(t, galeraRow("0"), driver.ErrBadConn))
+	assert.ErrorIs(t, err, driver.ErrBadConn)
 }

@@ -12,8 +12,11 @@ var _ binds.Revealer = Driver{}
 
 // shownQuery asks for what replicas may have shown by now. On MariaDB that is what the primary's binary log holds: it is
 // written before it is sent. On MySQL it is what the replica shows, and what it owns: that is about to be shown.
-const shownQuery = "SELECT 1 /*M! , 'MariaDB', @@global.gtid_binlog_pos, '' */" +
-	" /*!80000 , 'MySQL', @@global.gtid_owned, @@global.gtid_executed */"
+//
+// A node of Galera, which the last column tells, has to prove itself whatever another one has shown.
+const shownQuery = "SELECT 1 /*M! , 'MariaDB', @@global.gtid_binlog_pos, ''," +
+	" (SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'WSREP_CLUSTER_STATE_UUID') */" +
+	" /*!80000 , 'MySQL', @@global.gtid_owned, @@global.gtid_executed, '' */"
 
 // snapshotQuery asks a MariaDB primary, in one round trip, for the GTID that a new snapshot really holds: the binary log
 // is ahead of that by as long as a commit takes.
@@ -30,13 +33,16 @@ func (Driver) Shown(ctx context.Context, primary, replica binds.Ask) (binds.Mark
 		replica = primary
 	}
 	row, err := replica(ctx, shownQuery)
-	if err == nil && len(row) == 4 && row[1] == "MariaDB" {
+	if err == nil && len(row) == 5 && row[4] != "" {
+		return galeraMark{}, nil
+	}
+	if err == nil && len(row) == 5 && row[1] == "MariaDB" {
 		row, err = primary(ctx, shownQuery)
 	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("mysqlbind: position shown: %w", err)
-	case len(row) != 4:
+	case len(row) != 5:
 		return nil, errProduct
 	case row[1] == "MariaDB":
 		return parseMariaDB("0", row[2])
@@ -48,6 +54,11 @@ func (Driver) Shown(ctx context.Context, primary, replica binds.Ask) (binds.Mark
 // Reveals reports whether a snapshot of the primary holds the mark.
 func (Driver) Reveals(ctx context.Context, mark binds.Mark, primary, _ binds.Ask) (bool, error) {
 	switch seen := mark.(type) {
+	case galeraMark:
+		if _, err := primary(ctx, galeraReveal); err != nil {
+			return false, fmt.Errorf("mysqlbind: wsrep_sync_wait: %w", err)
+		}
+		return true, nil
 	case *mariaPosition:
 		row, err := primary(ctx, snapshotQuery)
 		if err != nil || len(row) != 1 {

@@ -34,6 +34,7 @@ type Cluster struct {
 	primary  *Server
 	timeline int
 	closed   bool
+	peers    bool // see MakePeers
 }
 
 var clusters atomic.Int64

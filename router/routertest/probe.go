@@ -14,7 +14,7 @@ import (
 // probeQuery is answered by the connection itself, in either role.
 const probeQuery = "routertest probe"
 
-var probeColumns = []string{"server", "history", "timeline", "primary", "position", "doubt", "view"}
+var probeColumns = []string{"server", "history", "timeline", "primary", "position", "doubt", "view", "peer"}
 
 var _ binds.Positioner = (*Cluster)(nil)
 
@@ -49,6 +49,10 @@ func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	}
 	if row[5] != "" {
 		probe.Doubt = errors.New(row[5])
+	}
+	if row[7] == "true" {
+		probe.Peer, probe.Primary, probe.Position = true, true, nil
+		probe.Cluster, probe.Timeline = "", 0
 	}
 	return probe, nil
 }
@@ -96,6 +100,11 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 	if err := c.arrive(ctx); err != nil {
 		return nil, err
 	}
+	if s.cluster.peers {
+		if err := c.showAllLocked(ctx); err != nil {
+			return nil, err
+		}
+	}
 	defer s.cluster.mu.Unlock()
 	s.catchUpLocked()
 	s.probes++
@@ -105,6 +114,6 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 	}
 	return &answer{columns: probeColumns, rows: [][]driver.Value{{
 		s.identityLocked(), s.history, strconv.Itoa(s.timeline), strconv.FormatBool(s.upstream == nil),
-		s.positionLocked().String(), doubt, s.setting,
+		s.positionLocked().String(), doubt, s.setting, strconv.FormatBool(s.cluster.peers),
 	}}}, nil
 }
