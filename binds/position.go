@@ -68,6 +68,20 @@ type Probe struct {
 	Advice string
 }
 
+// UnprovedError reports a [Probe] with Peer of a server that answers, but did not show in time that it has all there is: for
+// some seconds after a node was lost, the others cannot. What it has shown it still shows.
+type UnprovedError struct {
+	Probe Probe // what it said; it proves nothing
+	Err   error
+}
+
+func (e *UnprovedError) Error() string {
+	return "binds: the server does not prove what it shows: " + e.Err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *UnprovedError) Unwrap() error { return e.Err }
+
 // A Position is a place in a primary's write log. Positions are values, safe for concurrent use.
 type Position interface {
 	// Covers reports whether a server at this position shows everything that a primary at w had

@@ -126,7 +126,10 @@ func (r *EngineReport) ask(ctx context.Context, kind dialect.Name, e *binds.Engi
 		return err
 	}
 	r.State, r.Doubt, r.Advice, r.Pooler = Replica, r.probe.Doubt, r.probe.Advice, r.probe.Pooler
-	if r.probe.Primary {
+	switch {
+	case r.probe.Peer:
+		r.State = Node
+	case r.probe.Primary:
 		r.State = Primary
 	}
 	r.Freshness = Proved
@@ -155,6 +158,8 @@ func (r *EngineReport) judge(writer *binds.Probe) {
 	differs := r.probe.View.Differs(writer.View)
 	switch {
 	case r.Err != nil || r.State == "":
+	case r.State == Node:
+		reason = r.judgeNode(writer)
 	case r.Role == binds.Writer && r.State != Primary:
 		reason = "its server is a replica, or refuses writes: give the primary's address as writer"
 	case r.Role == binds.Writer && r.readOnly:
@@ -163,12 +168,27 @@ func (r *EngineReport) judge(writer *binds.Probe) {
 		reason = "its server is the writer's own: give a replica's address, or no reader"
 	case r.Role == binds.Reader && r.State == Primary:
 		reason = "its server accepts writes: it was promoted, is no replica, or lacks read_only: give a replica's address"
-	case differs != nil:
+	}
+	if reason == "" && r.Err == nil && r.State != "" && differs != nil {
 		reason = (&router.OtherViewError{Differences: differs}).Error()
 	}
 	if reason != "" {
 		r.RoleErr = &RoleError{Engine: r.Engine, Role: r.Role, Reason: reason}
 	}
+}
+
+// judgeNode is judge for a Galera node: any will do as a reader, if it belongs to the writer's cluster.
+func (r *EngineReport) judgeNode(writer *binds.Probe) string {
+	switch {
+	case r.Role == binds.Writer && !r.probe.Primary:
+		return "its node refuses writes: turn read_only off, or give another node as writer"
+	case r.Role == binds.Writer, writer.Server == "":
+	case r.probe.Server == writer.Server:
+		return "its node is the writer's own: give another one, or no reader"
+	case r.probe.History != writer.History:
+		return "its node belongs to another Galera cluster than the writer (wsrep_cluster_state_uuid): give a node of the writer's"
+	}
+	return ""
 }
 
 // checkTables asks the writer which of the models' tables are missing.

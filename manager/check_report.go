@@ -69,6 +69,7 @@ type State string
 const (
 	Primary State = "primary" // it accepts writes
 	Replica State = "replica"
+	Node    State = "node" // one of equals that all accept writes: Galera
 )
 
 // Freshness says how it is known what a server shows.
@@ -76,7 +77,7 @@ type Freshness string
 
 // The ways to know what a server shows.
 const (
-	Proved   Freshness = "proved"   // by its position in the primary's log
+	Proved   Freshness = "proved"   // by its position in the primary's log; of a Galera node, by wsrep_sync_wait
 	Unproved Freshness = "unproved" // not: the engine's Doubt says why
 	Shared   Freshness = "shared"   // writer and readers share the data: SQLite
 )

@@ -323,6 +323,10 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 	if err == nil {
 		err = m.samples.otherView(probe)
 	}
+	if m.staysUnproved(i, err) {
+		m.publishLocked()
+		return true
+	}
 	if err != nil {
 		hung := errors.Is(err, context.DeadlineExceeded)
 		m.ejectLocked(i, err)

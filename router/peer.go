@@ -84,6 +84,14 @@ func (b *sessionBind) proveWriter() {
 	}
 }
 
+// staysUnproved reports whether the error of a question to reader i says that it is the server known, which cannot prove
+// anything now: it is as late as it is, and serves who needs no more than it has proved.
+func (m *monitor) staysUnproved(i int, err error) bool {
+	var unproved *binds.UnprovedError
+	s := &m.states[i]
+	return errors.As(err, &unproved) && !s.down && s.why == nil && unproved.Probe.Server == s.server && unproved.Probe.History == s.history
+}
+
 // provesAlone reports whether reader i is to be asked steadily, since it proves itself and the writer does not answer:
 // that one hangs, perhaps, and so do the looks.
 func (m *monitor) provesAlone(i int) bool {

@@ -190,3 +190,32 @@ func TestPeersOfTwoClusters(t *testing.T) {
 		}
 	})
 }
+
+// Nodes that cannot prove anything for a while, as after the loss of another one, serve what they have proved.
+func TestPeersThatProveNothingForAWhile(t *testing.T) {
+	amongPeers(t, 3, func(t *testing.T, p *process) {
+		p.mustWrite(t, t.Context(), 7)
+		time.Sleep(time.Second)
+		session := router.NewSession(t.Context())
+		p.mustRead(t, session)
+		other := newProcess(t, p.cluster, nil)
+		for _, node := range p.cluster.Replicas() {
+			node.PauseReplay()
+		}
+		other.mustWrite(t, t.Context(), 8)
+		p.cluster.Primary().Down()
+		time.Sleep(2 * time.Second)
+		for range 4 {
+			for _, ctx := range []context.Context{session, t.Context()} {
+				value, route := p.mustRead(t, ctx)
+				assert.EqualValues(t, 7, value, route)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		_, route, err := p.read(router.MaxStale(t.Context(), time.Second))
+		require.ErrorIs(t, err, router.ErrNoWriter, route)
+		time.Sleep(10 * time.Second)
+		_, route, err = p.read(t.Context())
+		require.ErrorIs(t, err, router.ErrNoWriter, "beyond max_lag: %s", route)
+	})
+}

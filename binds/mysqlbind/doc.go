@@ -134,6 +134,14 @@
 // has exactly those transactions is known to cover. Where one of the others grows, sessions of before read from the writer
 // until they have a new token.
 //
+// # Galera
+//
+// A node of a Galera cluster has no position, and accepts writes like all others. [Driver.Probe] asks it twice: who it is, and
+// with wsrep_sync_wait for its state, which answers once it shows all that the cluster had committed. Its history is
+// wsrep_cluster_state_uuid. In another wsrep_local_state than Synced it has a Doubt; outside of the primary component
+// the probe fails. If the wait takes too long, as for some seconds after another node was lost, the error is a
+// [binds.UnprovedError].
+//
 // # Named locks
 //
 // A named lock is one of GET_LOCK, called as [LockName] says: the server shares the names between its

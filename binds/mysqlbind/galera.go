@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -34,7 +35,18 @@ var (
 
 // galera asks a node, which has said a so far, for its state.
 func (a *answer) galera(ctx context.Context, ask binds.Ask) (binds.Probe, error) {
-	row, err := ask(ctx, galeraQuery)
+	p := a.probe()
+	p.History, p.Peer = "galera/"+a.cluster, true
+	limit := ctx
+	if end, ok := ctx.Deadline(); ok { // so that the caller hears in time that the node is there
+		var cancel context.CancelFunc
+		limit, cancel = context.WithTimeout(ctx, time.Until(end)*3/4)
+		defer cancel()
+	}
+	row, err := ask(limit, galeraQuery)
+	if err != nil && limit.Err() != nil && ctx.Err() == nil {
+		return binds.Probe{}, &binds.UnprovedError{Probe: p, Err: fmt.Errorf("mysqlbind: wsrep_sync_wait takes too long: %w", err)}
+	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) {
 		return binds.Probe{}, fmt.Errorf("%w, or not known to be: %w", errGaleraNotReady, err)
@@ -49,8 +61,7 @@ func (a *answer) galera(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	if status != "Primary" || ready != "ON" {
 		return binds.Probe{}, fmt.Errorf("%w: wsrep_cluster_status = %s, wsrep_ready = %s", errGaleraNotReady, status, ready)
 	}
-	p := a.probe()
-	p.History, p.Peer = "galera/"+cluster, true
+	p.History = "galera/" + cluster
 	if state != galeraSynced {
 		p.Doubt = fmt.Errorf("%w: wsrep_local_state = %s (%s)", errGaleraNotSynced, state, comment)
 	}

@@ -50,9 +50,12 @@ func (c *Cluster) Probe(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	if row[5] != "" {
 		probe.Doubt = errors.New(row[5])
 	}
-	if row[7] == "true" {
+	if row[7] != "" {
 		probe.Peer, probe.Primary, probe.Position = true, true, nil
 		probe.Cluster, probe.Timeline = "", 0
+	}
+	if row[7] == "false" {
+		return binds.Probe{}, &binds.UnprovedError{Probe: probe, Err: errors.New("routertest: it does not show all that was committed")}
 	}
 	return probe, nil
 }
@@ -100,10 +103,13 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 	if err := c.arrive(ctx); err != nil {
 		return nil, err
 	}
+	peer := ""
 	if s.cluster.peers {
-		if err := c.showAllLocked(ctx); err != nil {
+		shows, err := c.showAllLocked(ctx)
+		if err != nil {
 			return nil, err
 		}
+		peer = strconv.FormatBool(shows)
 	}
 	defer s.cluster.mu.Unlock()
 	s.catchUpLocked()
@@ -114,6 +120,6 @@ func (c *conn) probe(ctx context.Context) (*answer, error) {
 	}
 	return &answer{columns: probeColumns, rows: [][]driver.Value{{
 		s.identityLocked(), s.history, strconv.Itoa(s.timeline), strconv.FormatBool(s.upstream == nil),
-		s.positionLocked().String(), doubt, s.setting, strconv.FormatBool(s.cluster.peers),
+		s.positionLocked().String(), doubt, s.setting, peer,
 	}}}, nil
 }
