@@ -17,6 +17,7 @@ type prober struct {
 	turn   chan struct{} // held during a probe; guards the rest
 	conn   driver.Conn
 	born   time.Time // of conn
+	broke  time.Time // when one failed last, or could not be made
 	closed bool
 
 	moved atomic.Bool           // the address leads elsewhere: conn is to be replaced
@@ -60,12 +61,14 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(driver.Conn) err
 	if p.conn == nil {
 		conn, err := p.connect(ctx, c)
 		if err != nil {
+			p.broke = time.Now()
 			return err
 		}
 		p.conn, p.born = conn, time.Now()
 	}
 	err := fn(p.conn)
 	if err != nil {
+		p.broke = time.Now()
 		p.drop()
 	}
 	return err

@@ -87,8 +87,9 @@ func (e *WriterBehindError) Error() string {
 func (e *WriterBehindError) Unwrap() error { return e.Err }
 
 // ReadBrokenError reports a read whose connection to the writer broke under it, and that no reader could serve which had not
-// had it yet. It was sent once to each: more often might do harm, for the reason may be the read itself, such as its
-// size, or a fault of the server that it meets. It has changed nothing, and may be read again.
+// had it yet. It was sent once to each, and to the writer once more if all connections to that broke with its own: more
+// often might do harm, for the reason may be the read itself, such as its size, or a fault of the server that it
+// meets. It has changed nothing, and may be read again.
 type ReadBrokenError struct {
 	Engine string // the writer's name
 	Err    error  // how the last connection broke

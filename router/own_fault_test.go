@@ -76,9 +76,88 @@ func TestAReadThatBreaksConnectionsIsSentOnceToEach(t *testing.T) {
 				assert.Equal(t, row.want, counts(got))
 				assert.Less(t, time.Since(began), 50*time.Millisecond, "there is nothing to wait for, but for a session that changes its reader")
 
-				time.Sleep(time.Second)
 				_, _, err = p.read(t.Context())
-				require.NoError(t, err, "the servers are well")
+				require.NoError(t, err)
+				assert.NotContains(t, p.log.String(), "is down", "the servers are well")
+			})
+		})
+	}
+}
+
+// TestAReadThatDiesWithTheWriter is sent again, for all connections broke and not only its own: but once, for it may
+// have killed the server.
+func TestAReadThatDiesWithTheWriter(t *testing.T) {
+	for _, replicas := range []int{0, 1} {
+		inBubble(t, replicas, nil, func(t *testing.T, p *process) {
+			primary := p.cluster.Primary()
+			primary.SetLatency(100 * time.Millisecond)
+			time.AfterFunc(10*time.Millisecond, primary.Down)
+			time.AfterFunc(time.Second, primary.Up)
+			_, route, err := p.read(router.OnWriter(t.Context()))
+			require.NoError(t, err)
+			assert.Equal(t, "shop/writer (read, hint_writer)", route)
+
+			time.Sleep(5 * time.Second)
+			primary.SetLatency(0)
+			var killed atomic.Int64
+			primary.FailStatements(func(query string) error {
+				if !strings.Contains(query, "poison") {
+					return nil
+				}
+				killed.Add(1)
+				primary.Down()
+				time.AfterFunc(500*time.Millisecond, primary.Up)
+				return io.ErrUnexpectedEOF
+			})
+			_, err = p.poison(router.OnWriter(t.Context()))
+			var broken *router.ReadBrokenError
+			require.ErrorAs(t, err, &broken)
+			assert.EqualValues(t, 2, killed.Load())
+		})
+	}
+}
+
+// TestAReaderIsJudgedByEvidence: one that broke a single connection stays, one whose connections all broke is out at
+// once, in a transaction, too.
+func TestAReaderIsJudgedByEvidence(t *testing.T) {
+	for name, read := range map[string]func(p *process, ctx context.Context) error{
+		"a read": func(p *process, ctx context.Context) error { return p.db.NewRaw("SELECT 1").Scan(ctx, new(int)) },
+		"a transaction": func(p *process, ctx context.Context) error {
+			_ = p.InTx(ctx, router.TxOptions{ReadOnly: true}, func(ctx context.Context) error {
+				return p.db.NewRaw("SELECT 1").Scan(ctx, new(int))
+			})
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {
+				for _, r := range p.cluster.Replicas() {
+					broke := false
+					r.FailStatements(func(query string) error {
+						if broke || query != "SELECT 1" {
+							return nil
+						}
+						broke = true
+						return io.ErrUnexpectedEOF
+					})
+				}
+				for range 4 {
+					require.NoError(t, read(p, t.Context()))
+				}
+				assert.NotContains(t, p.log.String(), "is down")
+				dying := p.cluster.Replicas()[0]
+				dying.FailStatements(func(query string) error {
+					if query != "SELECT 1" {
+						return nil
+					}
+					dying.Down()
+					return io.ErrUnexpectedEOF
+				})
+				for range 2 {
+					require.NoError(t, read(p, t.Context()))
+				}
+				assert.Contains(t, p.log.String(), `msg="reader is down: its reads go elsewhere" engine=shop/reader-1`)
+				assert.NotContains(t, p.log.String(), "engine=shop/reader-2")
 			})
 		})
 	}

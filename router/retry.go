@@ -56,8 +56,9 @@ type failures struct {
 	s         *scope
 	query     string
 	tried     []*Reader
-	had       []*Reader // those that had the read, and may have failed by its own fault: they do not get it again
+	had       []*Reader // those that had the read and broke under it, maybe by its fault: they do not get it again
 	writerHad bool      // likewise
+	twice     bool      // the writer got it a second time, since it was not to blame
 	conflicts int
 	refused   bool          // a reader refused it as a write
 	undefined bool          // a reader knew no such table or column
@@ -90,9 +91,13 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		to.reader.failed()
 		f.lost(to.reader, err)
 	case binds.Unknown: // a read that may have run has harmed nothing
+		f.had = append(f.had, to.reader)
+		if f.c.router.alone(ctx, to.reader.engine) {
+			to.reader.end(to.start)
+			break
+		}
 		to.reader.failed()
 		f.lost(to.reader, err)
-		f.had = append(f.had, to.reader)
 	case binds.RecoveryConflict:
 		to.reader.end(to.start)
 		f.had = append(f.had, to.reader)
@@ -237,6 +242,8 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		}
 	case fault.LeavesOpen() && to.kind == sqlkind.Write:
 		return nil, outcome(r.writer, to.kind, fault, err)
+	case fault == binds.Unknown && !unreachable && !f.twice && !r.alone(ctx, r.writer):
+		f.twice = true // it was hardly to blame; but if it was, it is not to do so for ever
 	case fault == binds.Unknown && !unreachable:
 		f.writerHad = true
 		if !to.forWantOfReader() {

@@ -88,7 +88,7 @@ func (l *txLevel) explain(ctx context.Context, err error) error {
 	}
 	switch t.engine.Classify(err) { // NotSent says only that this session was gone before
 	case binds.Unknown, binds.Busy:
-		if m := t.router.monitor; m != nil && t.reader != nil {
+		if m := t.router.monitor; m != nil && t.reader != nil && !t.router.alone(ctx, t.engine) {
 			m.eject(t.reader, err)
 		}
 	case binds.ReadOnly:
