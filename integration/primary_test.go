@@ -67,11 +67,13 @@ func TestWriterComesBackAsReplica(t *testing.T) {
 				if at, ok := wrote[row.Value+1]; ok && time.Since(began) > time.Second {
 					assert.Less(t, time.Since(at), 4*time.Second, "max_lag is 2 s: %s", route)
 				}
-				served = append(served, route.String())
+				if time.Since(began) > 2*time.Second { // by then it trails by more than it may
+					served = append(served, route.String())
+				}
 			}
 			all := strings.Join(served, "\n")
 			t.Logf("%d reads: %d by reader-1, %d by reader-2", len(served), strings.Count(all, "shop/reader-1"), strings.Count(all, "shop/reader-2"))
-			assert.NotContains(t, all, "shop/writer", "it trails by 6 s")
+			assert.False(t, strings.Contains(all, "shop/writer"), "it trails by 6 s")
 			assert.Contains(t, all, "shop/reader-1", "the new primary serves")
 
 			began := time.Now()
@@ -95,7 +97,7 @@ func TestWriterComesBackAsReplica(t *testing.T) {
 			row := tally{ID: 1}
 			require.NoError(t, m.NewSelect(&row).WherePK().Scan(ctx))
 			assert.Equal(t, last+1, row.Value, "the process reads what it has written")
-			assert.Contains(t, log.String(), "writer is the primary again")
+			assert.Eventually(t, func() bool { return strings.Contains(log.String(), "writer is the primary again") }, waitFor, tick)
 			assertNoPassword(t, log.String(), err)
 		})
 	}

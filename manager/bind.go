@@ -246,9 +246,12 @@ func (b *Bind) close() error {
 }
 
 // ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
-// reader a warning.
+// reader a warning; so is a writer whose server is a replica.
 func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
 	err := b.writer.Ping(ctx)
+	if errors.Is(err, router.ErrWriterIsReplica) { // in the middle of a failover: reads go on, and the router says so
+		err = nil
+	}
 	for _, r := range b.readers {
 		if err := r.Ping(ctx); err != nil {
 			log.Warn("reader cannot be reached", "engine", r.Name(), "error", err)

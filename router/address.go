@@ -120,7 +120,7 @@ func (r *Router) WriterLeadsToSeveral(ctx context.Context) bool {
 func (r *Router) watchAddress(ctx context.Context, by binds.Positioner, conn driver.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(tries)*r.fresh.ProbeTimeout)
 	defer cancel()
-	p, err := by.Probe(ctx, binds.AskConn(conn))
+	p, err := binds.ProbeConn(ctx, by, conn)
 	if err != nil || p.Server == "" {
 		return nil // a statement will tell
 	}

@@ -19,9 +19,9 @@ type primaryState struct {
 	contact time.Duration // when one answered last
 }
 
-// errWriterIsReplica is why a server at the writer's address is not written to, nor read from as a writer. Nothing
-// was sent.
-var errWriterIsReplica = errors.New("the writer's server is a replica: give the primary's address as writer, or wait until it is promoted")
+// ErrWriterIsReplica is matched by the error of connecting to a writer whose server says that it is a replica: it is not written
+// to, nor read from as a writer. Nothing was sent.
+var ErrWriterIsReplica = errors.New("the writer's server is a replica: give the primary's address as writer, or wait until it is promoted")
 
 // gone reports whether no primary answers: no write is acknowledged to this process.
 func (m *monitor) gone() bool {
@@ -50,7 +50,7 @@ func (m *monitor) hearWriterLocked(at time.Duration, p binds.Probe) {
 	if m.demoted {
 		return
 	}
-	m.demoted, m.samples.none = true, errWriterIsReplica
+	m.demoted, m.samples.none = true, ErrWriterIsReplica
 	m.r.logger.Warn("writer's server is a replica: writes wait for a primary, reads go to whichever server is proved",
 		"engine", m.r.writer.Name())
 	m.r.writerConns.retire()

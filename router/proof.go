@@ -138,7 +138,7 @@ func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driv
 	case !use:
 		return binds.ErrRedial
 	case !probe.Primary:
-		return errWriterIsReplica
+		return ErrWriterIsReplica
 	case ok && probe.Server != last.probe.Server:
 		r.monitor.writerMoved(probe)
 	}

@@ -225,7 +225,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	unreachable := refused || fault == binds.NotSent || fault == binds.Busy ||
 		fault == binds.Unknown && f.query == beginStatement
 	unavailable := func() error {
-		replica := f.readOnly || refused || errors.Is(err, errWriterIsReplica)
+		replica := f.readOnly || refused || errors.Is(err, ErrWriterIsReplica)
 		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
 	}
 	ended := ctxend.Err(ctx)

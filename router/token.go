@@ -83,7 +83,7 @@ func unproven(p binds.Probe) error {
 	case p.Doubt != nil:
 		return p.Doubt
 	case !p.Primary:
-		return errWriterIsReplica
+		return ErrWriterIsReplica
 	case p.Position == nil:
 		return binds.ErrNoPosition
 	}
