@@ -4,7 +4,7 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
-QUICK ?= 4m
+QUICK ?= 1m
 TIMEOUT ?= 15m
 SERVERS ?=
 SUITES ?=

@@ -142,7 +142,7 @@ func TestVoidedIsNotNeverAsked(t *testing.T) {
 						r.PauseReplay()
 					}
 				}
-				for i := range int64(360) { // an hour
+				for i := range int64(120) { // 20 minutes
 					p.mustWrite(t, router.NewSession(t.Context()), i)
 					time.Sleep(10 * time.Second)
 					p.mustRead(t, router.NewSession(t.Context()))
@@ -152,7 +152,7 @@ func TestVoidedIsNotNeverAsked(t *testing.T) {
 				primary.CrashRestart(0)
 				primary.SetLatency(time.Millisecond)
 				// Its connection finds the new start; the monitor, which has to connect, too, is not told in time.
-				p.mustWrite(t, router.NewSession(t.Context()), 359)
+				p.mustWrite(t, router.NewSession(t.Context()), 119)
 				primary.Down()
 				require.Contains(t, p.log.String(), "its address leads to another server")
 				for range 60 {
@@ -161,7 +161,7 @@ func TestVoidedIsNotNeverAsked(t *testing.T) {
 						require.ErrorIs(t, err, router.ErrNoWriter, "%d from %s", value, route)
 					} else {
 						require.NoError(t, err)
-						assert.EqualValues(t, 359, value, route)
+						assert.EqualValues(t, 119, value, route)
 					}
 					time.Sleep(time.Second)
 				}
