@@ -232,8 +232,8 @@ func count(out io.Reader) (c cell, rest string) {
 	return c, loose[max(0, len(loose)-2000):]
 }
 
-// places are files with their directories, which are this machine's.
-var places = regexp.MustCompile(`/\S*/([\w.-]+\.go:\d+)`)
+// places are files with their directories, which are this machine's. A test's own name has slashes, too, but none at its beginning.
+var places = regexp.MustCompile(`(^|[\s"'(=:])(?:/[\w.@+-]+)*/([\w.@+-]+)`)
 
 // cause returns what a failed test said, in one line.
 func cause(output []string) string {
@@ -245,7 +245,7 @@ func cause(output []string) string {
 		}
 		words = append(words, strings.Fields(line)...)
 	}
-	text := places.ReplaceAllString(strings.Join(words, " "), "$1")
+	text := places.ReplaceAllString(strings.Join(words, " "), "$1$2")
 	if i := strings.Index(text, "Error: "); i > 0 { // what was logged before it is longer, and says less
 		text = text[i:]
 	}

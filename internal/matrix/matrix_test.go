@@ -176,3 +176,15 @@ func TestServers_areTheScripts(t *testing.T) {
 		assert.Contains(t, used, name)
 	}
 }
+
+func TestCauseNamesNoDirectory(t *testing.T) {
+	for said, want := range map[string]string{
+		"/home/app/src/servers_test.go:12: gone":                        "servers_test.go:12: gone",
+		"x: dial unix /tmp/bindery-73/sockets/a.sock: connect: no file": "x: dial unix a.sock: connect: no file",
+		`open "/var/lib/a": no`:                                         `open "a": no`,
+		"Test: TestConformance/Faults/a_lock_timeout":                   "Test: TestConformance/Faults/a_lock_timeout",
+		"postgres://app@db1/accounts":                                   "postgres://app@db1/accounts",
+	} {
+		assert.Equal(t, want, cause([]string{said}))
+	}
+}
