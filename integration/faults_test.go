@@ -25,12 +25,12 @@ import (
 )
 
 // onServers runs a test on each kind of server, with a manager on a primary and two readers.
-func onServers(t *testing.T, settings string, test func(t *testing.T, s *stage)) {
+func onServers(t *testing.T, settings string, test func(t *testing.T, s *stage), opts ...integration.Option) {
 	t.Helper()
 	starts := servers(t)
 	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
-			writer, readers, c := clusterURIs(starts[name](t))
+			writer, readers, c := clusterURIs(starts[name](t, opts...))
 			log := new(testlog.Buffer)
 			m := openManager(t, config(map[string]string{"shop": writer}, readers, settings),
 				manager.WithLogger(slog.New(slog.NewTextHandler(log, nil))))

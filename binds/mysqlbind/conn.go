@@ -35,6 +35,8 @@ type conn struct {
 	killer  *killer
 	reader  bool
 	stalls  bool // read_timeout may give a statement up
+	packet  packetLimit
+	short   int // what fits into a packet in any case
 
 	rows   rows            // of the open result set: a connection has one at most
 	txCtx  context.Context // of the open transaction, see within
@@ -55,6 +57,8 @@ func newConn(native nativeConn, c *connector, s session, netConn net.Conn) *conn
 		killer:  c.killer,
 		reader:  c.role == binds.Reader,
 		stalls:  c.source.readTimeout > 0,
+		packet:  s.packet,
+		short:   min(s.packet.most(), s.packet.driver),
 	}
 }
 
@@ -62,6 +66,9 @@ func newConn(native nativeConn, c *connector, s session, netConn net.Conn) *conn
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if err := c.admit(query); err != nil {
 		return nil, err
+	}
+	if len(args) > 0 && c.tooLong(query, args) {
+		return nil, driver.ErrSkip
 	}
 	ctx = c.within(ctx)
 	res, err := c.native.ExecContext(ctx, query, args)
@@ -75,6 +82,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.admit(query); err != nil {
 		return nil, err
+	}
+	if len(args) > 0 && c.tooLong(query, args) {
+		return nil, driver.ErrSkip
 	}
 	ctx = c.within(ctx)
 	native, err := c.native.QueryContext(ctx, query, args)
@@ -145,10 +155,13 @@ func (c *conn) within(ctx context.Context) context.Context {
 	return ctx
 }
 
-// admit keeps off the server what would run outside of a transaction that it has rolled back, and off a reader what
-// would take its belt off.
+// admit keeps off the server what would run outside of a transaction that it has rolled back, and what it does not take
+// for its length, and off a reader what would take its belt off.
 func (c *conn) admit(query string) error {
 	if err := c.gone(); err != nil {
+		return err
+	}
+	if err := c.fits(query); err != nil {
 		return err
 	}
 	if !c.reader {

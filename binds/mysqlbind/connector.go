@@ -22,6 +22,8 @@ type source struct {
 	setUp          string           // the first statement of every session
 	connectTimeout time.Duration
 	readTimeout    time.Duration
+	maxPacket      int                     // max_allowed_packet of the URI
+	packet         atomic.Int64            // the server's, as the last session told it; 0 before the first
 	version        atomic.Pointer[version] // as the last session told it; nil before the first
 }
 
@@ -34,25 +36,26 @@ var _ interface {
 // walks fields.
 func newSource(s *settings) (*source, error) {
 	password := s.password
+	made := &source{
+		setUp:          s.setUp,
+		connectTimeout: s.connectTimeout,
+		readTimeout:    s.config.ReadTimeout,
+		maxPacket:      s.config.MaxAllowedPacket,
+	}
 	err := s.config.Apply(
 		mysql.EnableCompression(s.compress),
-		mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
+		mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
 			cfg.Passwd = password
+			made.tell(ctx, cfg)
 			return nil
 		}))
 	if err != nil {
 		return nil, err
 	}
-	native, err := mysql.NewConnector(s.config)
-	if err != nil {
+	if made.native, err = mysql.NewConnector(s.config); err != nil {
 		return nil, err
 	}
-	return &source{
-		native:         native,
-		setUp:          s.setUp,
-		connectTimeout: s.connectTimeout,
-		readTimeout:    s.config.ReadTimeout,
-	}, nil
+	return made, nil
 }
 
 // Connector returns where connections for role come from. Close it to end what it started: the
@@ -94,6 +97,10 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
 	}
 	s.learn(about.version)
+	if about.packet, err = s.hear(about.maxPacket, w.limit); err != nil {
+		_ = c.Close() // it never served
+		return nil, session{}, nil, err
+	}
 	return c, about, w.conn, nil
 }
 
@@ -123,8 +130,11 @@ func (s *source) learn(text string) {
 	}
 }
 
-// wire receives the network connection that dial makes for one Connect.
-type wire struct{ conn net.Conn }
+// wire receives the network connection that dial makes for one Connect, and what the MySQL driver was told for it.
+type wire struct {
+	conn  net.Conn
+	limit int // see packetLimit
+}
 
 type wireKey struct{}
 

@@ -31,8 +31,9 @@
 //	                         context does
 //	write_timeout            bounds each write to the network; default and 0: only the context does
 //	max_allowed_packet       longest statement to send, in bytes, up to 1 GiB; default: 67108864, MySQL's own;
-//	                         0: ask the server, one round trip for each new connection. A server set to less
-//	                         closes the connection on a longer statement
+//	                         0: as long as the server takes. Each new session is told that by the query that it
+//	                         asks anyway, and what the server would not take is a [*PacketTooLargeError], and not
+//	                         sent; the server would close the connection
 //	compress                 1: compress what goes over the network, by zlib; default: 0
 //	collation                order of texts in comparisons with literals, such as utf8mb4_bin;
 //	                         default: the server's for utf8mb4

@@ -60,6 +60,7 @@ var faults = map[uint16]binds.Fault{
 // server may have been quicker.
 func (Driver) Classify(err error) binds.Fault {
 	var gone *RolledBackError
+	var tooLarge *PacketTooLargeError
 	var reader *ReaderError
 	var answer *mysql.MySQLError
 	var connect *binds.ConnectError
@@ -68,6 +69,8 @@ func (Driver) Classify(err error) binds.Fault {
 		if (Driver{}).Classify(gone.Err) == binds.Retryable {
 			return binds.Retryable
 		}
+		return binds.Refused
+	case errors.As(err, &tooLarge):
 		return binds.Refused
 	case errors.As(err, &reader):
 		return binds.ReadOnly

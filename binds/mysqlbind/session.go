@@ -16,7 +16,7 @@ const (
 	// is tx_read_only on MariaDB before 11.1 and transaction_read_only on MySQL 8.
 	belt = "SET SESSION TRANSACTION READ ONLY"
 
-	introduce = "SELECT CONNECTION_ID(), VERSION(), @@hostname, @@port, @@server_id"
+	introduce = "SELECT CONNECTION_ID(), VERSION(), @@hostname, @@port, @@server_id, @@max_allowed_packet"
 )
 
 // A session is the server's side of a connection.
@@ -26,6 +26,9 @@ type session struct {
 	version string
 	mariaDB bool
 	since   time.Time
+
+	maxPacket string // @@max_allowed_packet
+	packet    packetLimit
 }
 
 // setUpStatement returns the statement that makes a new session what Bun and Go expect.
@@ -83,7 +86,7 @@ func begin(ctx context.Context, c nativeConn, setUp string, role binds.Role) (se
 }
 
 func newSession(v []string) (session, error) {
-	s := session{version: v[1], mariaDB: parseVersion(v[1]).mariaDB, server: strings.Join(v[2:], "/"), since: time.Now()}
+	s := session{version: v[1], mariaDB: parseVersion(v[1]).mariaDB, server: strings.Join(v[2:5], "/"), maxPacket: v[5], since: time.Now()}
 	if _, err := fmt.Sscan(v[0], &s.id); err != nil {
 		return session{}, fmt.Errorf("mysqlbind: the server gives no connection id: %w", err)
 	}

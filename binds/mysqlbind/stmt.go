@@ -25,6 +25,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := s.conn.gone(); err != nil {
 		return nil, err
 	}
+	if err := s.fit(args); err != nil {
+		return nil, err
+	}
 	ctx = s.conn.within(ctx)
 	res, err := s.nativeStmt.ExecContext(ctx, args)
 	if err != nil {
@@ -36,6 +39,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext runs the query.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	if err := s.conn.gone(); err != nil {
+		return nil, err
+	}
+	if err := s.fit(args); err != nil {
 		return nil, err
 	}
 	ctx = s.conn.within(ctx)
