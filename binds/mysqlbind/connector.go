@@ -1,6 +1,7 @@
 package mysqlbind
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -40,7 +41,7 @@ func newSource(s *settings) (*source, error) {
 		setUp:          s.setUp,
 		connectTimeout: s.connectTimeout,
 		readTimeout:    s.config.ReadTimeout,
-		maxPacket:      s.config.MaxAllowedPacket,
+		maxPacket:      cmp.Or(s.config.MaxAllowedPacket, maxMaxPacket),
 	}
 	err := s.config.Apply(
 		mysql.EnableCompression(s.compress),

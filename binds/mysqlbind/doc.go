@@ -76,7 +76,8 @@
 // # Transactions
 //
 // InnoDB answers some errors by rolling back the whole transaction, says nothing of it, and carries out what follows outside
-// of any: a deadlock (1213), more locks than it has room for (1206), MariaDB's 1020 under innodb_snapshot_isolation, and a
+// of any: a deadlock (1213), more locks than it has room for (1206), MariaDB's 1020 under innodb_snapshot_isolation, a
+// conflict with another member of a MySQL group (1180 with error 149, which a statement may get before COMMIT), and a
 // lock's time-out (1205) if innodb_rollback_on_timeout is on. While unique_checks and foreign_key_checks are both off,
 // MariaDB also does so at any INSERT that fails, and then calls COMMIT a success. After such an error every statement of the
 // transaction is a [*RolledBackError], and so is Commit, which rolls back; for 1205, and on MariaDB for errors that do not
@@ -182,6 +183,12 @@
 //	NOWAIT                    3572, Retryable                 1205, Retryable: as after a wait
 //	a deadlock of locks       3058, Retryable                 1213, Retryable
 //	a killed wait for a lock  1317, Canceled                  no error, and NULL
+//	idle for too long         4031, NotSent                   the connection ends without a word
+//	COMMIT in a group         1180 with error 149, 3101,      1213, Retryable (Galera)
+//	  in conflict             1213, all Retryable
+//	COMMIT of a member that   3100, Refused; the role is      1047, Busy (Galera)
+//	  leaves its group        asked, see [Driver.DoubtsRole]
+//	an expelled member        6400, 3032: Busy                1047, Busy (Galera)
 //	a limit on statements     max_execution_time, in          max_statement_time, in seconds, of all
 //	                          milliseconds, of SELECT only
 //	an unencrypted login      3159                            10.11: "Access denied" only; 11.8: 3159
@@ -192,6 +199,6 @@
 //
 // # Not tried
 //
-// MySQL 8.0 and 8.4, TiDB, Aurora, ProxySQL and MaxScale. The errors 3101, 3169 and 6400 of MySQL are from
-// its manual, as is what [Dialect] does for MySQL before 9.
+// MySQL 8.0 and 8.4, TiDB, Aurora, ProxySQL and MaxScale. The error 3169 of MySQL is from its manual, as is what
+// [Dialect] does for MySQL before 9.
 package mysqlbind

@@ -89,9 +89,6 @@ func parse(text string) (*settings, error) {
 	cfg.ReadTimeout = p.Duration("read_timeout", 0, time.Second)
 	cfg.WriteTimeout = p.Duration("write_timeout", 0, time.Second)
 	cfg.MaxAllowedPacket = p.Int("max_allowed_packet", defaultMaxPacket, 0, maxMaxPacket)
-	if cfg.MaxAllowedPacket == 0 {
-		cfg.MaxAllowedPacket = maxMaxPacket
-	}
 	cfg.InterpolateParams = p.Bool("interpolate_params", false)
 	setProgramName(cfg, p)
 	setTLS(cfg, u)
