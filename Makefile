@@ -5,7 +5,7 @@ BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
 QUICK ?= 1m
-TIMEOUT ?= 15m
+TIMEOUT ?= 20m
 SERVERS ?=
 SUITES ?=
 
@@ -18,7 +18,7 @@ help: ## list the targets
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
-test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (15m) limits each package
+test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (20m) limits each package
 	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	@$(MAKE) --no-print-directory test32
