@@ -28,7 +28,7 @@ func TestShortDeadlines(t *testing.T) {
 			require.Eventually(t, func() bool { return read(t.Context()) == nil }, waitFor, tick)
 			log.Reset()
 			failed := 0
-			for range 300 {
+			for range 150 {
 				ctx, cancel := context.WithTimeout(t.Context(), rand.N(3*time.Millisecond))
 				if err := read(ctx); err != nil {
 					failed++
@@ -37,7 +37,7 @@ func TestShortDeadlines(t *testing.T) {
 				cancel()
 			}
 			require.NoError(t, read(t.Context()))
-			t.Logf("%d of 300 gave up", failed)
+			t.Logf("%d of 150 gave up", failed)
 			assert.Positive(t, failed)
 			assert.Zero(t, strings.Count(log.String(), "reader is down"), log.String())
 		})

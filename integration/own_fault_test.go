@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/internal/testlog"
 	"github.com/bindery-go/bindery/internal/teston"
@@ -74,6 +75,9 @@ func TestATransactionTimeoutIsTheStatementsOwn(t *testing.T) {
 func TestAnIdleTransactionEndsAlone(t *testing.T) {
 	teston.Only(t, teston.Postgres)
 	onServers(t, "", func(t *testing.T, s *stage) {
+		if s.bind.Dialect().Name() != dialect.PG {
+			t.Skip("PostgreSQL's own")
+		}
 		s = s.withLimit(t, "idle_in_transaction_session_timeout = '100ms'")
 		gone := func() bool {
 			for _, r := range s.cluster.Replicas {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,9 @@ func alternate(t *testing.T, addresses ...string) string {
 
 // TestPooler_noStaleRead reads each write back through a pooler behind which one standby shows the present and one does not.
 func TestPooler_noStaleRead(t *testing.T) {
+	if os.Getenv("BINDERY_SOAK_MINUTES") == "" {
+		t.Skip("it takes minutes: set BINDERY_SOAK_MINUTES")
+	}
 	const workers, rounds = 10, 500 // reads of each
 	eachPooler(t, func(t *testing.T, o integration.PgBouncerOptions) {
 		ctx := t.Context()
@@ -113,6 +117,9 @@ func TestPooler_noStaleRead(t *testing.T) {
 // TestPooler_sessionsAreProved has a reader behind a pooler of sessions serve what was just written, as one without a pooler
 // does; behind a pooler of transactions it serves what needs no freshness, and Open and Check say why.
 func TestPooler_sessionsAreProved(t *testing.T) {
+	if os.Getenv("BINDERY_SOAK_MINUTES") == "" {
+		t.Skip("it takes minutes: set BINDERY_SOAK_MINUTES")
+	}
 	eachPooler(t, func(t *testing.T, o integration.PgBouncerOptions) {
 		ctx := t.Context()
 		c := teston.Start(t, teston.Postgres, 1)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/router"
@@ -15,6 +16,9 @@ import (
 func TestWhatAStandbyRefuses(t *testing.T) {
 	teston.Only(t, teston.Postgres)
 	onServers(t, "", func(t *testing.T, s *stage) {
+		if s.bind.Dialect().Name() != dialect.PG {
+			t.Skip("PostgreSQL's own")
+		}
 		ctx := t.Context()
 		for _, q := range []string{
 			"CREATE UNLOGGED TABLE counts (n bigint)",
