@@ -20,6 +20,7 @@ import (
 
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/testlog"
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -27,7 +28,14 @@ import (
 // onServers runs a test on each kind of server, with a manager on a primary and two readers.
 func onServers(t *testing.T, settings string, test func(t *testing.T, s *stage), opts ...integration.Option) {
 	t.Helper()
-	starts := servers(t)
+	onKinds(t, replicated, settings, test, opts...)
+}
+
+// onKinds is [onServers] on some kinds of servers alone, for a test of what is only theirs.
+func onKinds(t *testing.T, kinds []string, settings string, test func(t *testing.T, s *stage), opts ...integration.Option) {
+	t.Helper()
+	teston.Only(t, kinds...)
+	starts := clusters(kinds...)
 	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
 			writer, readers, c := clusterURIs(starts[name](t, opts...))

@@ -34,8 +34,7 @@ func (s *stage) withLimit(t *testing.T, setting string) *stage {
 
 // TestATransactionTimeoutIsTheStatementsOwn: it ends one session, ejects nobody, and is met once.
 func TestATransactionTimeoutIsTheStatementsOwn(t *testing.T) {
-	teston.Only(t, teston.Postgres)
-	onServers(t, "", func(t *testing.T, s *stage) {
+	onKinds(t, []string{teston.Postgres}, "", func(t *testing.T, s *stage) {
 		if !s.cluster.Primary.Version().AtLeast("PostgreSQL", 17) {
 			t.Skip("transaction_timeout is there since PostgreSQL 17")
 		}
@@ -73,8 +72,7 @@ func TestATransactionTimeoutIsTheStatementsOwn(t *testing.T) {
 
 // TestAnIdleTransactionEndsAlone: idle_in_transaction_session_timeout on a reader.
 func TestAnIdleTransactionEndsAlone(t *testing.T) {
-	teston.Only(t, teston.Postgres)
-	onServers(t, "", func(t *testing.T, s *stage) {
+	onKinds(t, []string{teston.Postgres}, "", func(t *testing.T, s *stage) {
 		if s.bind.Dialect().Name() != dialect.PG {
 			t.Skip("PostgreSQL's own")
 		}
@@ -103,8 +101,7 @@ func TestAnIdleTransactionEndsAlone(t *testing.T) {
 
 // TestAReadThatEndsItsSession everywhere is sent once to each server.
 func TestAReadThatEndsItsSession(t *testing.T) {
-	teston.Only(t, teston.Postgres)
-	onServers(t, "", func(t *testing.T, s *stage) {
+	onKinds(t, []string{teston.Postgres}, "", func(t *testing.T, s *stage) {
 		_, err := s.m.NewRaw(shop{}, "CREATE FUNCTION harm() RETURNS bool LANGUAGE sql AS 'SELECT pg_terminate_backend(pg_backend_pid())'").Exec(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, s.cluster.WaitReplayed(t.Context()))

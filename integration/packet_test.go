@@ -17,8 +17,7 @@ import (
 // TestAStatementThatNoServerTakes is so much longer than max_allowed_packet that servers reset the connection while it is on its
 // way. It is refused before it is sent: no connection breaks, no reader goes, and a transaction goes on.
 func TestAStatementThatNoServerTakes(t *testing.T) {
-	teston.Only(t, teston.MariaDB, teston.MySQL)
-	onServers(t, "", func(t *testing.T, s *stage) {
+	onKinds(t, []string{teston.MariaDB, teston.MySQL}, "", func(t *testing.T, s *stage) {
 		long := strings.Repeat("x", 12<<20)
 		retried := s.bind.Stats().Retried
 		refused := func(err error) {

@@ -14,8 +14,7 @@ import (
 // TestWhatAStandbyRefuses by other codes than 25006, as no text shows: the writer serves it, and no reader is
 // thought ill of for that.
 func TestWhatAStandbyRefuses(t *testing.T) {
-	teston.Only(t, teston.Postgres)
-	onServers(t, "", func(t *testing.T, s *stage) {
+	onKinds(t, []string{teston.Postgres}, "", func(t *testing.T, s *stage) {
 		if s.bind.Dialect().Name() != dialect.PG {
 			t.Skip("PostgreSQL's own")
 		}
