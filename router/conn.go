@@ -170,7 +170,8 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 		to.reason = WriteQuery
 		return nil
 	}
-	to.kind = c.kind(query)
+	var local bool
+	to.kind, local = c.kind(query)
 	switch {
 	case c.mode == fixed:
 		to.reason = c.why
@@ -182,6 +183,8 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 		to.reason = WriteText
 	case s.hint == onWriter && c.mode != readerOnly:
 		c.toWriter(s, HintWriter, to)
+	case local && s.hint != onReader && c.mode != readerOnly:
+		c.toWriter(s, LocalState, to)
 	default:
 		return c.routeRead(ctx, s, to)
 	}

@@ -41,6 +41,8 @@ const (
 	NativeDB
 	// Transaction: the context carries a transaction of the bind, see [Router.InTx].
 	Transaction
+	// LocalState: a read of what each server keeps for itself, as statistics; the writer's is meant.
+	LocalState
 )
 
 var reasonNames = [...]string{
@@ -58,6 +60,7 @@ var reasonNames = [...]string{
 	ReaderDB:      "reader_db",
 	NativeDB:      "native_db",
 	Transaction:   "transaction",
+	LocalState:    "local_state",
 }
 
 // String returns the reason's code in snake case: "plain_read".

@@ -66,7 +66,10 @@ func (r *Router) watchConns(e *binds.Engine, n *notice) {
 	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn, n.age()), nil })
 }
 
-func (r *Router) isRead(query string) bool { return r.kinds.Of(query) == sqlkind.Read }
+func (r *Router) isRead(query string) bool {
+	kind, _ := r.kinds.Classify(query)
+	return kind == sqlkind.Read
+}
 
 // unsure says of a write whose answer did not come that its outcome is unknown. It sees what every write fails with.
 func (r *Router) unsure(err error) error {

@@ -115,10 +115,10 @@ func (rs *resolver) conn(query bun.Query) bun.IConn {
 // Close does nothing: the engines belong to whoever opened them.
 func (rs *resolver) Close() error { return nil }
 
-// kind says whether a reader may run the statement.
-func (c *Conn) kind(query string) sqlkind.Kind {
+// kind says whether a reader may run the statement, and whether each server would answer it for itself.
+func (c *Conn) kind(query string) (kind sqlkind.Kind, local bool) {
 	if c.writes {
-		return sqlkind.Write
+		return sqlkind.Write, false
 	}
-	return c.router.kinds.Of(query)
+	return c.router.kinds.Classify(query)
 }

@@ -19,7 +19,10 @@ func (c *Conn) txOf(s *scope, query string) (*txLevel, error) {
 	if l := s.tx.of(c.router); l != nil {
 		return l, nil
 	}
-	if s.cross || c.kind(query) == sqlkind.Read {
+	if s.cross {
+		return nil, nil
+	}
+	if kind, _ := c.kind(query); kind == sqlkind.Read {
 		return nil, nil
 	}
 	if other := s.tx.firstOpen(); other != nil {
@@ -42,7 +45,7 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 		return in, err
 	}
 	if t := l.tx; t.opts.ReadOnly || c.mode == readerOnly || s.route != nil {
-		in.kind = c.kind(query)
+		in.kind, _ = c.kind(query)
 		switch {
 		case in.kind == sqlkind.Read:
 		case c.mode == readerOnly:

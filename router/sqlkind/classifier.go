@@ -52,27 +52,39 @@ func New(d dialect.Name, writerFunctions ...string) (*Classifier, error) {
 // Of says whether a reader may run query, one or more statements. It allocates nothing, but for a few hundred
 // bytes where a SELECT begins as none did before: it remembers that, values left out, to read the next one faster.
 func (c *Classifier) Of(query string) Kind {
-	if c == nil || c.lang == nil {
+	kind, local := c.Classify(query)
+	if local {
 		return Write
 	}
+	return kind
+}
+
+// Classify is Of, but tells two kinds of reads apart. A query is local if it harms no server, but is answered by
+// each one for itself: by pg_stat_activity, SHOW PROCESSLIST or the state of a sequence. Its kind is Read. It is meant
+// for the writer, which is why Of calls it a Write, unless somebody asks a certain reader for its own state.
+func (c *Classifier) Classify(query string) (kind Kind, local bool) {
+	if c == nil || c.lang == nil {
+		return Write, false
+	}
 	if len(query) >= toldApart && query[0]|0x20 != 's' && writesAtOnce(query) {
-		return Write
+		return Write, false
 	}
 	known := c.known.find(query)
 	if known != nil && c.lang.endsPlainly(query[len(known.text):], known.depth) {
-		return Read
+		return Read, false
 	}
 	return c.scan(query, known)
 }
 
-// scan is Of for what must be read, but for what is known of it.
-func (c *Classifier) scan(query string, known *beginning) Kind {
+// scan is Classify for what must be read, but for what is known of it.
+func (c *Classifier) scan(query string, known *beginning) (kind Kind, local bool) {
 	s := scanner{q: query, lang: c.lang, words: c.words}
 	if known != nil {
 		s.depth, s.mark = known.depth, known.mark
-		return s.resume(len(known.text))
+		kind = s.resume(len(known.text))
+	} else {
+		kind = s.kind()
+		c.known.learn(query, c.lang, c.words)
 	}
-	kind := s.kind()
-	c.known.learn(query, c.lang, c.words)
-	return kind
+	return kind, s.local && kind == Read
 }

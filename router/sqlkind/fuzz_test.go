@@ -28,6 +28,9 @@ var seeds = []string{
 	"PRAGMA main.table_info(t)", "PRAGMA user_version", "PRAGMA user_version = 5", "SELECT * FROM 'pragma_optimize'",
 	"SELECT ?1, :a, @b, $c FROM [t]", "SELECT $a(')", "SELECT 1_000, 0xAF, 1e5, .5, 1e5for", "SELECT 1a.2b FROM é",
 	"SELECT gét_lock('a')", "SELECT 'a", `SELECT "a`, "SELECT $$a", "SELECT 1 /*", "SELECT 1\x00", "SELECT a\xffb",
+	"SELECT (7).pg_try_advisory_lock, x[1] . \"nextval\", $1.charge_card", "SELECT (a) /* x */ . /* y */ U&\"n\" FROM t", `SELECT (t)."", t."" FROM t`,
+	"SELECT g.pg_try_advisory_lock FROM generate_series(1, 2) g", "SELECT last_value, t.last_value AS is_called FROM pg_stat_activity, s",
+	"SELECT cron . schedule(1)", "SELECT * FROM information_schema . `tables`", "SHOW FULL PROCESSLIST", "SELECT @@global.gtid_executed",
 	"INSERT INTO t VALUES (1)", "SET x = 1", "SELECT 1; DROP TABLE t", "SELECT charge_card(1), billing.charge_card(1)",
 }
 

@@ -10,6 +10,8 @@ import (
 type glob struct {
 	schema string
 	name   string
+	wild   bool // it matches more names than one
+	users  bool // one of the user's
 }
 
 func parseGlob(pattern string) (glob, error) {
@@ -27,7 +29,7 @@ func parseGlob(pattern string) (glob, error) {
 	schema, name, qualified := strings.Cut(lowerASCII(pattern), ".")
 	switch {
 	case !qualified:
-		return glob{name: schema}, nil
+		return glob{name: schema, wild: wild(schema)}, nil
 	case strings.Contains(name, "."):
 		return bad("more than one dot")
 	case schema == "":
@@ -35,15 +37,20 @@ func parseGlob(pattern string) (glob, error) {
 	case name == "":
 		return bad("no name after the dot")
 	}
-	return glob{schema: schema, name: name}, nil
+	return glob{schema: schema, name: name, wild: wild(name)}, nil
 }
 
 // matches tells whether a call of schema.name is meant. An empty schema is one not known: it may be any.
-func (g glob) matches(schema, name string) bool {
+func (g *glob) matches(schema, name string) bool {
 	if g.schema != "" && schema != "" && !globMatch(g.schema, schema) {
 		return false
 	}
-	return globMatch(g.name, name)
+	return g.mayBegin(name) && globMatch(g.name, name)
+}
+
+// mayBegin tells whether name, which is not empty, has the first byte that g asks for.
+func (g *glob) mayBegin(name string) bool {
+	return g.name[0] == lower(name[0]) || g.name[0] == '*' || g.name[0] == '?'
 }
 
 // globMatch matches name, in any case, with pattern, in lower case. It takes no more steps than
@@ -92,6 +99,6 @@ func isNameByte(c byte) bool {
 }
 
 // plain tells whether g is a name and nothing else.
-func (g glob) plain() bool {
-	return g.schema == "" && !strings.ContainsAny(g.name, "*?")
-}
+func (g *glob) plain() bool { return g.schema == "" && !g.wild }
+
+func wild(name string) bool { return strings.ContainsAny(name, "*?") }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,14 +20,30 @@ import (
 type judge struct {
 	dialect dialect.Name
 	db      *sql.DB
-	setUp   string // run on each connection first
-	probe   string // one text of all that a statement could leave behind in the session or on the server
-	begin   string // what a transaction starts with, "" for none: locks are seen before it ends
+	primary *sql.DB // its primary, which answers as the reader does; nil where both are one
+	setUp   string  // run on each connection first
+	probe   string  // one text of all that a statement could leave behind in the session or on the server
+	begin   string  // what a transaction starts with, "" for none: locks are seen before it ends
 	refused func(error) bool
+	differs explained
+}
+
+// explained says, by a part of a statement, why its answers differ although we call it a Read.
+type explained map[string]string
+
+// of returns the part that explains query, "" if none does.
+func (e explained) of(query string) string {
+	for part := range e {
+		if strings.Contains(query, part) {
+			return part
+		}
+	}
+	return ""
 }
 
 // An outcome is what a reader made of a statement.
 type outcome struct {
+	rows   string
 	err    error
 	refuse bool   // it needs the writer, says the server
 	before string // the probe
@@ -39,10 +57,12 @@ func (o outcome) String() string {
 }
 
 // try runs a statement on a connection of its own.
-func (j *judge) try(t *testing.T, query string) (o outcome) {
+func (j *judge) try(t *testing.T, query string) outcome { return j.tryOn(t, j.db, query) }
+
+func (j *judge) tryOn(t *testing.T, db *sql.DB, query string) (o outcome) {
 	t.Helper()
 	ctx := t.Context()
-	conn, err := j.db.Conn(ctx)
+	conn, err := db.Conn(ctx)
 	require.NoError(t, err)
 	defer func() {
 		// What a statement left in the session goes with the connection.
@@ -56,7 +76,7 @@ func (j *judge) try(t *testing.T, query string) (o outcome) {
 	if j.begin != "" {
 		run(t, ctx, conn, j.begin)
 	}
-	if o.err = drain(ctx, conn, query); o.err != nil {
+	if o.rows, o.err = drain(ctx, conn, query); o.err != nil {
 		o.refuse = j.refused(o.err)
 		return o
 	}
@@ -70,37 +90,65 @@ func run(t *testing.T, ctx context.Context, conn *sql.Conn, query string) {
 	require.NoError(t, err, query)
 }
 
-// drain runs a statement and reads all its rows, since some do their work only then.
-func drain(ctx context.Context, conn *sql.Conn, query string) error {
+// drain runs a statement and reads all its rows, since some do their work only then. It returns them as text, in order:
+// two servers may find them in another one.
+func drain(ctx context.Context, conn *sql.Conn, query string) (string, error) {
 	rows, err := conn.QueryContext(ctx, query)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	var texts []string
 	for {
+		columns, err := rows.Columns()
+		if err != nil {
+			return "", err
+		}
+		values, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
 		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return "", err
+			}
+			texts = append(texts, fmt.Sprint(values))
 		}
 		if !rows.NextResultSet() {
-			return rows.Err()
+			slices.Sort(texts)
+			return strings.Join(texts, "\n"), rows.Err()
 		}
 	}
 }
 
-// Three lists of statements go before a judge. Each says what the server will say and what we must say.
+// Four lists of statements go before a judge. Each says what the server will say and what we must say.
 type cases struct {
-	harmless []string          // the reader runs it, nothing stays: a Read
+	harmless []string          // the reader runs it, nothing stays, and its primary answers the same: a Read
+	local    []string          // the same, but its primary has another answer: a local read
 	needy    []string          // the reader refuses it, or something stays: a Write
 	cautious map[string]string // by statement, why it is a Write though the reader runs it and nothing stays, or fails for a reason of its own
 }
 
 func (j *judge) hear(t *testing.T, c cases) {
 	t.Helper()
+	used := make(map[string]bool)
 	t.Run("harmless", func(t *testing.T) {
 		for _, query := range c.harmless {
 			o := j.try(t, query)
 			assert.NoError(t, o.err, "%s", query)
 			assert.False(t, o.traced(), "%s: %v", query, o)
 			assert.Equal(t, read, sqlkind.Of(j.dialect, query), query)
+			if j.primary == nil {
+				continue
+			}
+			if on := j.tryOn(t, j.primary, query); on.rows != o.rows {
+				part := j.differs.of(query)
+				used[part] = true
+				assert.NotEmpty(t, part, "the primary has another answer to %s: %s\ninstead of\n%s", query, cut(on.rows), cut(o.rows))
+			}
+		}
+		for part, reason := range j.differs {
+			assert.True(t, used[part], "%q (%s) makes no difference any more", part, reason)
 		}
 	})
 	t.Run("needy", func(t *testing.T) {
@@ -119,6 +167,46 @@ func (j *judge) hear(t *testing.T, c cases) {
 	})
 	t.Logf("%v: %d harmless statements, all Read; %d that need the writer, all Write; %d called Write out of caution",
 		j.dialect, len(c.harmless), len(c.needy), len(c.cautious))
+}
+
+// cut shortens a text for a message.
+func cut(text string) string { return text[:min(len(text), 300)] }
+
+// disagree asks both servers for what is theirs alone: nothing stays, and their answers differ.
+func (j *judge) disagree(t *testing.T, statements []string) {
+	t.Helper()
+	classifier, err := sqlkind.New(j.dialect)
+	require.NoError(t, err)
+	for _, query := range statements {
+		o := j.try(t, query)
+		assert.NoError(t, o.err, "%s", query)
+		assert.False(t, o.traced(), "%s: %v", query, o)
+		assert.NotEqual(t, j.tryOn(t, j.primary, query).rows, o.rows, "%s: the same answer", query)
+		local.check(t, classifier, j.dialect, query)
+	}
+	t.Logf("%v: %d statements with another answer on each server, all local", j.dialect, len(statements))
+}
+
+// agree asks both servers for each of the names, by the query that ask makes, unless that is a local read or a Write, and
+// wants the same answer, but for what is explained. It returns how many names it has compared.
+func (j *judge) agree(t *testing.T, names []string, ask func(name string) string) (compared int) {
+	t.Helper()
+	classifier, err := sqlkind.New(j.dialect)
+	require.NoError(t, err)
+	for _, name := range names {
+		query := ask(name)
+		kind, isLocal := classifier.Classify(query)
+		if kind == write || isLocal || j.differs[name] != "" {
+			continue
+		}
+		compared++
+		reader, primary := j.try(t, query), j.tryOn(t, j.primary, query)
+		if !assert.Equal(t, fmt.Sprint(primary.err), fmt.Sprint(reader.err), query) {
+			continue
+		}
+		assert.True(t, primary.rows == reader.rows, "the primary has another answer to %s: %s\ninstead of\n%s", query, cut(primary.rows), cut(reader.rows))
+	}
+	return compared
 }
 
 // spread puts each expression into each pattern, which has %s where it goes.

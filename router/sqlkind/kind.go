@@ -6,9 +6,9 @@ import "github.com/uptrace/bun/dialect"
 type Kind uint8
 
 const (
-	// Write needs the writer, or may need it, or belongs to a session there.
+	// Write needs the writer, or may need it, or belongs to a session there, or tells about the writer.
 	Write Kind = iota
-	// Read is known to be harmless on a reader.
+	// Read is known to be harmless on a reader, and is answered there as on the writer.
 	Read
 )
 
@@ -31,7 +31,15 @@ func Of(d dialect.Name, query string) Kind {
 		return Write
 	}
 	s := scanner{q: query, lang: l, words: &l.words}
-	return s.kind()
+	return s.anywhere(s.kind())
+}
+
+// anywhere is kind, but for a read that each server answers for itself: a Write.
+func (s *scanner) anywhere(kind Kind) Kind {
+	if s.local {
+		return Write
+	}
+	return kind
 }
 
 func languageOf(d dialect.Name) *language {

@@ -16,6 +16,7 @@ const (
 	semi                   // ;
 	name                   // a quoted name that ends at the same byte
 	bracket                // SQLite: [a quoted name]
+	subscript              // PostgreSQL: ], the end of an array's subscript
 	text                   // a string without escapes
 	escaped                // MySQL: a string, or a name, with backslash escapes
 	dash                   // - or a comment

@@ -7,7 +7,7 @@ import "github.com/uptrace/bun/dialect"
 var mysql = &language{
 	dialect:        dialect.MySQL,
 	class:          mysqlClasses(),
-	words:          newWords(mysqlKeywords, mysqlFunctions),
+	words:          newWords(false, mysqlKeywords, mysqlFunctions, mysqlLocal),
 	blankAfterDash: true,
 	codeInComments: true,
 	digitsInNames:  true,
@@ -41,6 +41,10 @@ var mysqlKeywords = map[string]action{
 	"nextval":             sequence,
 	"currval":             sequence,
 	"sql_calc_found_rows": always, // for FOUND_ROWS() in the same session
+	"information_schema":  schema,
+	"performance_schema":  schema,
+	"sys":                 schema,
+	"mysql":               schema,
 }
 
 // selectOptions are what may stand in a comment that is code to some versions, and changes nothing here.
@@ -69,11 +73,8 @@ func mysqlHead(s *scanner, verb keyword, end int) int {
 	return writes
 }
 
-// shownBySession are what SHOW shows of the session's own past, or of this one server's part in replication.
-var shownBySession = []string{
-	"warnings", "errors", "count", "profile", "profiles",
-	"master", "binary", "binlog", "explain", "analyze",
-}
+// shownBySession are what SHOW shows of the session's own past.
+var shownBySession = []string{"warnings", "errors", "count", "profile", "profiles", "user_variables"}
 
 func mysqlShow(s *scanner, i int) int {
 	if i = s.skip(i); i == writes {
@@ -83,10 +84,18 @@ func mysqlShow(s *scanner, i int) int {
 	if end == i {
 		return writes
 	}
+	first := s.q[i:end]
 	for _, shown := range shownBySession {
-		if equalFold(s.q[i:end], shown) {
+		if equalFold(first, shown) {
 			return writes
 		}
+	}
+	next := s.skip(end)
+	if next == writes {
+		return writes
+	}
+	if shownLocally(first, s.q[next:s.wordEnd(next)]) {
+		s.local = true
 	}
 	return end
 }
@@ -202,6 +211,11 @@ func (s *scanner) variable(i int) int {
 	for _, v := range sessionVariables {
 		if equalFold(s.q[start:end], v) {
 			return writes
+		}
+	}
+	for _, v := range localVariables {
+		if equalFold(s.q[start:end], v) {
+			s.local = true
 		}
 	}
 	return end

@@ -7,7 +7,7 @@ var mysqlFunctions = []functions{
 	{
 		reason: "a lock that outlives the statement, on that server alone: its replica grants the same one",
 		manual: "MySQL 14.14 Locking Functions",
-		names:  []string{"get_lock", "release_lock", "release_all_locks", "is_free_lock", "is_used_lock"},
+		names:  []string{"get_lock", "release_lock", "release_all_locks"},
 	},
 	{
 		reason: "such locks of a service's own",
@@ -16,22 +16,15 @@ var mysqlFunctions = []functions{
 	},
 	{
 		reason: "what the session did just before, or is to remember",
-		manual: "MySQL 14.15 Information Functions",
-		names:  []string{"last_insert_id", "found_rows", "row_count"},
+		manual: "MySQL 14.15 Information Functions; MariaDB: Galera Functions",
+		names: []string{
+			"last_insert_id", "found_rows", "row_count", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+		},
 	},
 	{
 		reason: "a sequence moves, or the session that moved it is asked; NEXTVAL is in mysql.go",
 		manual: "MariaDB: Sequence Functions",
 		names:  []string{"setval", "lastval"},
-	},
-	{
-		reason: "a wait for replication, which means one certain server",
-		manual: "MySQL 14.18.2 Functions Used with GTIDs, 14.18.4 Position-Based Synchronization Functions; MariaDB: MASTER_GTID_WAIT",
-		names: []string{
-			"master_gtid_wait", "master_pos_wait", "source_pos_wait", "wait_for_executed_gtid_set",
-			"wait_until_sql_thread_after_gtids", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
-			"wsrep_sync_wait_upto_gtid",
-		},
 	},
 	{
 		reason: "group replication and its failover are changed",
@@ -45,11 +38,6 @@ var mysqlFunctions = []functions{
 			"asynchronous_connection_failover_delete_managed", "asynchronous_connection_failover_delete_source",
 			"asynchronous_connection_failover_reset",
 		},
-	},
-	{
-		reason: "files of that server, which its replicas do not share",
-		manual: "MySQL 14.8 String Functions",
-		names:  []string{"load_file"},
 	},
 	{
 		reason: "the server's redo log is archived, kept for a consumer, or written down; its files are limited",
@@ -83,9 +71,48 @@ var mysqlFunctions = []functions{
 	},
 	{
 		reason: "other servers are told something",
-		manual: "MariaDB: Spider Functions",
+		manual: "MariaDB: Spider Functions (mariadb-plugin-spider)",
 		names: []string{
 			"spider_direct_sql", "spider_bg_direct_sql", "spider_copy_tables", "spider_flush_table_mon_cache",
+			"spider_ping_table",
 		},
+	},
+	{
+		reason: "a command in a string is run, or the session is asked what it inserted",
+		manual: "Mroonga: 3.3 User-defined functions (mariadb-plugin-mroonga); its others only compute",
+		names:  []string{"mroonga_command", "last_insert_grn_id"},
+	},
+}
+
+// mysqlLocal are functions that tell about the server that is asked. Its tables and what SHOW shows are in
+// mysql_local.go.
+var mysqlLocal = []functions{
+	{
+		action: asks,
+		reason: "locks of that server",
+		manual: "MySQL 14.14 Locking Functions",
+		names:  []string{"is_free_lock", "is_used_lock"},
+	},
+	{
+		action: asks,
+		reason: "a wait for replication, or a place in the log, which mean one certain server",
+		manual: "MySQL 14.18.2 Functions Used with GTIDs, 14.18.4 Position-Based Synchronization Functions; MariaDB: " +
+			"MASTER_GTID_WAIT, BINLOG_GTID_POS",
+		names: []string{
+			"master_gtid_wait", "master_pos_wait", "source_pos_wait", "wait_for_executed_gtid_set",
+			"wait_until_sql_thread_after_gtids", "wsrep_sync_wait_upto_gtid", "binlog_gtid_pos",
+		},
+	},
+	{
+		action: asks,
+		reason: "files of that server, which its replicas do not share",
+		manual: "MySQL 14.8 String Functions",
+		names:  []string{"load_file"},
+	},
+	{
+		action: local,
+		reason: "the next number of a table, in information_schema.TABLES: a replica knows of those that were used",
+		manual: "MySQL 28.3.38 The INFORMATION_SCHEMA TABLES Table",
+		names:  []string{"auto_increment"},
 	},
 }

@@ -6,17 +6,17 @@ import "github.com/uptrace/bun/dialect"
 var postgres = &language{
 	dialect:        dialect.PG,
 	class:          postgresClasses(),
-	words:          newWords(postgresKeywords, postgresFunctions),
+	words:          newWords(true, postgresKeywords, postgresFunctions, postgresExtensions, postgresLocal),
 	nestedComments: true,
 	prefixes:       true,
 }
 
 func postgresClasses() [256]class {
 	c := ordinary()
-	for _, b := range []byte("#:?@[]`") {
+	for _, b := range []byte("#:?@[`") {
 		c[b] = blank
 	}
-	c['$'], c['&'] = dollar, ampersand
+	c['$'], c['&'], c[']'] = dollar, ampersand, subscript
 	return c
 }
 

@@ -2,7 +2,8 @@ package sqlkind
 
 // postgresFunctions are PostgreSQL's own functions, up to version 18, that a reader must not run. All that
 // pg_proc calls volatile, and a few it calls stable, were looked at; those left out, and why, are in
-// catalog_test.go. Sections are those of the manual for version 18.
+// catalog_test.go, and those that tell about the server that is asked in postgres_local.go. Sections are those of the
+// manual for version 18.
 var postgresFunctions = []functions{
 	{
 		reason: "a sequence moves, or the session that moved it is asked",
@@ -86,15 +87,6 @@ var postgresFunctions = []functions{
 		},
 	},
 	{
-		reason: "files of that server, which its replicas do not share",
-		manual: "9.28.9 Generic File Access Functions",
-		names: []string{
-			"pg_read_file", "pg_read_file_old", "pg_read_binary_file", "pg_stat_file", "pg_ls_dir", "pg_ls_logdir",
-			"pg_ls_waldir", "pg_ls_tmpdir", "pg_ls_archive_statusdir", "pg_ls_logicalmapdir",
-			"pg_ls_logicalsnapdir", "pg_ls_replslotdir", "pg_ls_summariesdir",
-		},
-	},
-	{
 		reason: "an index or a catalog is changed",
 		manual: "9.28.8 Index Maintenance Functions, 9.28.7.3 Collation Management Functions",
 		names: []string{
@@ -135,10 +127,10 @@ var postgresFunctions = []functions{
 		manual: "F.1 adminpack (up to 16), F.2 amcheck, F.24 pg_buffercache, F.30 pg_prewarm, F.32 pg_stat_statements, " +
 			"F.34 pg_surgery, F.36 pg_visibility, 70 Custom WAL",
 		names: []string{
-			"pg_file_write", "pg_file_sync", "pg_file_rename", "pg_file_unlink", "pg_logdir_ls", "bt_index_parent_check",
+			"pg_file_write", "pg_file_sync", "pg_file_rename", "pg_file_unlink", "bt_index_parent_check",
 			"pg_buffercache_evict*", "pg_buffercache_mark_dirty*", "pg_prewarm", "autoprewarm_start_worker",
 			"autoprewarm_dump_now", "pg_stat_statements_reset", "heap_force_freeze", "heap_force_kill",
-			"pg_truncate_visibility_map", "pg_stash_advice", "set_limit",
+			"pg_truncate_visibility_map", "pg_stash_advice",
 		},
 	},
 }

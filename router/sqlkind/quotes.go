@@ -93,12 +93,15 @@ func (s *scanner) escapeString(i int) int {
 	return end
 }
 
-// encodedName passes the quoted name after the & at i. In U&"…" it may spell any name: one that is called, or whose
-// escape character follows, is a Write.
+// encodedName passes the quoted name after the & at i. In U&"…" it may spell any name: one that is called, that follows
+// a dot, or whose escape character follows, is a Write.
 func (s *scanner) encodedName(i int) int {
 	end := closeQuote(s.q, i+1)
 	if end == writes || i == 0 || s.q[i-1]|0x20 != 'u' || i > 1 && isNameByte(s.q[i-2]) {
 		return i + 1
+	}
+	if s.dotted(i - 1) {
+		return writes
 	}
 	if next := s.skip(end); next == writes || s.at(next) == '(' || s.wordIs(next, "uescape") {
 		return writes
@@ -137,7 +140,7 @@ func (s *scanner) dollar(i int) int {
 		if end < len(q) && classes[q[end]] == letter {
 			return writes // servers disagree where the parameter ends
 		}
-		return end
+		return s.attribute(end)
 	}
 	for end < len(q) && classes[q[end]] <= digit {
 		end++

@@ -19,6 +19,7 @@ type scanner struct {
 	lists int             // the WITH lists we are in
 	bases [maxLists]int32 // depth, for each of them
 
+	local   bool // a statement tells about the server that runs it
 	explain bool // the statement is not executed
 	loose   bool // a statement's main verb may stand after any name
 	show    bool // MySQL: SHOW, in which user@host is no variable
@@ -30,11 +31,17 @@ const maxLists = 16
 // writes is where a scan ends that found a reason for the writer.
 const writes = -1
 
-// kind reads the query from its beginning.
+// kind reads the query from its beginning. It is a Read too if the server only tells about itself: local says that.
 func (s *scanner) kind() Kind { return s.statements(0, 0) }
 
 // resume reads on in the first statement, at i. What stands before holds no NUL.
 func (s *scanner) resume(i int) Kind {
+	if s.words.attributes && s.afterValue(i) {
+		i = s.attribute(i)
+	}
+	if i == writes {
+		return Write
+	}
 	end := s.rest(i)
 	if end == writes || s.depth != 0 || s.lists != 0 {
 		return Write
@@ -116,7 +123,7 @@ func (s *scanner) rest(i int) int {
 			i++
 		case closing:
 			s.depth--
-			i = s.closed(i + 1)
+			i = s.attribute(s.closed(i + 1))
 		default:
 			i = s.special(i, c)
 		}
@@ -147,7 +154,8 @@ scan:
 					break
 				}
 			}
-			if words.odd>>((end-uint(i))&63)&1 != 0 {
+			size := end - uint(i) - 1
+			if words.odd>>size&1 != 0 && words.quoted.admits(q[i+1], q[i+2], q[end-1], size) && words.begins.admit(q, uint(i)+1, size) {
 				break scan
 			}
 			mark, i = i, int(end)+1
@@ -159,7 +167,12 @@ scan:
 			for end < uint(len(q)) && classes[q[end]] <= dollar {
 				end++
 			}
-			if words.keywords.admits(q[i], q[end-1], int(end)-i) {
+			size := end - uint(i)
+			second := byte(0)
+			if uint(i)+1 < uint(len(q)) {
+				second = q[i+1]
+			}
+			if words.keywords.admits(q[i], second, q[end-1], size) && words.begins.admit(q, uint(i), size) {
 				break scan
 			}
 			mark, i = i, int(end)
@@ -182,7 +195,8 @@ scan:
 			}
 			switch b := q[before]; {
 			case classes[b] <= dollar:
-				if uint(mark) >= uint(len(q)) || words.functions.admits(q[mark], b, int(before)+1-mark) {
+				size := before + 1 - uint(mark)
+				if uint(mark)+1 >= uint(len(q)) || size >= longest || words.functions.admits(q[mark], q[mark+1], b, size) {
 					break scan
 				}
 			case b != '(' && b != ',' && b != '=':
@@ -191,6 +205,13 @@ scan:
 			depth++
 			i++
 		case c == closing && depth-1 > floor:
+			next := uint(i) + 1
+			for next < uint(len(q)) && q[next] == ' ' {
+				next++
+			}
+			if next < uint(len(q)) && q[next] == '.' && words.attributes {
+				break scan
+			}
 			depth--
 			i++
 		default:
@@ -235,9 +256,11 @@ func (s *scanner) special(i int, c class) int {
 		return s.bracketed(i)
 	case dash, slash, hash:
 		if s.startsComment(i) {
-			return s.comment(i)
+			return s.afterComment(s.comment(i))
 		}
 		return i + 1
+	case subscript:
+		return s.attribute(i + 1)
 	case ampersand:
 		if i+1 < len(q) && q[i+1] == '"' {
 			return s.encodedName(i)

@@ -6,7 +6,7 @@ import "github.com/uptrace/bun/dialect"
 var sqlite = &language{
 	dialect:    dialect.SQLite,
 	class:      sqliteClasses(),
-	words:      newWords(sqliteKeywords, sqliteFunctions),
+	words:      newWords(false, sqliteKeywords, sqliteFunctions),
 	textIsName: true,
 	noTable:    true,
 }
