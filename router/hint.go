@@ -53,7 +53,8 @@ func OnWriter(ctx context.Context) context.Context {
 }
 
 // OnReader returns a context whose reads go to a reader however stale, while one is up, and undoes
-// an outer [OnWriter]. Writes and locking reads go to the writer all the same.
+// an outer [OnWriter]. Writes and locking reads go to the writer all the same. What a server tells about itself,
+// as statistics, is the reader's own then.
 func OnReader(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.hint = onReader })
 }

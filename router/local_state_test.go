@@ -23,9 +23,11 @@ func TestLocalState(t *testing.T) {
 		engine string
 		reason Reason
 	}{
-		"statistics":                        {b.db, none, activity, writer, LocalState},
-		"where a sequence stands":           {b.db, none, raw("SELECT last_value FROM items_id_seq"), writer, LocalState},
-		"a builder's table":                 {b.db, none, func(ctx context.Context, db *bun.DB) error { return db.NewSelect().Table("pg_locks").Scan(ctx, new(int64)) }, writer, LocalState},
+		"statistics":              {b.db, none, activity, writer, LocalState},
+		"where a sequence stands": {b.db, none, raw("SELECT last_value FROM items_id_seq"), writer, LocalState},
+		"a builder's table": {b.db, none, func(ctx context.Context, db *bun.DB) error {
+			return db.NewSelect().Table("pg_locks").Scan(ctx, new(int64))
+		}, writer, LocalState},
 		"rows of a query":                   {b.db, none, rowOf("SELECT count(*) FROM pg_prepared_xacts"), writer, LocalState},
 		"what only a standby knows":         {b.db, none, raw("SELECT * FROM pg_stat_wal_receiver"), reader, PlainRead},
 		"asked onto a reader":               {b.db, OnReader, activity, reader, HintReader},

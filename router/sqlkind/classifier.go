@@ -19,8 +19,10 @@ type Classifier struct {
 //
 // A name is a glob: * stands for any run of characters, ? for any one. "charge_*" means such a
 // function in any schema; "billing.charge_*" means one in the schema billing, and also a call that
-// names no schema, since the search path may lead there. Case does not matter. A malformed glob is a
-// [*GlobError]; all of them are reported together.
+// names no schema, since the search path may lead there. On PostgreSQL a name without wildcards also counts after a
+// dot, since row.name calls name(row); what a glob matches counts there only after a parenthesis, an element or a
+// parameter, since elsewhere it may be a column. Case does not matter. A malformed glob is a [*GlobError]; all of them
+// are reported together.
 //
 // What a function does inside is unknown to its caller: one that writes and is not named here is
 // taken for a read. The server of a reader then refuses it.

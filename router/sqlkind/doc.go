@@ -19,9 +19,20 @@
 //   - SELECT … INTO, in all its forms.
 //   - DML in a CTE, or as the main verb after one.
 //   - Calls of a server's own functions that write, lock, notify, or set or tell a session's state. They are listed,
-//     with reasons and the manuals' sections, in postgres_functions.go, mysql_functions.go and sqlite_functions.go.
+//     with reasons and the manuals' sections, in postgres_functions.go, postgres_extensions.go, mysql_functions.go and
+//     sqlite_functions.go. On PostgreSQL a listed name after a dot is a call, too: value.name calls name(value), where
+//     the value stands in parentheses, is an element or a parameter, or is an alias of what a function returns.
 //   - MySQL: @user variables, :=, sequences, SQL_CALC_FOUND_ROWS.
 //   - What does not lex: an open quote, comment or parenthesis, a byte no statement has, a NUL byte anywhere.
+//
+// # Local reads
+//
+// Some reads harm no server, but each server answers them for itself: statistics, sessions and locks, where a sequence
+// stands, prepared transactions, replication slots, positions in the binary log, files. They are listed in
+// postgres_local.go and mysql_local.go. [Of] calls them a Write, since it is the writer's answer that is meant;
+// [Classifier.Classify] tells them apart, for whoever asks a certain reader.
+//
+// What asks which server it is, how it is configured, or what only a replica knows, is a plain read.
 //
 // # Text is lexed as the server does
 //
@@ -42,8 +53,9 @@
 //   - DO, CALL, EXECUTE, query_to_xml and whatever else runs text or code that is not in the statement.
 //   - What belongs to a session, even if it is only asked: LAST_INSERT_ID(), FOUND_ROWS(), @a, lastval(), SHOW WARNINGS,
 //     changes(), currval(), cursors, prepared statements. On another connection the answer is another.
-//   - What belongs to the writer, or to one certain server: IS_FREE_LOCK(), pg_current_wal_lsn(), SHOW MASTER STATUS,
-//     SHOW EXPLAIN FOR, waiting for a replication position, its files (pg_read_file, LOAD_FILE).
+//   - What only a primary has: pg_current_wal_lsn(), pg_walfile_name().
+//   - On PostgreSQL, columns called as a listed function, after a dot (t.nextval); columns called last_value, log_cnt or
+//     is_called that stand alone.
 //   - Large objects: lo_get reads, but goes with its group.
 //   - In a plain EXPLAIN, locking clauses and the functions of the list: a planner may run functions.
 //   - MySQL's comments with code, unless they hold only select options such as /*!40001 SQL_NO_CACHE */: some versions
@@ -55,7 +67,8 @@
 //
 // # What the text does not show
 //
-// A function of the user's that writes, a view or rule or operator that calls one, PostgreSQL's attribute notation
-// for a call (row.charge): none can be told from the text. Name such functions to [New]; the others are left to the
-// server: readers are opened read-only, and refuse them before anything is written.
+// A function of the user's that writes, a view or rule or operator that calls one, a function of an extension's schema
+// that the search path finds, SELECT * FROM s of a sequence: none can be told from the text. Name such functions to [New],
+// without wildcards where PostgreSQL may call them as an attribute (row.charge); the others are left to the server:
+// readers are opened read-only, and refuse them before anything is written.
 package sqlkind
