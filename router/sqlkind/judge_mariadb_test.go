@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/teston"
@@ -20,15 +19,18 @@ SELECT CONCAT_WS(' | ', @@last_insert_id, @sqlkind, IS_USED_LOCK('sqlkind') = CO
 
 func TestMariaDBIsTheJudge(t *testing.T) {
 	teston.Only(t, teston.MariaDB)
-	reader := mysqlReader(t, teston.MariaDB, []string{
+	reader, primary := mysqlReader(t, teston.MariaDB, []string{
 		"CREATE TABLE t (id BIGINT PRIMARY KEY, a INT, b VARCHAR(20), `update` INT, `share` INT) ENGINE=InnoDB",
 		"INSERT INTO t SELECT seq, seq, CONCAT('b', seq), seq, seq FROM seq_1_to_20",
 		"CREATE TABLE h (id INT AUTO_INCREMENT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING",
 		"CREATE TABLE hidden (hidden INT)", "INSERT INTO hidden VALUES (1)",
 		"CREATE SEQUENCE s", "CREATE VIEW v AS SELECT id, a FROM t",
 	})
-	j := &judge{dialect: dialect.MySQL, db: openMySQL(t, reader.URI()), probe: mariadbProbe, refused: refusedByMySQL}
-	j.hear(t, mariadbCases())
+	j, admin := familyJudges(t, reader, primary, mariadbProbe, explained{"ANALYZE": "how long it took"})
+	c := mariadbCases()
+	j.hear(t, c)
+	t.Run("local", func(t *testing.T) { admin.disagree(t, c.local) })
+	t.Run("tables", func(t *testing.T) { tablesAgree(t, admin) })
 	t.Run("locks of rows", func(t *testing.T) { rowLocks(t, reader) })
 }
 
@@ -81,12 +83,15 @@ func mariadbCases() cases {
 	cautious := map[string]string{
 		"SELECT LASTVAL(s)":                               "what the session took from a sequence",
 		"SELECT PREVIOUS VALUE FOR s":                     "what the session took from a sequence",
-		"SELECT MASTER_GTID_WAIT('0-1-1', 0)":             "one certain server",
+		"SELECT MASTER_GTID_WAIT('0-1-1', 0)":             "one certain server, the writer unless a reader is asked",
 		"SET STATEMENT max_statement_time=1 FOR SELECT 1": "a setting",
 		"EXECUTE IMMEDIATE 'SELECT 1'":                    "what it does is in a string",
 		"XA RECOVER":                                      "a transaction's verb",
 		"SELECT s.nextval":                                "a sequence to sql_mode=ORACLE, an unknown column here",
 	}
 	maps.Copy(cautious, familyCautious)
-	return cases{harmless: slices.Concat(values, harmless), needy: slices.Concat(locks, calls, writes), cautious: cautious}
+	local := slices.Concat(familyLocal, []string{
+		"SHOW MASTER STATUS", "SHOW SLAVE HOSTS", "SHOW BINLOG EVENTS", "SELECT * FROM mysql.event",
+	})
+	return cases{harmless: slices.Concat(values, harmless), local: local, needy: slices.Concat(locks, calls, writes), cautious: cautious}
 }

@@ -24,15 +24,20 @@ SELECT CONCAT_WS(' | ', @@last_insert_id, @sqlkind, IS_USED_LOCK('sqlkind') = CO
 // TestMySQLIsTheJudge asks a replica that is super_read_only, as an ordinary user.
 func TestMySQLIsTheJudge(t *testing.T) {
 	teston.Only(t, teston.MySQL)
-	reader := mysqlReader(t, teston.MySQL, []string{
+	reader, primary := mysqlReader(t, teston.MySQL, []string{
 		"CREATE TABLE t (id BIGINT PRIMARY KEY, a INT, b VARCHAR(20), `update` INT, `share` INT, j JSON) ENGINE=InnoDB",
 		"INSERT INTO t (id, a, b, `update`, `share`) WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT i, i, CONCAT('b', i), i, i FROM n",
 		"CREATE TABLE hidden (hidden INT)", "INSERT INTO hidden VALUES (1)",
 		"CREATE VIEW v AS SELECT id, a FROM t",
 		"CREATE JSON RELATIONAL DUALITY VIEW d AS SELECT JSON_DUALITY_OBJECT(WITH (INSERT, UPDATE, DELETE) '_id': id, 'a': a, 'b': b) FROM t",
 	})
-	j := &judge{dialect: dialect.MySQL, db: openMySQL(t, reader.URI()), probe: mysqlProbe, refused: refusedByMySQL}
-	j.hear(t, mysqlCases())
+	j, admin := familyJudges(t, reader, primary, mysqlProbe, explained{
+		"EXPLAIN ANALYZE": "how long it took", "RANDOM_BYTES": "another answer each time", "PS_CURRENT_THREAD_ID()": "which session it is",
+	})
+	c := mysqlCases()
+	j.hear(t, c)
+	t.Run("local", func(t *testing.T) { admin.disagree(t, c.local) })
+	t.Run("tables", func(t *testing.T) { tablesAgree(t, admin) })
 	t.Run("functions beside the native ones", func(t *testing.T) { loadedFunctions(t, reader) })
 	t.Run("locks of rows", func(t *testing.T) {
 		locks := func() string {
@@ -80,7 +85,7 @@ func mysqlCases() cases {
 	}), slices.Concat(familyValues, []string{
 		"SHA2(UUID(), 256)", "CAST('1' AS SIGNED)", "(TABLE hidden)", "(VALUES ROW(1))", "BIN_TO_UUID(UUID_TO_BIN(UUID()))", "REGEXP_LIKE('a', 'b')",
 		"ANY_VALUE(1)", "RANDOM_BYTES(4)", "VECTOR_DIM(STRING_TO_VECTOR('[1,2]'))", "JSON_ARRAY(1) MEMBER OF('[1]')", "UUID_SHORT() > 0",
-		"PS_CURRENT_THREAD_ID()", "ROLES_GRAPHML()", "GTID_SUBSET('', @@global.gtid_executed)",
+		"PS_CURRENT_THREAD_ID()", "ROLES_GRAPHML()", "GTID_SUBSET('', 'a6f76fdd-ec32-11f1-921f-02fc00000001:1')",
 	}))
 	writes := slices.Concat(familyWrites, []string{
 		"INSERT INTO t (id) VALUES ROW(99)", "INSERT INTO t (id) TABLE hidden", "WITH w AS (SELECT 1 AS x) UPDATE t, w SET a = x",
@@ -105,7 +110,7 @@ func mysqlCases() cases {
 		"EXPLAIN ANALYZE SELECT * FROM t", "EXPLAIN ANALYZE FORMAT=TREE SELECT * FROM t", "EXPLAIN WITH w AS (SELECT 1) SELECT * FROM w", "DESC SELECT 1",
 		"SELECT 1 INTERSECT SELECT 1", "SELECT 1 EXCEPT SELECT 2", "(SELECT 1 LIMIT 1) INTERSECT (SELECT 1) LIMIT 1",
 		"SELECT a, COUNT(*) FROM t GROUP BY ROLLUP (a)", "SELECT * FROM d", "SELECT data->'$.a' FROM d WHERE data->'$._id' = 1",
-		"SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j", "SELECT j->>'$.a' FROM t", "SELECT * FROM performance_schema.processlist",
+		"SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j", "SELECT j->>'$.a' FROM t", "SELECT * FROM information_schema.view_table_usage",
 		"SELECT JSON_ARRAYAGG(a) FROM t",
 	})
 	cautious := map[string]string{
@@ -126,5 +131,9 @@ func mysqlCases() cases {
 		"RESET PERSIST IF EXISTS sort_buffer_size":                   "a setting",
 	}
 	maps.Copy(cautious, familyCautious)
-	return cases{harmless: slices.Concat(values, harmless), needy: slices.Concat(locks, calls, writes), cautious: cautious}
+	local := slices.Concat(familyLocal, []string{
+		"SHOW BINARY LOG STATUS", "SHOW REPLICAS", "SELECT * FROM performance_schema.processlist", "SELECT * FROM `performance_schema`.`global_status`",
+		"SELECT * FROM sys.processlist", "SELECT * FROM mysql.gtid_executed",
+	})
+	return cases{harmless: slices.Concat(values, harmless), local: local, needy: slices.Concat(locks, calls, writes), cautious: cautious}
 }

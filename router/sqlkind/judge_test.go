@@ -193,18 +193,28 @@ func (j *judge) agree(t *testing.T, names []string, ask func(name string) string
 	t.Helper()
 	classifier, err := sqlkind.New(j.dialect)
 	require.NoError(t, err)
+	ctx := t.Context()
+	var conns [2]*sql.Conn
+	for i, db := range []*sql.DB{j.db, j.primary} {
+		conns[i], err = db.Conn(ctx)
+		require.NoError(t, err)
+		if j.setUp != "" {
+			run(t, ctx, conns[i], j.setUp)
+		}
+	}
 	for _, name := range names {
 		query := ask(name)
-		kind, isLocal := classifier.Classify(query)
-		if kind == write || isLocal || j.differs[name] != "" {
+		if kind, isLocal := classifier.Classify(query); kind == write || isLocal || j.differs[name] != "" {
 			continue
 		}
 		compared++
-		reader, primary := j.try(t, query), j.tryOn(t, j.primary, query)
-		if !assert.Equal(t, fmt.Sprint(primary.err), fmt.Sprint(reader.err), query) {
-			continue
-		}
-		assert.True(t, primary.rows == reader.rows, "the primary has another answer to %s: %s\ninstead of\n%s", query, cut(primary.rows), cut(reader.rows))
+		reader, refused := drain(ctx, conns[0], query)
+		primary, err := drain(ctx, conns[1], query)
+		assert.Equal(t, fmt.Sprint(err), fmt.Sprint(refused), query)
+		assert.True(t, primary == reader, "the primary has another answer to %s: %s\ninstead of\n%s", query, cut(primary), cut(reader))
+	}
+	for _, conn := range conns {
+		require.NoError(t, conn.Close())
 	}
 	return compared
 }
