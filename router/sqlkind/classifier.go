@@ -47,8 +47,7 @@ func New(d dialect.Name, writerFunctions ...string) (*Classifier, error) {
 	if len(globs) == 0 {
 		return &Classifier{lang: l, words: &l.words}, nil
 	}
-	own := l.words.with(globs)
-	return &Classifier{lang: l, words: &own}, nil
+	return &Classifier{lang: l, words: l.words.with(globs)}, nil
 }
 
 // Of says whether a reader may run query, one or more statements. It allocates nothing, but for a few hundred

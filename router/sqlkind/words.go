@@ -163,23 +163,25 @@ func (w *words) admit(text string, a action) {
 }
 
 // with returns a copy that knows the user's globs too.
-func (w words) with(globs []glob) words {
-	w.globs = w.globs[:len(w.globs):len(w.globs)]
+func (w *words) with(globs []glob) *words {
+	own := new(words)
+	*own = *w
+	own.globs = w.globs[:len(w.globs):len(w.globs)]
 	if w.attributes {
-		begins := *w.begins
-		w.begins = &begins
+		own.begins = new(beginBytes)
+		*own.begins = *w.begins
 	}
 	for _, g := range globs {
 		g.users = true
-		w.globs = append(w.globs, g)
+		own.globs = append(own.globs, g)
 		if g.wild {
-			w.functions.add(g.name)
+			own.functions.add(g.name)
 			continue
 		}
-		w.admit(g.name, calls)
-		w.begins.short = w.begins.short || w.attributes && len(g.name) < 4
+		own.admit(g.name, calls)
+		own.begins.short = own.begins.short || w.attributes && len(g.name) < 4
 	}
-	return w
+	return own
 }
 
 // add admits the name, or what the glob matches, which begins with no wildcard in its first four bytes.
