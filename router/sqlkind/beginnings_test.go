@@ -74,7 +74,7 @@ var endings = []string{
 	"", " ", "42)", "42", "42))", "(42)", "42) FOR UPDATE", "42) for share", ") FOR UPDATE", "FOR UPDATE", "UPDATE", "SHARE MODE", "INTO x", "(1)", "( 1)", "/* */ (1)",
 	"'a')", "'a' 'b')", "'a''b')", `'a\')`, `E'a\'')`, "$$ a $$)", "$1)", "?)", "@a)", "@a := 1)", ":a)", "#x\n1)", "-- x\n1)", "--1)", "/*! FOR UPDATE */ 1)",
 	"nextval('s'))", `"nextval"('s'))`, "charge_card(1))", ".charge_card(1))", "billing.charge_card(1))", "now())", "1 AND pg_advisory_lock(1))",
-	".nextval)", ".nextval", " . nextval", ") . nextval", "/* x */ .nextval", ".charge_card)", "x[1].nextval)", "pg_stat_activity)", "last_value)", "pg_locks", ". schedule('a')", "cron.schedule('a'))",
+	".nextval)", ".nextval", ".charge_card", " /* x */ . charge_card", "now_now", " . nextval", ") . nextval", "/* x */ .nextval", ".charge_card)", "x[1].nextval)", "pg_stat_activity)", "last_value)", "pg_locks", ". schedule('a')", "cron.schedule('a'))",
 	"1); SELECT 1", "1); DELETE FROM t", "1);", ";", ";;", "1) UNION (SELECT 2)", "1e5)", "1for", "1.5)", "1.)", "0xAF)", "1_000)", "1\x00)", "\x00", "'\x00')", "/* \x00 */ 1)", "\"\x00\")", "1) \x00", "é", "1)é",
 	`"u"."id")`, `"a`, "`a`)", "[a])", "'a", "(", "((1)", ")", ") )", "SELECT 1)", "(SELECT 1)", "(WITH a AS (DELETE FROM t RETURNING 1) SELECT 1))", "WITH", "LOCK IN SHARE MODE",
 }

@@ -199,6 +199,17 @@ func TestMySQLLocal(t *testing.T) {
 
 // TestWritesAreNotLocal: what needs the writer needs it whatever else is asked for.
 func TestWritesAreNotLocal(t *testing.T) {
+	for query, d := range map[string]dialect.Name{
+		"SELECT * FROM information_schema.INNODB_CMP_RESET": dialect.MySQL, "SHOW USER_VARIABLES": dialect.MySQL,
+		"SELECT GET_LOCK('a', 1) FROM performance_schema.processlist": dialect.MySQL, "SELECT MROONGA_COMMAND('a')": dialect.MySQL,
+		"SELECT isn_weak(true) FROM pg_locks": dialect.PG, "SELECT (1).pg_stat_reset_shared": dialect.PG, "SELECT cron.schedule('a', 'b')": dialect.PG,
+	} {
+		c, err := sqlkind.New(d)
+		require.NoError(t, err)
+		kind, isLocal := c.Classify(query)
+		assert.Equal(t, write, kind, query)
+		assert.False(t, isLocal, query)
+	}
 	c, err := sqlkind.New(dialect.PG)
 	require.NoError(t, err)
 	for _, query := range []string{

@@ -84,8 +84,6 @@ func (s *scanner) attribute(i int) int {
 		}
 		end, text := s.wordEnd(start), ""
 		switch {
-		case s.encoded(start):
-			return writes
 		case end > start:
 			text = s.q[start:end]
 		case s.at(start) == '"':
