@@ -109,7 +109,7 @@ func beginningOf(q string, lang *language, words *words) *beginning {
 	}
 	s := scanner{q: q, lang: lang, words: words, mark: verb}
 	cut := lastBlank(q[:min(s.plain(verb), longestBeginning)], verb, lang)
-	if cut < toldApart {
+	if cut < toldApart || strings.IndexByte(q[:cut], 0) >= 0 { // a NUL makes a Write of all
 		return nil
 	}
 	// What is behind must not count: blanks say nothing, and are enough for whoever looks eight bytes ahead.

@@ -51,6 +51,7 @@ func TestBeginnings(t *testing.T) {
 		"a text at the beginning":     {`SELECT 'x', "u"."id", "u"."name", "u"."email" FROM "users" AS "u"`, ""},
 		"another verb":                {`VALUES ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k")`, ""},
 		"a comment before":            {"/* x */ " + columns, ""},
+		"a NUL byte in a name":        {"SELECT \"a\x00\", " + columns[len("SELECT "):] + ` WHERE "u"."id" = 42`, ""},
 		"a name that does not end":    {columns + ` WHERE "u`, columns + ` WHERE `},
 		"what is no read in the end":  {columns + ` WHERE "u"."id" = 1 FOR UPDATE`, columns + ` WHERE "u"."id" = `},
 		"up to what makes it a write": {columns + ` FOR UPDATE`, columns + ` `},

@@ -198,6 +198,8 @@ func TestPostgresAttributes(t *testing.T) {
 		"a string after a dot":                {"SELECT 'a.nextval', '(a).nextval'", read},
 		"a comment after a dot":               {"SELECT t. /* nextval */ name, (t). -- nextval\n name FROM t", read},
 		"a parenthesis in a comment":          {"SELECT t /* ) */ .name FROM t", read},
+		"a lock after a dot":                  {"SELECT (t).\n FOR UPDATE", write},
+		"a lock after an attribute":           {"SELECT (t).name FROM t FOR UPDATE", write},
 		"a quote left open after a dot":       {`SELECT (t)."name`, write},
 		"a comment left open after a bracket": {"SELECT (t) /* x", write},
 	}.run(t, dialect.PG)

@@ -68,19 +68,30 @@ func (s *scanner) named(i, end int, text string, a action) int {
 	return end
 }
 
-// attribute passes the names that follow the value that ends before i, each after a dot: each is a column of the
-// value, or a function that is called with it (PostgreSQL's manual, 8.16.5 Using Composite Types in Queries).
+// attribute looks at the names that follow the value that ends before i, each after a dot: each is a column of the
+// value, or a function that is called with it (PostgreSQL's manual, 8.16.5 Using Composite Types in Queries). It passes the
+// first dot alone: the names are words like others, too.
 func (s *scanner) attribute(i int) int {
 	if i == writes || !s.words.attributes {
 		return i
 	}
-	for {
-		if i = s.skip(i); i == writes || s.at(i) != '.' {
+	passed := false
+	for at := i; ; {
+		if at = s.skip(at); at == writes {
+			return writes
+		}
+		if s.at(at) != '.' {
+			if !passed {
+				i = at
+			}
 			return i
 		}
-		start := s.skip(i + 1)
+		start := s.skip(at + 1)
 		if start == writes {
 			return writes
+		}
+		if !passed {
+			i, passed = at+1, true
 		}
 		end, text := s.wordEnd(start), ""
 		switch {
@@ -92,10 +103,9 @@ func (s *scanner) attribute(i int) int {
 			}
 			text = s.q[start+1 : end-1]
 		default:
-			return i + 1
+			return i
 		}
-		s.mark = start
-		if i = s.calledBy(text, s.words.find(text), end, true); i == writes {
+		if at = s.calledBy(text, s.words.find(text), end, true); at == writes {
 			return writes
 		}
 	}
