@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/bindery-go/bindery/internal/connectby"
 )
 
 // An Engine is one opened server in one role: a pool of connections with a name. It is safe for
@@ -252,9 +254,23 @@ type connector struct {
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if c.limit > 0 {
+	began := time.Now()
+	conn, err := c.connect(ctx)
+	var failed *ConnectError
+	if errors.As(err, &failed) {
+		failed.Took = time.Since(began)
+	}
+	return conn, err
+}
+
+func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
+	limit := c.limit
+	if left, bounded := connectby.Left(ctx); bounded && (limit == 0 || left < limit) {
+		limit = max(left, 1)
+	}
+	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.limit)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	for left := redials; ; left-- {

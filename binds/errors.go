@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/bindery-go/bindery/internal/nearest"
@@ -118,7 +119,8 @@ func (e *NoDriverError) Error() string {
 
 // ConnectError reports that a server could not be reached or refused the login. Nothing was sent.
 type ConnectError struct {
-	Engine string // the engine's name
+	Engine string        // the engine's name
+	Took   time.Duration // how long it was tried; 0 where that was not measured
 	Err    error
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
 )
 
 const (
@@ -32,6 +33,10 @@ func (b *Bind) lock(ctx context.Context, name string, o lockOptions) (*Lock, err
 		return l, nil
 	}
 	var typed *LockError
+	var connect *binds.ConnectError
+	if errors.As(err, &connect) && !errors.Is(err, ErrLockTimeout) && ctx.Err() != context.Canceled {
+		err = &router.UnavailableError{Engine: connect.Engine, Err: err}
+	}
 	if !errors.As(err, &typed) {
 		typed = b.lockError(name, "", err)
 	}

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -90,17 +91,26 @@ func TestAllReadersDown(t *testing.T) {
 func TestAnUnreachableWriterAtTheDeadline(t *testing.T) {
 	b := newBench(t, "shop", 0, nil)
 	f := failures{c: b.routed.ResolveConn(t.Context(), b.db.NewInsert().Model(new(item))).(*Conn), s: &emptyScope}
-	ctx, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
 	refused := &binds.ConnectError{Engine: writer, Err: errRefused}
 	for reason, row := range map[string]struct {
+		ctx  context.Context
 		err  error
 		none bool
 	}{
-		"it refused":             {refused, true},
-		"the caller's own doing": {&binds.ConnectError{Engine: writer, Err: context.Canceled}, false},
+		"it refused":                  {canceled, refused, true},
+		"it refused, at the deadline": {late, refused, true},
+		"it was silent":               {late, &binds.ConnectError{Engine: writer, Err: context.DeadlineExceeded}, true},
+		"the caller's own doing":      {canceled, &binds.ConnectError{Engine: writer, Err: context.Canceled}, false},
+		"the wait for a connection":   {late, context.DeadlineExceeded, false},
+		"the end of such a wait":      {canceled, context.Canceled, false},
+		"a statement that was sent":   {late, fmt.Errorf("driver: %w", context.DeadlineExceeded), false},
 	} {
-		next, err := f.after(ctx, route{}, row.err)
+		next, err := f.after(row.ctx, route{}, row.err)
+		assert.Equal(t, reason == "a statement that was sent", errors.Is(err, ErrOutcomeUnknown), reason)
 		assert.Nil(t, next, reason)
 		assert.Equal(t, row.none, errors.Is(err, ErrNoWriter), reason)
 		require.ErrorIs(t, err, row.err, reason)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
@@ -22,6 +23,7 @@ type source struct {
 	native         driver.Connector // of the MySQL driver
 	setUp          string           // the first statement of every session
 	connectTimeout time.Duration
+	timeoutGiven   bool // connectTimeout is the URI's
 	readTimeout    time.Duration
 	maxPacket      int                     // max_allowed_packet of the URI
 	packet         atomic.Int64            // the server's, as the last session told it; 0 before the first
@@ -40,6 +42,7 @@ func newSource(s *settings) (*source, error) {
 	made := &source{
 		setUp:          s.setUp,
 		connectTimeout: s.connectTimeout,
+		timeoutGiven:   s.timeoutGiven,
 		readTimeout:    s.config.ReadTimeout,
 		maxPacket:      cmp.Or(s.config.MaxAllowedPacket, maxMaxPacket),
 	}
@@ -78,8 +81,8 @@ func (s *source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mysqlbi
 // connect makes a session.
 func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, session, net.Conn, error) {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if s.connectTimeout > 0 {
-		bounded, cancel = context.WithTimeout(ctx, s.connectTimeout)
+	if t := connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven); t > 0 {
+		bounded, cancel = context.WithTimeout(ctx, t)
 	}
 	defer cancel()
 	var w wire
@@ -113,7 +116,8 @@ func (s *source) explain(ctx, bounded context.Context, err error) error {
 	case ended != nil:
 		return fmt.Errorf("mysqlbind: connect: %w: %w", ended, err)
 	case bounded.Err() != nil:
-		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w", s.connectTimeout, err)
+		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w",
+			connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven), err)
 	case errors.Is(err, mysql.ErrNoTLS):
 		return fmt.Errorf("mysqlbind: the server offers no TLS, which ssl-mode asks for: %w", err)
 	case errors.As(err, &answer) && answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED

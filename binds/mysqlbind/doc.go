@@ -25,8 +25,8 @@
 //	ssl-cert, ssl-key        files of the client's certificate and key, PEM; default: none
 //	enable-cleartext-plugin  1: send the password as it is when the account's plugin wants that (LDAP, PAM,
 //	                         cloud tokens); only to a verified server or by a socket; default: 0
-//	connect_timeout          bounds connecting: network, TLS, login and set-up; default: 10s; 0: only
-//	                         the context does
+//	connect_timeout          bounds connecting: network, TLS, login and set-up; default: 10s, and 3s where the
+//	                         context has no deadline; 0: only the context does
 //	read_timeout             bounds each wait for the server's next bytes; default and 0: only the
 //	                         context does
 //	write_timeout            bounds each write to the network; default and 0: only the context does

@@ -57,6 +57,7 @@ type settings struct {
 	compress       bool
 	setUp          string // the first statement of every session
 	connectTimeout time.Duration
+	timeoutGiven   bool // connectTimeout is the URI's
 }
 
 // open reads a URI into a source.
@@ -97,6 +98,7 @@ func parse(text string) (*settings, error) {
 		password:       u.Password,
 		compress:       p.Bool("compress", false),
 		setUp:          setUpStatement(p),
+		timeoutGiven:   p.Has("connect_timeout"),
 		connectTimeout: p.Duration("connect_timeout", defaultConnectTimeout, time.Second),
 	}
 	for _, name := range refusedNames {

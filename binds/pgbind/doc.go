@@ -42,7 +42,8 @@
 // Durations are written as 500ms, 10s or 5m; a bare number has the unit in parentheses; 0 turns a
 // limit off.
 //
-//   - connect_timeout (s): for all of connecting: dialling, TLS and log-in; default 10s.
+//   - connect_timeout (s): for all of connecting: dialling, TLS and log-in; default 10s, and 3s where the context has
+//     no deadline; 0: only the context's.
 //   - dial_timeout (s): for making the TCP connection alone; default off.
 //   - read_timeout, write_timeout (s): for one read or write of the socket, after which the statement's
 //     outcome is unknown and its connection closed; default off: contexts bound statements.

@@ -17,6 +17,7 @@ type settings struct {
 	tls     *tls.Config // nil: plain
 
 	connectTimeout time.Duration // for all of connecting; 0: none
+	timeoutGiven   bool          // connectTimeout is the URI's
 	dialTimeout    time.Duration // for the TCP connection alone; 0: none
 	readTimeout    time.Duration // 0: none
 	writeTimeout   time.Duration // 0: none

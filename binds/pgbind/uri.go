@@ -114,6 +114,7 @@ func orElse(s, def string) string {
 }
 
 func (s *settings) readTimeouts(p *dburi.Params) {
+	s.timeoutGiven = p.Has("connect_timeout")
 	s.connectTimeout = p.Duration("connect_timeout", defaultConnectTimeout, time.Second)
 	s.dialTimeout = p.Duration("dial_timeout", 0, time.Second)
 	s.readTimeout = p.Duration("read_timeout", 0, time.Second)
