@@ -32,7 +32,9 @@ type route struct {
 	lease  *lease       // of a reader that was chosen for its freshness, or where a session counts
 	sb     *sessionBind // nil where no session counts
 	late   bool         // no reader, though one shows all that the session needs but for what it has seen
-	start  time.Duration
+	// cautious says that the writer's server is to refuse it if it writes.
+	cautious bool
+	start    time.Duration
 }
 
 // QueryContext runs a statement that returns rows.
@@ -64,7 +66,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 		closeRows(rows)
 	}
 	if err != nil {
-		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (*sql.Rows, error) {
+		return retry(ctx, c, s, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
 			return db.QueryContext(ctx, query, args...)
 		}, closeRows)
 	}
@@ -80,7 +82,7 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 		return nil, nil
 	}
 	v, need := r.view.Load(), r.needAlone()
-	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read {
+	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read || r.refusals.has(r, query) {
 		return nil, nil
 	}
 	reader := r.pick(v.ordered)
@@ -95,7 +97,7 @@ func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err 
 		closeRows(rows)
 	}
 	to.kind, to.reason = sqlkind.Read, PlainRead
-	return retry(ctx, c, &emptyScope, to, query, err, func(db *sql.DB) (*sql.Rows, error) {
+	return retry(ctx, c, &emptyScope, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
 		return db.QueryContext(ctx, query, args...)
 	}, closeRows)
 }
@@ -114,7 +116,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	}
 	res, err := c.begin(&to).ExecContext(ctx, query, args...)
 	if err != nil {
-		return retry(ctx, c, s, to, query, err, func(db *sql.DB) (sql.Result, error) {
+		return retry(ctx, c, s, to, query, err, func(ctx context.Context, db *sql.DB) (sql.Result, error) {
 			return db.ExecContext(ctx, query, args...)
 		}, func(sql.Result) {})
 	}
@@ -141,7 +143,7 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 		closeRow(row)
 	}
 	if err != nil {
-		row, err = retry(ctx, c, s, to, query, err, func(db *sql.DB) (*sql.Row, error) {
+		row, err = retry(ctx, c, s, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Row, error) {
 			row := db.QueryRowContext(ctx, query, args...)
 			return row, row.Err()
 		}, closeRow)
@@ -180,13 +182,19 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 	case c.mode == readerOnly && to.kind == sqlkind.Write:
 		return &WriteOnReaderError{Bind: c.router.key}
 	case to.kind == sqlkind.Write:
-		to.reason = WriteText
+		if to.reason = WriteText; c.router.refusals.has(c.router, query) {
+			to.reason = ReaderRefused
+		}
 	case s.hint == onWriter && c.mode != readerOnly:
 		c.toWriter(s, HintWriter, to)
 	case local && s.hint != onReader && c.mode != readerOnly:
 		c.toWriter(s, LocalState, to)
 	default:
-		return c.routeRead(ctx, s, to)
+		err := c.routeRead(ctx, s, to)
+		if to.forWantOfReader() {
+			c.router.beware(to, query)
+		}
+		return err
 	}
 	return nil
 }
@@ -285,7 +293,7 @@ func (c *Conn) begin(to *route) *sql.DB {
 	case c.pool != nil:
 		return c.pool
 	}
-	return c.router.writerDB
+	return c.router.onWriter(to)
 }
 
 // end notes that a statement's first answer came.

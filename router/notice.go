@@ -17,6 +17,7 @@ import (
 type notice struct {
 	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
 	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
+	looksRead func(query string) bool // nil, or: the text is a read, though a function that it calls may write
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
 	schema    func()                  // nil, or: a change of the schema has ended this moment
 
@@ -283,7 +284,7 @@ func changesRows(query string) bool {
 
 // effectOf reads the text no further than the moment asks for.
 func (c *watchedConn) effectOf(query string) effect {
-	if c.notice.isPlainRead(query) {
+	if c.notice.isPlainRead(query) || c.readOnly && !c.loose && c.notice.looksRead != nil && c.notice.looksRead(query) {
 		return changesNothing
 	}
 	c.noteSchema(changesSchema(query))

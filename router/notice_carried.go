@@ -71,6 +71,12 @@ func (r *Router) isRead(query string) bool {
 	return kind == sqlkind.Read
 }
 
+// isHarmless reports that a statement is known to change nothing on a server that would let it: no function of the
+// user's is called by it, and no server has refused its like as a write.
+func (r *Router) isHarmless(query string) bool {
+	return r.isRead(query) && r.kinds.Harmless(query) && !r.refusals.has(r, query)
+}
+
 // unsure says of a write whose answer did not come that its outcome is unknown. It sees what every write fails with.
 func (r *Router) unsure(err error) error {
 	r.doubtRole(err)

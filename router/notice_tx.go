@@ -12,6 +12,7 @@ type watchedTxs struct {
 	open     int
 	wrote    bool       // a statement in them was no plain read
 	schema   bool       // a statement in them, or by itself, changed the schema
+	readOnly bool       // the server refuses what writes, unless a statement has undone that
 	loose    bool       // the server may have ended them: a statement may commit by itself
 	carried  *openTx    // that of contexts, nil if it is anybody else's
 	sessions []*Session // who has a part in them: read in them and you have seen what they wrote
@@ -65,6 +66,7 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 		c.watchedTxs = watchedTxs{}
 	}
 	c.open++
+	c.readOnly = opts.ReadOnly && (c.readOnly || c.open == 1)
 	c.joins(sc.session)
 	if sc.begins != nil && sc.begins.router == c.notice.router {
 		c.carried = sc.begins

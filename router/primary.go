@@ -28,6 +28,16 @@ func (m *monitor) gone() bool {
 	return m.source == nil && (m.demoted || m.writerErr != nil)
 }
 
+// knowsWriterDown reports whether the writer did not answer when the monitor asked it last. A bind without a monitor knows nothing.
+func (m *monitor) knowsWriterDown() bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.writerErr != nil
+}
+
 // isDemoted reports whether the writer's server said that it is a replica when the monitor asked it last.
 func (m *monitor) isDemoted() bool {
 	m.mu.Lock()

@@ -75,15 +75,22 @@ func (m *monitor) otherView(p binds.Probe) error {
 
 // watchWrites lets the writer's connections report writes, whichever way they came, and say of one
 // whose answer did not come that its outcome is unknown.
-func (r *Router) watchWrites() {
+func (r *Router) watchWrites() { r.watchWriter(r.writer) }
+
+// watchWriter does so for an engine that leads to the writer's server.
+func (r *Router) watchWriter(e *binds.Engine) {
 	n := &notice{
 		router:    r,
-		plainRead: r.isRead,
+		plainRead: r.isHarmless,
+		looksRead: r.isRead,
 		wrote:     r.wrote,
 		schema:    r.wroteSchema,
 		saw:       func(s *Session) { s.on(r).saw(&r.writerLease, r.moment()) },
 		unsure:    r.unsure,
 		conns:     &r.writerConns,
+	}
+	if e != r.writer { // it may not write
+		n.plainRead = func(string) bool { return true }
 	}
 	if len(r.readers) > 0 {
 		n.reveal = func(ctx context.Context, s *Session) error {
@@ -94,7 +101,7 @@ func (r *Router) watchWrites() {
 		}
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
-	r.writer.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
+	e.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()
 		if positions && r.monitor != nil {
 			if err := r.checkWriter(ctx, by, conn); err != nil {

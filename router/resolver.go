@@ -120,5 +120,9 @@ func (c *Conn) kind(query string) (kind sqlkind.Kind, local bool) {
 	if c.writes {
 		return sqlkind.Write, false
 	}
-	return c.router.kinds.Classify(query)
+	kind, local = c.router.kinds.Classify(query)
+	if kind == sqlkind.Read && c.mode != readerOnly && c.router.refusals.has(c.router, query) {
+		return sqlkind.Write, false
+	}
+	return kind, local
 }

@@ -10,14 +10,23 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/internal/ctxend"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // retry is what follows when a statement failed: it runs again where that is safe, and what is
 // known of it is said where it is not. It is off the hot path and may allocate.
-func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string, err error, run func(*sql.DB) (T, error), drop func(T)) (T, error) {
-	f := failures{c: c, s: s, query: query}
+func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string, err error, run func(context.Context, *sql.DB) (T, error), drop func(T)) (T, error) {
+	f := failures{c: c, s: s, query: query, began: time.Now()}
+	running := ctx
+	if _, bounded := ctx.Deadline(); !bounded {
+		var connect *binds.ConnectError
+		if to.reader == nil && errors.As(err, &connect) {
+			f.began = f.began.Add(-connect.Took)
+		}
+		running = connectby.With(ctx, f.began.Add(patience))
+	}
 	var none T
 	for {
 		next, final := f.after(ctx, to, err)
@@ -27,9 +36,11 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 			}
 			return none, final
 		}
-		to = *next
+		if to = *next; !f.plainly {
+			c.router.beware(&to, query)
+		}
 		var res T
-		res, err = run(c.begin(&to))
+		res, err = run(running, c.begin(&to))
 		switch {
 		case err == nil && to.outlived():
 			drop(res)
@@ -44,7 +55,7 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 const (
 	// firstWait, maxWait and patience bound the waits of a statement for a writer that cannot be
 	// reached: each wait is twice the one before, at most maxWait, half of it at random; a caller
-	// without a deadline waits for patience in all.
+	// without a deadline waits for patience in all, attempts to connect included.
 	firstWait = 10 * time.Millisecond
 	maxWait   = 250 * time.Millisecond
 	patience  = 3 * time.Second
@@ -63,8 +74,9 @@ type failures struct {
 	refused   bool          // a reader refused it as a write
 	undefined bool          // a reader knew no such table or column
 	readOnly  bool          // the writer's server refused it as a write
+	plainly   bool          // no connection could be had that may not write
 	wait      time.Duration // the latest wait for the writer
-	waited    time.Duration // all of them
+	began     time.Time
 }
 
 // after says what follows the failure of a statement on to: another route, or the error for the
@@ -104,7 +116,7 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		f.conflicts++
 	case binds.ReadOnly:
 		to.reader.end(to.start)
-		return f.refusedByReader(to, err)
+		return f.refusedByReader(to.reader.Name(), err)
 	case binds.Refused:
 		to.reader.end(to.start)
 		return f.undefinedOnReader(to, err)
@@ -205,16 +217,17 @@ func (f *failures) undefinedOnReader(to route, err error) (*route, error) {
 
 // refusedByReader runs a statement on the writer, once, that was taken for a read and that a reader
 // refused as a write. The server has undone it: Bun's statements are transactions of their own.
-func (f *failures) refusedByReader(to route, err error) (*route, error) {
+func (f *failures) refusedByReader(by string, err error) (*route, error) {
 	r := f.c.router
 	if f.refused || f.c.mode == readerOnly {
 		return nil, err
 	}
 	f.refused = true
+	r.refusals.add(r, f.query)
 	r.stats.refused.Add(1)
 	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions, "+
 		"read an unlogged table with router.OnWriter",
-		"engine", to.reader.Name(), "statement", shape(f.query, r.literalQuotes()))
+		"engine", by, "statement", shape(f.query, r.literalQuotes()))
 	return &route{kind: sqlkind.Write, reason: ReaderRefused}, nil
 }
 
@@ -230,8 +243,21 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	}
 	ended := ctxend.Err(ctx)
 	switch {
-	case ended != nil && unreachable && !errors.Is(err, ended) && !timedOut(err): // found out as the time ended
+	case errors.Is(err, ErrOutcomeUnknown): // a read, too, that may have written
+		return nil, endedBy(ended, err)
+	case to.cautious && ended == nil && fault == binds.ReadOnly:
+		return f.refusedByReader(r.cautious.Name(), err)
+	case to.cautious && ended == nil && (fault == binds.NotSent || fault == binds.Busy):
+		f.plainly, to.cautious = true, false
+		return &to, nil
+	case ended != nil && unreachable && (ended == context.DeadlineExceeded || !errors.Is(err, ended) && !timedOut(err)):
+		err = endedBy(ended, err)
 		return nil, unavailable()
+	case ended != nil && f.c.pool == nil && err == ended: // it waited for a connection: nothing was sent
+		if ended == context.DeadlineExceeded && r.monitor.knowsWriterDown() {
+			return nil, unavailable()
+		}
+		return nil, err
 	case ended != nil:
 		return nil, outcome(r.writer, to.kind, fault, endedBy(ended, err))
 	case refused:
@@ -314,10 +340,9 @@ func (f *failures) waitForWriter(ctx context.Context) bool {
 		if time.Until(deadline) <= d {
 			return false
 		}
-	} else if f.waited+d > patience {
+	} else if time.Since(f.began)+d > patience {
 		return false
 	}
-	f.waited += d
 	return pause(ctx, d)
 }
 

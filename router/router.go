@@ -69,9 +69,12 @@ type Router struct {
 	readers []*Reader      // those of the configuration, and standby
 	reveals binds.Revealer // nil where replicas show nothing before the primary
 	standby *Reader        // the writer's server while that is a replica; nil where that cannot be told
-	policy  Policy
-	strict  bool // NoFallback
-	logger  *slog.Logger
+	// cautious leads to the writer's server and may not write; nil where no reader is asked first.
+	cautious *binds.Engine
+	refusals refusals
+	policy   Policy
+	strict   bool // NoFallback
+	logger   *slog.Logger
 
 	fresh       Freshness
 	started     time.Time // of the clock, see now
@@ -163,6 +166,7 @@ func (r *Router) watch() {
 	r.view.Store(v)
 	r.reveals, _ = r.writer.Driver().(binds.Revealer)
 	r.addStandby()
+	r.addCautious()
 	r.monitor = newMonitor(r, r.fresh)
 	for _, reader := range r.readers {
 		r.watchReader(reader)
@@ -189,9 +193,17 @@ func (r *Router) Close() {
 		r.monitor.close()
 	}
 	if r.standby != nil {
-		if err := r.standby.engine.Close(); err != nil {
-			r.logger.Warn("a connection did not close", "engine", r.standby.Name(), "error", err)
-		}
+		r.closeOwn(r.standby.engine)
+	}
+	if r.cautious != nil {
+		r.closeOwn(r.cautious)
+	}
+}
+
+// closeOwn closes an engine that the router has made.
+func (r *Router) closeOwn(e *binds.Engine) {
+	if err := e.Close(); err != nil {
+		r.logger.Warn("a connection did not close", "engine", e.Name(), "error", err)
 	}
 }
 

@@ -86,11 +86,11 @@ func (r *Router) beginTx(ctx context.Context, opts *TxOptions) (*txLevel, error)
 	}
 	t := &openTx{router: r, opts: *opts, ctx: ctx, turn: make(chan struct{}, 1)}
 	ctx = withScope(ctx, func(s *scope) { s.begins = t })
-	begin := func(db *sql.DB) (*sql.Tx, error) {
+	begin := func(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 		t.on(db)
 		return db.BeginTx(ctx, &sql.TxOptions{Isolation: opts.isolation(), ReadOnly: opts.ReadOnly})
 	}
-	tx, err := begin(c.begin(&to))
+	tx, err := begin(ctx, c.begin(&to))
 	if err == nil && to.outlived() {
 		rollBack(tx)
 		err = errMoved

@@ -36,3 +36,15 @@ func ExampleNew() {
 	// write read <nil>
 	// sqlkind: writer function "charge card": ' ' is no part of a name (want a name such as charge_* or billing.charge_*)
 }
+
+func ExampleClassifier_Harmless() {
+	c, err := sqlkind.New(dialect.PG)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(c.Harmless("SELECT lower(name) FROM users WHERE (id = 7)"))
+	fmt.Println(c.Harmless("SELECT charge(7)"))
+	// Output:
+	// true
+	// false
+}

@@ -1,0 +1,67 @@
+package router
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// refusals are the shapes of statements that were taken for reads, and that a server which may not write has refused as
+// writes: by what a function does, which their text does not show. Such a one is a write from then on, until the
+// process ends. It is safe for concurrent use.
+type refusals struct {
+	mu    sync.Mutex // held to add one
+	known atomic.Pointer[map[head]map[string]bool]
+}
+
+// head is how a statement begins, up to its first literal: enough to tell most statements apart from those that were
+// refused without a look at the rest of them.
+type head [32]byte
+
+// maxRefusals bounds what is remembered: with more the oldest are found out anew.
+const maxRefusals = 256
+
+func headOf(query, quotes string) (h head) {
+	for i := range min(len(query), len(h)) {
+		switch c := query[i]; {
+		case '0' <= c && c <= '9', c == '$', c == quotes[0], c == quotes[len(quotes)-1]:
+			return h
+		default:
+			h[i] = c
+		}
+	}
+	return h
+}
+
+// has reports whether a statement like query was refused.
+func (f *refusals) has(r *Router, query string) bool {
+	known := f.known.Load()
+	return known != nil && find(*known, query, r.literalQuotes())
+}
+
+func find(known map[head]map[string]bool, query, quotes string) bool {
+	shapes := known[headOf(query, quotes)]
+	return shapes != nil && shapes[shape(query, quotes)]
+}
+
+// add remembers that query was refused.
+func (f *refusals) add(r *Router, query string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	quotes, all, count := r.literalQuotes(), make(map[head]map[string]bool), 1
+	if known := f.known.Load(); known != nil {
+		for h, shapes := range *known {
+			all[h], count = shapes, count+len(shapes)
+		}
+	}
+	if count > maxRefusals {
+		clear(all)
+	}
+	h := headOf(query, quotes)
+	shapes := maps.Clone(all[h])
+	if shapes == nil {
+		shapes = make(map[string]bool)
+	}
+	shapes[shape(query, quotes)], all[h] = true, shapes
+	f.known.Store(&all)
+}

@@ -1,0 +1,166 @@
+package sqlkind
+
+import (
+	_ "embed" // the lists of functions
+	"strings"
+	"sync"
+
+	"github.com/uptrace/bun/dialect"
+)
+
+// own are the functions that a server has of its own, and the words that look like calls of them.
+type own struct {
+	functions map[string]bool // true for those that also count in quotes
+}
+
+// The functions that every supported version has in its own schema. One that only some have may be a user's on the
+// others, and is not listed. own_postgres_test.go and own_mysql_test.go compare them with what servers have.
+var (
+	//go:embed own_postgres.txt
+	postgresOwn string
+	//go:embed own_mysql.txt
+	mysqlOwn string
+
+	ownOfPostgres = sync.OnceValue(func() *own { return newOwn(postgresOwn, postgresNoCalls) })
+	ownOfMySQL    = sync.OnceValue(func() *own { return newOwn(mysqlOwn, mysqlNoCalls) })
+)
+
+func newOwn(functions, words string) *own {
+	o := &own{functions: make(map[string]bool, 2500)}
+	for _, word := range strings.Fields(words) {
+		o.functions[word] = false
+	}
+	for _, name := range strings.Fields(functions) {
+		o.functions[name] = true
+	}
+	return o
+}
+
+// has reports whether the name, in quotes or not, is listed.
+func (o *own) has(name string, quoted bool) bool {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return false
+	}
+	for i := range len(name) {
+		if quoted {
+			buf[i] = name[i] // and so it has the case that it was given
+		} else {
+			buf[i] = lower(name[i])
+		}
+	}
+	inQuotes, known := o.functions[string(buf[:len(name)])]
+	return known && (inQuotes || !quoted)
+}
+
+// Harmless reports whether a query that is a [Read] is known to change nothing, wherever it runs: it calls no functions
+// but the server's own. One of the user's, or of an extension, may write, and then does so on a server that lets it. What
+// a view, an operator, a cast or a column default calls is not seen. It allocates nothing.
+func (c *Classifier) Harmless(query string) bool {
+	if c == nil || c.lang == nil {
+		return false
+	}
+	var o *own
+	switch c.lang.dialect {
+	case dialect.PG:
+		o = ownOfPostgres()
+	case dialect.MySQL:
+		o = ownOfMySQL()
+	default:
+		return true // SQLite: a function has no connection to write by
+	}
+	if strings.IndexByte(query, '(') < 0 {
+		return c.lang.dialect != dialect.PG || strings.IndexByte(query, '.') < 0 || !mayCallByDot(query)
+	}
+	s := scanner{q: query, lang: c.lang, words: c.words}
+	return s.harmless(o)
+}
+
+// mayCallByDot tells whether a value, other than one in parentheses, may stand before a dot: $1.charge, a[1].charge.
+func mayCallByDot(query string) bool { return strings.ContainsAny(query, "$]") }
+
+// A token is what was read last: where it is, and whether it is a name, in quotes or not.
+type token struct {
+	from, to     int
+	last         byte // its last byte
+	name, quoted bool
+}
+
+// harmless reads the query once more, for its calls alone.
+func (s *scanner) harmless(o *own) bool {
+	q := s.q
+	var now, before token
+	value := false // a value that may have attributes was just read
+	for i := 0; i < len(q); {
+		c := s.lang.class[q[i]]
+		if isBlank(q[i]) || (c == dash || c == slash || c == hash) && s.startsComment(i) {
+			if i = s.skip(i); i == writes {
+				return false
+			}
+			continue
+		}
+		if value && q[i] == '.' && s.words.attributes {
+			return false // an attribute, or a call
+		}
+		if c == opening && now.name && !s.isOwn(o, now, before) {
+			return false
+		}
+		value = c == closing || c == subscript || c == dollar
+		next := token{from: i}
+		switch c {
+		case letter, foreign:
+			i, next.name = s.wordEnd(i), true
+		case name:
+			i, next.name, next.quoted = closeQuote(q, i), true, true
+		case escaped:
+			i, next.name, next.quoted = closeEscaped(q, i), true, true
+		case opening, closing, subscript, blank, dash, slash, hash, semi:
+			i++
+		case digit:
+			end := i
+			for end < len(q) && s.lang.class[q[end]] == digit {
+				end++
+			}
+			i, next.name = s.number(i, end), s.lang.digitsInNames
+		default:
+			i = s.special(i, c)
+		}
+		if i == writes || c == dollar && q[i-1] == '.' {
+			return false
+		}
+		if next.to, next.last = i, q[i-1]; next.quoted {
+			next.from, next.to = next.from+1, i-1
+		}
+		before, now = now, next
+	}
+	return true
+}
+
+// isOwn tells whether a name, which a parenthesis follows, is a function of the server's own, or no function at all.
+// Before is what stands before it.
+func (s *scanner) isOwn(o *own, name, before token) bool {
+	text, word := s.q[name.from:name.to], ""
+	if before.name && !before.quoted {
+		word = s.q[before.from:before.to]
+	}
+	switch {
+	case before.last == '.':
+		return s.lang.dialect == dialect.PG && equalFold(s.schemaBefore(before.from), "pg_catalog") && o.has(text, true)
+	case before.last == ':':
+		return true // a type with its size
+	case o.has(text, name.quoted):
+		return true
+	case name.quoted:
+		return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
+	case equalFold(text, "over"), equalFold(text, "filter"), equalFold(text, "against"):
+		return before.last == ')'
+	case equalFold(text, "by"):
+		return equalFold(word, "order") || equalFold(word, "group") || equalFold(word, "partition")
+	case equalFold(text, "sets"):
+		return equalFold(word, "grouping")
+	case equalFold(text, "materialized"):
+		return equalFold(word, "as") || equalFold(word, "not")
+	}
+	// A name that is given: WITH list (a, b), AS alias (a, b).
+	return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
+}
