@@ -35,6 +35,8 @@ type Cluster struct {
 	timeline int
 	closed   bool
 	peers    bool // see MakePeers
+
+	functions []function
 }
 
 var clusters atomic.Int64

@@ -22,6 +22,7 @@ func (c *conn) statement(ctx context.Context, st statement) (*answer, error) {
 		case savepoint:
 			return c.savepoint(ctx, st)
 		}
+		st.query = c.server.cluster.called(st.query)
 		return c.execute(ctx, st)
 	})
 }

@@ -20,9 +20,12 @@ var (
 	postgresOwn string
 	//go:embed own_mysql.txt
 	mysqlOwn string
+	//go:embed own_sqlite.txt
+	sqliteOwn string
 
 	ownOfPostgres = sync.OnceValue(func() *own { return newOwn(postgresOwn, postgresNoCalls) })
 	ownOfMySQL    = sync.OnceValue(func() *own { return newOwn(mysqlOwn, mysqlNoCalls) })
+	ownOfSQLite   = sync.OnceValue(func() *own { return newOwn(sqliteOwn, sqliteNoCalls) })
 )
 
 func newOwn(functions, words string) *own {
@@ -67,7 +70,7 @@ func (c *Classifier) Harmless(query string) bool {
 	case dialect.MySQL:
 		o = ownOfMySQL()
 	default:
-		return true // SQLite: a function has no connection to write by
+		o = ownOfSQLite()
 	}
 	if strings.IndexByte(query, '(') < 0 {
 		return c.lang.dialect != dialect.PG || strings.IndexByte(query, '.') < 0 || !mayCallByDot(query)
@@ -114,6 +117,8 @@ func (s *scanner) harmless(o *own) bool {
 			i, next.name, next.quoted = closeQuote(q, i), true, true
 		case escaped:
 			i, next.name, next.quoted = closeEscaped(q, i), true, true
+		case bracket:
+			i, next.name, next.quoted = s.bracketed(i), true, true
 		case opening, closing, subscript, blank, dash, slash, hash, semi:
 			i++
 		case digit:

@@ -86,7 +86,12 @@ var harmlessTexts = map[dialect.Name]map[bool][]string{
 		},
 	},
 	dialect.SQLite: {
-		true: {`SELECT charge(1)`, `SELECT 1`},
+		true: {
+			`SELECT 1`,
+			`SELECT "id", lower(a), count(*), json_extract(b, '$.charge()') FROM t WHERE ("id" IN (1, 2)) AND NOT (a) GROUP BY (a)`,
+			`WITH RECURSIVE t(n) AS (SELECT 1) SELECT row_number() OVER (ORDER BY (n)) FROM t`,
+		},
+		false: {`SELECT charge(1)`, `SELECT [charge](1)`, `SELECT "charge" (1)`, "SELECT `charge`(1)"},
 	},
 }
 

@@ -14,6 +14,10 @@ const (
 	using values varchar variadic when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
 	xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`
 
+	sqliteNoCalls = `
+	all and as between by case cast check collate distinct else end escape except exists from group having in intersect is join like
+	limit not null on or order over filter partition select set then union using values when where with materialized`
+
 	mysqlNoCalls = `
 	all and as between bigint binary by case char dec decimal default distinct distinctrow div double else exists float
 	from group having if in index int integer interval is join key like limit match mod not null numeric on or order
