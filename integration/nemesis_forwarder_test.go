@@ -22,6 +22,7 @@ type forwarder struct {
 
 	mu     sync.Mutex // guards the rest
 	target string     // "" refuses everybody
+	turns  []string   // those that target is, one connection each; nil: it stays
 	open   map[net.Conn]struct{}
 	closed bool
 }
@@ -52,6 +53,13 @@ func (f *forwarder) lead(target string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.target = target
+}
+
+// takeTurns leads each new connection to another one of some servers, as a balancer does.
+func (f *forwarder) takeTurns(targets ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turns = targets
 }
 
 // cut breaks all connections, as a middlebox does that has lost its memory.
@@ -85,6 +93,9 @@ func (f *forwarder) accept() {
 func (f *forwarder) forward(down net.Conn) {
 	defer reset(down)
 	f.mu.Lock()
+	if len(f.turns) > 0 {
+		f.target, f.turns = f.turns[0], append(f.turns[1:len(f.turns):len(f.turns)], f.turns[0])
+	}
 	target := f.target
 	f.mu.Unlock()
 	if target == "" {
@@ -113,7 +124,7 @@ func (f *forwarder) forward(down net.Conn) {
 func (f *forwarder) keep(target string, conns ...net.Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || f.target != target {
+	if f.closed || f.target != target && f.turns == nil {
 		return false
 	}
 	for _, conn := range conns {

@@ -17,6 +17,7 @@ import (
 type address struct {
 	mu      sync.Mutex // guards the rest; held while the address is tried
 	server  string     // whom all connections lead to, "" before the first
+	primary bool       // it said that it is the primary
 	several bool       // the address leads to others, too
 	refused int        // how many connections in a row led elsewhere
 }
@@ -37,13 +38,17 @@ func (r *Router) leads(ctx context.Context, p binds.Probe) (use, moved bool) {
 	defer a.mu.Unlock()
 	switch a.server {
 	case "":
-		a.server = p.Server
+		a.server, a.primary = p.Server, p.Primary
 		return true, false
 	case p.Server:
-		a.refused = 0
+		a.primary, a.refused = p.Primary, 0
 		return true, false
 	}
 	if a.several {
+		if p.Primary && !a.primary { // which alone can be written to
+			r.keepTo(a, p)
+			return true, true
+		}
 		if a.refused++; a.refused < redials {
 			return false, false
 		}
@@ -51,7 +56,7 @@ func (r *Router) leads(ctx context.Context, p binds.Probe) (use, moved bool) {
 		if _, err := r.writer.Probe(ctx); !errors.Is(err, binds.ErrRedial) {
 			return false, false
 		}
-		r.keepTo(a, p.Server)
+		r.keepTo(a, p)
 		return true, true
 	}
 	for range tries {
@@ -59,23 +64,27 @@ func (r *Router) leads(ctx context.Context, p binds.Probe) (use, moved bool) {
 		again, err := r.writer.Probe(ctx)
 		if err == nil && again.Server == a.server {
 			a.several = true
-			r.keepTo(a, a.server)
 			r.logger.Warn("writer's address leads to several servers: this process keeps to one of them; give the primary's own address",
 				"engine", r.writer.Name())
+			if p.Primary && !again.Primary {
+				r.keepTo(a, p)
+				return true, true
+			}
+			r.keepTo(a, again)
 			return false, false
 		}
 		if ctx.Err() != nil {
 			return false, false
 		}
 	}
-	a.server = p.Server
+	a.server, a.primary = p.Server, p.Primary
 	return true, true
 }
 
 // keepTo has all questions go to one of the several servers.
-func (r *Router) keepTo(a *address, server string) {
-	a.server, a.refused = server, 0
-	r.writer.KeepTo(server)
+func (r *Router) keepTo(a *address, p binds.Probe) {
+	a.server, a.primary, a.refused = p.Server, p.Primary, 0
+	r.writer.KeepTo(p.Server)
 }
 
 // probeWriter asks the writer's server for its position. If it was one of several at its address, and is there no more,
@@ -90,7 +99,7 @@ func (r *Router) probeWriter(ctx context.Context) (binds.Probe, error) {
 	defer a.mu.Unlock()
 	r.writer.KeepTo("")
 	if p, err = r.writer.Probe(ctx); err == nil {
-		r.keepTo(a, p.Server)
+		r.keepTo(a, p)
 	}
 	return p, err
 }

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/router"
+	"github.com/bindery-go/bindery/router/routertest"
 )
 
 // The writer's address leads to the primary and to a replica that trails, in turn. This process keeps to one of them, so
@@ -40,6 +42,39 @@ func TestWriterAddressLeadsToSeveral(t *testing.T) {
 				assert.NotContains(t, p.log.String(), "writer changed", "it has always been the same")
 			})
 		})
+	}
+}
+
+// The process begins on the replica: it keeps to the primary all the same, which alone can be written to.
+func TestWriterAddressBeginsWithAReplica(t *testing.T) {
+	for name, change := range map[string]func(*router.Config){
+		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
+		"with a reader":   func(cfg *router.Config) { cfg.Readers = cfg.Readers[:1] },
+	} {
+		for _, first := range []int{1, 2, 3} {
+			t.Run(fmt.Sprintf("%s/%d of them", name, first), func(t *testing.T) {
+				inBubble(t, 2, nil, func(t *testing.T, other *process) {
+					primary, far := other.cluster.Primary(), other.cluster.Replicas()[1]
+					far.SetLag(time.Hour)
+					servers := []*routertest.Server{primary}
+					for range first {
+						servers = append([]*routertest.Server{far}, servers...)
+					}
+					other.cluster.BalanceWriter(servers...)
+					p := newProcess(t, other.cluster, change)
+					p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
+					session := router.NewSession(t.Context())
+					for v := int64(1); v <= 50; v++ {
+						p.mustWrite(t, session, v)
+						value, route := p.mustRead(t, session)
+						require.Equal(t, v, value, route)
+						value, _ = p.mustRead(t, router.OnWriter(session))
+						require.Equal(t, v, value)
+						time.Sleep(10 * time.Millisecond)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -182,5 +182,15 @@ func (r *Router) mayBePromoted(ctx context.Context, again bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
 	defer cancel()
 	probe, err := r.writer.Probe(ctx)
-	return err != nil || !probe.Primary
+	if err != nil || !probe.Primary {
+		return true
+	}
+	if probe.Server == "" {
+		return false
+	}
+	_, moved := r.leads(ctx, probe) // the refusals may be another server's
+	if moved {
+		r.writerConns.retire()
+	}
+	return moved
 }
