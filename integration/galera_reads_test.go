@@ -3,9 +3,7 @@ package integration_test
 import (
 	"context"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,18 +53,12 @@ func named(faults []fault, name string) fault {
 // TestHistory_galera is TestHistory on a cluster whose nodes are equals. One fault at a time: two nodes are the quorum.
 func TestHistory_galera(t *testing.T) {
 	teston.Only(t, teston.Galera)
-	took := soakTime
-	if text := os.Getenv("BINDERY_SOAK_MINUTES"); text != "" {
-		minutes, err := strconv.ParseFloat(text, 64)
-		require.NoError(t, err, "BINDERY_SOAK_MINUTES")
-		took = time.Duration(minutes * float64(time.Minute))
-	}
 	s := newSoak(t, integration.StartGalera(t), "")
 	n := &nemesis{
 		cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
 		primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
 	}
-	ctx, stop := context.WithTimeout(t.Context(), took)
+	ctx, stop := context.WithTimeout(t.Context(), soakAlone(t))
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { s.run(ctx) })

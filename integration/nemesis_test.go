@@ -189,7 +189,7 @@ func (n *nemesis) promote(ctx context.Context, r *rand.Rand) error {
 	n.roles.Lock()
 	defer n.roles.Unlock()
 	at := r.IntN(len(n.readers))
-	laggard, hang := r.IntN(2) == 0, r.IntN(2) == 0
+	laggard, hang, back := r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
 	steps := context.WithoutCancel(ctx)
 	at, err := n.candidate(steps, at)
 	if err != nil {
@@ -229,9 +229,25 @@ func (n *nemesis) promote(ctx context.Context, r *rand.Rand) error {
 	if err := old.Rebuild(steps, next); err != nil {
 		return err
 	}
+	if back {
+		n.note("former primary back under the writer's address", n.back(ctx, r, old, next))
+	}
 	n.backs[at].move(old.Addr())
 	n.readers[at] = old
 	return nil
+}
+
+// back has the writer's address lead to the former primary for a while, a replica by now that stands still, and a reader's to
+// the primary: so a list of fixed addresses is after a failover.
+func (n *nemesis) back(ctx context.Context, r *rand.Rand, old, primary *integration.Server) error {
+	steps := context.WithoutCancel(ctx)
+	if err := old.PauseReplay(steps); err != nil {
+		return err
+	}
+	n.writer.move(old.Addr())
+	hold(ctx, r, time.Second, 3*time.Second)
+	n.writer.move(primary.Addr())
+	return old.ResumeReplay(steps)
 }
 
 // candidate returns which reader can become the primary: the one at first, unless it was rebuilt a

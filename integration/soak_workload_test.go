@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun/dialect/feature"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -38,6 +39,8 @@ type workload struct {
 	history *history
 	seed    uint64
 	workers int
+	// writings are the ways to write.
+	writings []writing
 	// unrouted lets the workers have no sessions and claim to have some: what they find then is
 	// what replicas do by themselves.
 	unrouted bool
@@ -222,7 +225,7 @@ const (
 
 func (w *worker) write() {
 	row := w.id*cellsEach + w.rand.IntN(cellsEach)
-	how := writes[w.rand.IntN(len(writes))]
+	how := w.writings[w.rand.IntN(len(w.writings))]
 	ctx, cancel := w.bounded()
 	defer cancel()
 	value := w.history.begin(row)
@@ -259,6 +262,8 @@ func (w *worker) classOf(err error, d door) string {
 		return "UnavailableError"
 	case errors.Is(err, router.ErrOutcomeUnknown):
 		return "ErrOutcomeUnknown"
+	case errors.As(err, new(*router.ReadBrokenError)):
+		return "ReadBrokenError"
 	case errors.Is(err, router.ErrNoReader):
 		return "ErrNoReader"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -343,6 +348,47 @@ var writes = []writing{
 	{"Writer()", routed, func(ctx context.Context, w *workload, row int, value int64) (bool, error) {
 		return changed(w.bind.Writer().NewRaw(updateCell, value, row, value).Exec(ctx))
 	}},
+}
+
+// callWrite writes by a function that putCell makes: to its text it is a read.
+const callWrite = "SELECT put_cell(?, ?) AS changed"
+
+// functionWrites are those writings, by the ways that lead to the writer.
+var functionWrites = []writing{
+	{"function", routed, func(ctx context.Context, w *workload, row int, value int64) (bool, error) {
+		return called(ctx, w.m.NewRaw(shop{}, callWrite, row, value))
+	}},
+	{"function, OnWriter", routed, func(ctx context.Context, w *workload, row int, value int64) (bool, error) {
+		return called(router.OnWriter(ctx), w.m.NewRaw(shop{}, callWrite, row, value))
+	}},
+	{"function, InTx", routed, func(ctx context.Context, w *workload, row int, value int64) (ok bool, err error) {
+		err = w.m.InTx(ctx, shop{}, func(ctx context.Context) (err error) {
+			ok, err = called(ctx, w.m.NewRaw(shop{}, callWrite, row, value))
+			return err
+		})
+		return ok, err
+	}},
+	{"function, bare DB", pastRouter, func(ctx context.Context, w *workload, row int, value int64) (ok bool, err error) {
+		var n int64
+		err = w.bind.DB().DB.QueryRowContext(ctx, w.placeholders(callWrite), row, value).Scan(&n)
+		return n == 1, err
+	}},
+}
+
+// putCell makes the function.
+func putCell(ctx context.Context, primary *integration.Server) error {
+	if inMySQLFamily(primary.URI()) {
+		return primary.Exec(ctx, `CREATE FUNCTION put_cell(cell INT, val BIGINT) RETURNS BIGINT DETERMINISTIC MODIFIES SQL DATA
+			BEGIN UPDATE cells SET n = n + 1, v = val WHERE id = cell AND v < val; RETURN ROW_COUNT(); END`)
+	}
+	return primary.Exec(ctx, `CREATE FUNCTION put_cell(cell bigint, val bigint) RETURNS bigint LANGUAGE sql AS
+		'WITH put AS (UPDATE cells SET n = n + 1, v = val WHERE id = cell AND v < val RETURNING 1) SELECT count(*) FROM put'`)
+}
+
+func called(ctx context.Context, q *bun.RawQuery) (bool, error) {
+	var n int64
+	err := q.Scan(ctx, &n)
+	return n == 1, err
 }
 
 // upsertCell is for MySQL, which has no RETURNING.
