@@ -262,6 +262,8 @@ func (w *worker) classOf(err error, d door) string {
 		return "UnavailableError"
 	case errors.Is(err, router.ErrOutcomeUnknown):
 		return "ErrOutcomeUnknown"
+	case errors.Is(err, router.ErrWriterIsReplica):
+		return "the writer's server is a replica"
 	case errors.As(err, new(*router.ReadBrokenError)):
 		return "ReadBrokenError"
 	case errors.Is(err, router.ErrNoReader):
@@ -361,7 +363,7 @@ var functionWrites = []writing{
 	{"function, OnWriter", routed, func(ctx context.Context, w *workload, row int, value int64) (bool, error) {
 		return called(router.OnWriter(ctx), w.m.NewRaw(shop{}, callWrite, row, value))
 	}},
-	{"function, InTx", routed, func(ctx context.Context, w *workload, row int, value int64) (ok bool, err error) {
+	{"function, InTx", pastRouter, func(ctx context.Context, w *workload, row int, value int64) (ok bool, err error) {
 		err = w.m.InTx(ctx, shop{}, func(ctx context.Context) (err error) {
 			ok, err = called(ctx, w.m.NewRaw(shop{}, callWrite, row, value))
 			return err
