@@ -62,7 +62,14 @@ func TestHistory_galera(t *testing.T) {
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { s.run(ctx) })
-	running.Go(func() { n.plague(ctx, 1, slices.Concat(nodeFaults, writerNodeFaults)) })
+	running.Go(func() {
+		r := rand.New(rand.NewPCG(n.seed, 0))
+		for range 4 { // what shows best whether nodes prove what they show; others take long
+			hold(ctx, r, 200*time.Millisecond, 600*time.Millisecond)
+			n.inflict(ctx, r, named(nodeFaults, "reader held back"))
+		}
+		n.plague(ctx, 1, slices.Concat(nodeFaults, writerNodeFaults))
+	})
 	running.Wait()
 	require.NoError(t, s.cluster.WaitReplayed(t.Context()))
 	for _, node := range append([]*integration.Server{n.primary}, n.readers...) {
