@@ -98,6 +98,7 @@ func eachHistory(t *testing.T, opts ...integration.Option) {
 
 			assert.Zero(t, s.history.violated, "violations")
 			assert.Empty(t, s.unexplained, "errors that no fault explains")
+			assert.LessOrEqual(t, s.errors[cutOffInScan], 2, cutOffInScan)
 			assert.Positive(t, s.inSession.fromReaders.Load(), "reads served by readers")
 			assert.Less(t, s.longest, opTimeout, "the longest read")
 			if t.Failed() {

@@ -270,11 +270,16 @@ func (w *worker) classOf(err error, d door) string {
 		return "ErrNoReader"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "unexplained: deadline" // no fault lasts that long
+	case d == routed && fault == binds.Unknown: // the router names what it could not serve elsewhere
+		return cutOffInScan
 	case d == pastRouter && (fault == binds.NotSent || fault == binds.Busy || fault == binds.ReadOnly || fault == binds.Unknown):
 		return "past the router: " + fault.String()
 	}
 	return "unexplained: " + fault.String()
 }
+
+// cutOffInScan are reads whose connection broke behind their first row, within a Scan. That is rare: a row comes alone.
+const cutOffInScan = "rows cut off, in a Scan"
 
 // A writing is a way to write value to a cell, once and only if that is lower. It reports whether it
 // changed the cell.

@@ -233,7 +233,10 @@ func (f *failures) refusedByReader(by string, err error) (*route, error) {
 
 func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
 	r := f.c.router
-	fault := r.writer.Classify(err)
+	fault, ended := r.writer.Classify(err), ctxend.Err(ctx)
+	if ended == nil && fault.LeavesOpen() && errors.As(err, new(*WriterBehindError)) {
+		fault = binds.NotSent // it broke under the question that comes before the statement
+	}
 	refused := fault == binds.ReadOnly && to.kind == sqlkind.Write
 	unreachable := refused || fault == binds.NotSent || fault == binds.Busy ||
 		fault == binds.Unknown && f.query == beginStatement
@@ -241,7 +244,6 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		replica := f.readOnly || refused || errors.Is(err, ErrWriterIsReplica)
 		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
 	}
-	ended := ctxend.Err(ctx)
 	switch {
 	case errors.Is(err, ErrOutcomeUnknown): // a read, too, that may have written
 		return nil, endedBy(ended, err)
@@ -346,9 +348,9 @@ func (f *failures) waitForWriter(ctx context.Context) bool {
 	return pause(ctx, d)
 }
 
-// endedBy returns an error that says of err, which came as a context ended, that this was the reason.
+// endedBy returns an error that says of err, which came as a context ended, that this was the reason; nil says that none has.
 func endedBy(ended, err error) error {
-	if errors.Is(err, ended) || !timedOut(err) {
+	if ended == nil || errors.Is(err, ended) || !timedOut(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ended, err)

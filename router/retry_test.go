@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/testlog"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // readForms are the three ways in which a read leaves Bun.
@@ -117,6 +119,23 @@ func TestAnUnreachableWriterAtTheDeadline(t *testing.T) {
 	}
 }
 
+// TestAQuestionBeforeTheRead breaks the connection by which it is asked whether the writer shows what a session has seen: the
+// read was not sent, and is not to blame.
+func TestAQuestionBeforeTheRead(t *testing.T) {
+	b := newBench(t, "shop", 0, nil)
+	f := failures{c: b.routed.ResolveConn(t.Context(), b.db.NewSelect().Model(new(item))).(*Conn), s: &emptyScope, began: time.Now()}
+	to := route{kind: sqlkind.Read, reason: HintWriter}
+	for range 3 {
+		next, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer, Err: io.ErrUnexpectedEOF})
+		require.NoError(t, err)
+		require.Equal(t, to, *next)
+	}
+	_, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer})
+	var behind *WriterBehindError
+	require.ErrorAs(t, err, &behind)
+	require.NotErrorIs(t, err, ErrNoWriter)
+}
+
 func TestWhatIsNotRetried(t *testing.T) {
 	b := newBench(t, "shop", 2, nil)
 	refused := errors.New("no such column")
@@ -179,6 +198,7 @@ func TestGivingUpIsNotTheReadersFault(t *testing.T) {
 // A reader that refuses connections answers fast: it must not look like the least loaded one.
 func TestAFailedReaderLooksLoaded(t *testing.T) {
 	b := newBench(t, "shop", 2, func(c *Config) { c.Policy = new(RoundRobin) })
+	b.Start(t.Context()) // so that the monitor has no reason to be the one who finds out
 	b.driver.setDown("reader-1", true)
 	require.NoError(t, selectItem(t.Context(), b.db))
 	require.NoError(t, selectItem(t.Context(), b.db))
