@@ -19,7 +19,7 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (20m) limits each package
-	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
+	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./integration ./... # the longest first, the others beside it
 	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
