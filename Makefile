@@ -35,7 +35,7 @@ servers: ## fetch the server versions of the matrix into a cache folder of yours
 	@scripts/servers.sh $(SERVERS)
 
 soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
-	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^TestHistory(_syncReplication)?$$' -timeout $$(($(MINUTES) + 10))m ./integration
+	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^(TestHistory(_syncReplication)?|TestSteadyLag)$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md
 	cd bench && $(GO) run . -out RESULTS.md -front ../README.md
