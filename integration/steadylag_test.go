@@ -21,7 +21,7 @@ import (
 func TestSteadyLag(t *testing.T) {
 	teston.Only(t, replicated...)
 	if os.Getenv("BINDERY_SOAK_MINUTES") == "" {
-		t.Skip("it takes minutes: make soak runs it; router's TestSteadyLagServes is the same in another time")
+		t.Skip("it takes minutes: make soak runs it; router's TestSteadyLagServes shows the same in fake time")
 	}
 	others := []struct {
 		name string
