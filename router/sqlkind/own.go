@@ -41,9 +41,15 @@ func newOwn(functions, words string) *own {
 
 // has reports whether the name, in quotes or not, is listed.
 func (o *own) has(name string, quoted bool) bool {
+	inQuotes, known := o.find(name, quoted)
+	return known && (inQuotes || !quoted)
+}
+
+// find returns what is listed of the name, in quotes or not.
+func (o *own) find(name string, quoted bool) (inQuotes, known bool) {
 	var buf [64]byte
 	if len(name) > len(buf) {
-		return false
+		return false, false
 	}
 	for i := range len(name) {
 		if quoted {
@@ -52,8 +58,8 @@ func (o *own) has(name string, quoted bool) bool {
 			buf[i] = lower(name[i])
 		}
 	}
-	inQuotes, known := o.functions[string(buf[:len(name)])]
-	return known && (inQuotes || !quoted)
+	inQuotes, known = o.functions[string(buf[:len(name)])]
+	return inQuotes, known
 }
 
 // Harmless reports whether a query that is a [Read] is known to change nothing, wherever it runs: it calls no functions
@@ -85,15 +91,21 @@ func mayCallByDot(query string) bool { return strings.ContainsAny(query, "$]") }
 // A token is what was read last: where it is, and whether it is a name, in quotes or not.
 type token struct {
 	from, to     int
-	last         byte // its last byte
+	last         byte // its last byte; a comma where an expression begins after a parenthesis that closes
 	name, quoted bool
+}
+
+// is tells whether t is the unquoted word want, in lower case.
+func (s *scanner) is(t token, want string) bool {
+	return t.name && !t.quoted && equalFold(s.q[t.from:t.to], want)
 }
 
 // harmless reads the query once more, for its calls alone.
 func (s *scanner) harmless(o *own) bool {
 	q := s.q
 	var now, before token
-	value := false // a value that may have attributes was just read
+	value := false   // a value that may have attributes was just read
+	ons := uint64(0) // for each open parenthesis a bit: it is that of DISTINCT ON
 	for i := 0; i < len(q); {
 		c := s.lang.class[q[i]]
 		if isBlank(q[i]) || (c == dash || c == slash || c == hash) && s.startsComment(i) {
@@ -114,7 +126,7 @@ func (s *scanner) harmless(o *own) bool {
 		case letter, foreign:
 			i, next.name = s.wordEnd(i), true
 		case name:
-			i, next.name, next.quoted = closeQuote(q, i), true, true
+			i, next.name, next.quoted = closeDoubled(q, i), true, true
 		case escaped:
 			i, next.name, next.quoted = closeEscaped(q, i), true, true
 		case bracket:
@@ -136,6 +148,18 @@ func (s *scanner) harmless(o *own) bool {
 		if next.to, next.last = i, q[i-1]; next.quoted {
 			next.from, next.to = next.from+1, i-1
 		}
+		switch c {
+		case opening:
+			ons <<= 1
+			if s.is(now, "on") && s.is(before, "distinct") {
+				ons |= 1
+			}
+		case closing:
+			if ons&1 != 0 {
+				next.last = ','
+			}
+			ons >>= 1
+		}
 		before, now = now, next
 	}
 	return true
@@ -150,22 +174,49 @@ func (s *scanner) isOwn(o *own, name, before token) bool {
 	}
 	switch {
 	case before.last == '.':
-		return s.lang.dialect == dialect.PG && equalFold(s.schemaBefore(before.from), "pg_catalog") && o.has(text, true)
-	case before.last == ':':
-		return true // a type with its size
+		return s.lang.dialect == dialect.PG && s.inCatalog(before.from) && o.has(text, name.quoted)
+	case before.last == ':' && before.from > 0 && s.q[before.from-1] == ':':
+		return true // a type with its size; after one colon alone it is the end of a slice
 	case o.has(text, name.quoted):
 		return true
 	case name.quoted:
 		return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
 	case equalFold(text, "over"), equalFold(text, "filter"), equalFold(text, "against"):
 		return before.last == ')'
+	case equalFold(text, "join"), equalFold(text, "like"), equalFold(text, "ilike"):
+		return s.endsValue(o, before)
 	case equalFold(text, "by"):
 		return equalFold(word, "order") || equalFold(word, "group") || equalFold(word, "partition")
 	case equalFold(text, "sets"):
 		return equalFold(word, "grouping")
 	case equalFold(text, "materialized"):
-		return equalFold(word, "as") || equalFold(word, "not")
+		return equalFold(word, "as") || equalFold(word, "not") && s.afterAs(before.from)
 	}
 	// A name that is given: WITH list (a, b), AS alias (a, b).
 	return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
+}
+
+// endsValue tells whether an operand or a table may end with t, so that an infix word follows, and no call: PostgreSQL's
+// JOIN, LIKE and ILIKE may be functions, too.
+func (s *scanner) endsValue(o *own, t token) bool {
+	switch {
+	case t.quoted:
+		return true
+	case t.name:
+		function, known := o.find(s.q[t.from:t.to], false)
+		return function || !known
+	}
+	return t.last == ')' || t.last == ']' || t.last == '\'' || t.last == '$' || s.lang.class[t.last] == digit
+}
+
+// inCatalog tells whether the dot at i follows pg_catalog. In quotes its case counts.
+func (s *scanner) inCatalog(dot int) bool {
+	schema := s.schemaBefore(dot)
+	return equalFold(schema, "pg_catalog") && (schema == "pg_catalog" || s.q[dot-1] != '"')
+}
+
+// afterAs tells whether the word at i follows AS. It does not know of comments before i if there is one behind.
+func (s *scanner) afterAs(i int) bool {
+	end := s.before(i)
+	return s.loud <= i && equalFold(s.q[s.previousWord(end):end], "as")
 }

@@ -7,8 +7,8 @@ const (
 	all analyse analyze and any array as asc asymmetric between bigint bit boolean both case cast char character check
 	coalesce collate column constraint create current_catalog current_date current_role current_time current_timestamp
 	current_user dec decimal default deferrable desc distinct do else end except exists extract false fetch float for
-	foreign from grant greatest group grouping having ilike in initially inout int integer intersect interval into join
-	lateral leading least like limit localtime localtimestamp national nchar none not null nullif numeric offset on only
+	foreign from grant greatest group grouping having in initially inout int integer intersect interval into
+	lateral leading least limit localtime localtimestamp national nchar none not null nullif numeric offset on only
 	or order out overlaps overlay placing position precision primary real references returning row select session_user
 	setof smallint some substring symmetric table then time timestamp to trailing treat trim true union unique user
 	using values varchar variadic when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
