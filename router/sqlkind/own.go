@@ -39,14 +39,8 @@ func newOwn(functions, words string) *own {
 	return o
 }
 
-// has reports whether the name, in quotes or not, is listed.
-func (o *own) has(name string, quoted bool) bool {
-	inQuotes, known := o.find(name, quoted)
-	return known && (inQuotes || !quoted)
-}
-
-// find returns what is listed of the name, in quotes or not.
-func (o *own) find(name string, quoted bool) (inQuotes, known bool) {
+// find reports whether the name, in quotes or not, is that of a function, and whether it is listed at all.
+func (o *own) find(name string, quoted bool) (function, known bool) {
 	var buf [64]byte
 	if len(name) > len(buf) {
 		return false, false
@@ -58,8 +52,8 @@ func (o *own) find(name string, quoted bool) (inQuotes, known bool) {
 			buf[i] = lower(name[i])
 		}
 	}
-	inQuotes, known = o.functions[string(buf[:len(name)])]
-	return inQuotes, known
+	function, known = o.functions[string(buf[:len(name)])]
+	return function, known
 }
 
 // Harmless reports whether a query that is a [Read] is known to change nothing, wherever it runs: it calls no functions
@@ -172,12 +166,15 @@ func (s *scanner) isOwn(o *own, name, before token) bool {
 	if before.name && !before.quoted {
 		word = s.q[before.from:before.to]
 	}
+	function, known := o.find(text, name.quoted)
 	switch {
 	case before.last == '.':
-		return s.lang.dialect == dialect.PG && s.inCatalog(before.from) && o.has(text, name.quoted)
+		return s.lang.dialect == dialect.PG && s.inCatalog(before.from) && function
 	case before.last == ':' && before.from > 0 && s.q[before.from-1] == ':':
 		return true // a type with its size; after one colon alone it is the end of a slice
-	case o.has(text, name.quoted):
+	case function && s.lang.dialect == dialect.MySQL && s.q[name.to] != '(':
+		return false // in quotes, or not right before the parenthesis, it may be a stored function
+	case function, known && !name.quoted:
 		return true
 	case name.quoted:
 		return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
