@@ -14,7 +14,7 @@ type own struct {
 }
 
 // The functions that every supported version has in its own schema. One that only some have may be a user's on the
-// others, and is not listed. own_postgres_test.go and own_mysql_test.go compare them with what servers have.
+// others, and is not listed. own_servers_test.go compares them with what servers have.
 var (
 	//go:embed own_postgres.txt
 	postgresOwn string
@@ -58,7 +58,8 @@ func (o *own) find(name string, quoted bool) (function, known bool) {
 
 // Harmless reports whether a query that is a [Read] is known to change nothing, wherever it runs: it calls no functions
 // but the server's own. One of the user's, or of an extension, may write, and then does so on a server that lets it. What
-// a view, an operator, a cast or a column default calls is not seen. It allocates nothing.
+// a view, an operator, a cast or a column default calls is not seen, nor a call that looks like a column of a table: t.charge
+// on PostgreSQL. It allocates nothing.
 func (c *Classifier) Harmless(query string) bool {
 	if c == nil || c.lang == nil {
 		return false
@@ -125,6 +126,8 @@ func (s *scanner) harmless(o *own) bool {
 			i, next.name, next.quoted = closeEscaped(q, i), true, true
 		case bracket:
 			i, next.name, next.quoted = s.bracketed(i), true, true
+		case text:
+			i, next.name, next.quoted = s.text(i), s.lang.textIsName, s.lang.textIsName
 		case opening, closing, subscript, blank, dash, slash, hash, semi:
 			i++
 		case digit:

@@ -115,9 +115,13 @@ var harmlessTexts = map[dialect.Name]map[bool][]string{
 		true: {
 			`SELECT 1`,
 			`SELECT "id", lower(a), count(*), json_extract(b, '$.charge()') FROM t WHERE ("id" IN (1, 2)) AND NOT (a) GROUP BY (a)`,
-			`WITH RECURSIVE t(n) AS (SELECT 1) SELECT row_number() OVER (ORDER BY (n)) FROM t`,
+			`WITH RECURSIVE t(n) AS (SELECT 1) SELECT row_number() OVER (ORDER BY (n)), count(*) FILTER (WHERE (n)) FROM t`,
+			`WITH t AS NOT MATERIALIZED (SELECT CAST(a AS integer) FROM u WHERE b IN ('it''s')) SELECT * FROM t GROUP BY (c)`,
 		},
-		false: {`SELECT charge(1)`, `SELECT [charge](1)`, `SELECT "charge" (1)`, "SELECT `charge`(1)"},
+		false: {
+			`SELECT filter(1)`, `SELECT over(1)`, `SELECT by(1)`, `SELECT with(1)`, `SELECT end(1)`, `SELECT * FROM 'charge'(1)`,
+			`SELECT charge(1)`, `SELECT [charge](1)`, `SELECT "charge" (1)`, "SELECT `charge`(1)",
+		},
 	},
 }
 

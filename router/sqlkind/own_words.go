@@ -15,8 +15,8 @@ const (
 	xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`
 
 	sqliteNoCalls = `
-	all and as between by case cast check collate distinct else end escape except exists from group having in intersect is join like
-	limit not null on or order over filter partition select set then union using values when where with materialized`
+	all and as between case cast check collate distinct else escape except exists from group having in intersect is join like
+	limit not null on or order select set then union using values when where`
 
 	mysqlNoCalls = `
 	all and as between bigint binary by case char dec decimal default distinct distinctrow div double else exists float
