@@ -14,7 +14,9 @@ type own struct {
 }
 
 // The functions that every supported version has in its own schema. One that only some have may be a user's on the
-// others, and is not listed. own_servers_test.go compares them with what servers have.
+// others, and is not listed. Nor is one of PostgreSQL's that a user may well give a function of his own that writes, with
+// other arguments: charge, broadcast, convert, host, log, name, network, reverse, scale, sign, strip, text.
+// own_servers_test.go compares them with what servers have.
 var (
 	//go:embed own_postgres.txt
 	postgresOwn string

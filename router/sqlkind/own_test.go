@@ -35,6 +35,9 @@ var harmlessTexts = map[dialect.Name]map[bool][]string{
 			"WITH x AS NOT MATERIALIZED (SELECT 1), y\nAS\nNOT MATERIALIZED (SELECT 2) SELECT * FROM x",
 		},
 		false: {
+			`SELECT log('paid'), broadcast('hello')`,
+			`SELECT convert(7)`, `SELECT host(7)`, `SELECT name(7, 'a')`, `SELECT network(7)`, `SELECT reverse(7)`,
+			`SELECT scale(7, 2)`, `SELECT sign(7)`, `SELECT strip(7)`, `SELECT text('+1', 'hello')`,
 			`SELECT a[1:charge(2)] FROM t`,
 			`SELECT a[:charge(2)] FROM t`,
 			`SELECT a[lower(b)::int : charge(2)] FROM t`,
