@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -120,4 +121,55 @@ func TestFunctionsThatRead(t *testing.T) {
 		assert.Greater(t, fromReaders, all/2)
 		assert.Zero(t, p.Stats().Refused)
 	})
+}
+
+// TestRowsOfAFunction reads in a session while the rows of a function, or a transaction in which one was called, are open on
+// the writer: what they have shown to the session, it goes on to see.
+func TestRowsOfAFunction(t *testing.T) {
+	const call = "SELECT value FROM counters WHERE sqlite_source_id() <> ''" // no function that is known to be harmless
+	for name, open := range map[string]func(ctx context.Context, p *process) (*sql.Rows, error){
+		"a query": func(ctx context.Context, p *process) (*sql.Rows, error) {
+			return p.db.DB.QueryContext(ctx, call)
+		},
+		"a prepared statement": func(ctx context.Context, p *process) (*sql.Rows, error) {
+			stmt, err := p.db.DB.PrepareContext(ctx, call)
+			if err != nil {
+				return nil, err
+			}
+			t.Cleanup(func() { _ = stmt.Close() })
+			return stmt.QueryContext(ctx)
+		},
+		"a transaction": func(ctx context.Context, p *process) (*sql.Rows, error) {
+			tx, err := p.db.DB.BeginTx(ctx, nil)
+			if err != nil {
+				return nil, err
+			}
+			t.Cleanup(func() { _ = tx.Rollback() })
+			return tx.QueryContext(ctx, call)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, nil, func(t *testing.T, p *process) {
+				ctx, cancel := context.WithCancel(router.NewSession(t.Context()))
+				defer cancel()
+				p.mustWrite(t, t.Context(), 100)
+				time.Sleep(time.Minute)
+				p.mustRead(t, router.OnReader(ctx))
+				time.Sleep(time.Second)
+				for _, r := range p.cluster.Replicas() {
+					r.SetLag(time.Hour)
+				}
+				newProcess(t, p.cluster, nil).mustWrite(t, t.Context(), 200)
+				rows, err := open(ctx, p)
+				require.NoError(t, err)
+				defer func() { require.NoError(t, rows.Close()) }()
+				require.True(t, rows.Next())
+				var shown int64
+				require.NoError(t, rows.Scan(&shown))
+				require.EqualValues(t, 200, shown)
+				value, engine := p.mustRead(t, ctx)
+				assert.EqualValues(t, 200, value, engine)
+			})
+		})
+	}
 }

@@ -21,7 +21,7 @@ type notice struct {
 	wrote     func(s *Session)        // a write of s, nil if it had no session, has ended this moment
 	schema    func()                  // nil, or: a change of the schema has ended this moment
 
-	saw    func(s *Session)                            // nil, or: a plain read of s has its first answer
+	saw    func(s *Session)                            // nil, or: a read of s has its first answer
 	reveal func(ctx context.Context, s *Session) error // nil, or: waits until a read shows all that s has seen elsewhere
 	unsure func(err error) error                       // nil, or what an error of a write is told as: its outcome may be unknown
 	conns  *conns                                      // nil, or who keeps the list of connections
@@ -185,7 +185,13 @@ func (c *watchedConn) told(err error) error {
 	return c.notice.unsure(err)
 }
 
-// sawRead notes a plain read that has its first answer.
+// shows reports that a statement may show its session what others wrote: a read does, though a function that it calls may
+// write. A statement that is no read has its session need what it wrote.
+func (c *watchedConn) shows(sc *scope, e effect, query string) bool {
+	return e == changesNothing || sc.session != nil && c.notice.looksRead != nil && c.notice.looksRead(query)
+}
+
+// sawRead notes a read that has its first answer.
 func (c *watchedConn) sawRead(sc *scope) {
 	if sc.session != nil && c.notice.saw != nil {
 		c.notice.saw(sc.session)
@@ -262,7 +268,7 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 	if err == driver.ErrSkip {
 		return rows, err
 	}
-	if e == changesNothing {
+	if c.shows(sc, e, query) {
 		c.sawRead(sc)
 	}
 	return c.watchRows(rows, err, s, reports)

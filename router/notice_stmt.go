@@ -13,6 +13,7 @@ type watchedStmt struct {
 	checker driver.NamedValueChecker // the statement's, or else the connection's
 	effect  effect
 	schema  bool // it changes the schema
+	shows   bool // it may show what others wrote
 	open    bool
 }
 
@@ -31,12 +32,13 @@ func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
 	if s.open {
 		s = new(watchedStmt)
 	}
-	*s = watchedStmt{inner: inner, conn: c, checker: c.checker, open: true}
+	*s = watchedStmt{inner: inner, conn: c, checker: c.checker, shows: true, open: true}
 	if checker, ok := inner.(driver.NamedValueChecker); ok {
 		s.checker = checker
 	}
 	if !c.notice.isPlainRead(query) {
 		s.effect, s.schema = effectInTx(query), changesSchema(query)
+		s.shows = c.notice.looksRead != nil && c.notice.looksRead(query)
 	}
 	//lint:ignore SA1019 drivers have it
 	if _, ok := inner.(driver.ColumnConverter); ok {
@@ -98,7 +100,7 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(sc, s.effect)
 	rows, err := s.query(ctx, args)
-	if s.effect == changesNothing {
+	if s.shows {
 		s.conn.sawRead(sc)
 	}
 	return s.conn.watchRows(rows, err, session, reports)
