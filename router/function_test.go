@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,48 @@ func TestRowsOfAFunction(t *testing.T) {
 				assert.EqualValues(t, 200, value, engine)
 			})
 		})
+	}
+}
+
+// TestACallIsNeverSentTwice lets the writer die under a function that may write: it is not sent again, whichever way it came.
+// Were it refused, for want of the right to write, it is, as any write.
+func TestACallIsNeverSentTwice(t *testing.T) {
+	for name, call := range map[string]func(ctx context.Context, p *process) error{
+		"OnWriter": func(ctx context.Context, p *process) error {
+			return p.db.NewRaw("SELECT charge()").Scan(router.OnWriter(ctx), new(int64))
+		},
+		"Native": func(ctx context.Context, p *process) error {
+			pool, err := p.Writer().Native()
+			require.NoError(t, err)
+			native := bun.NewDB(pool, p.db.Dialect(), bun.WithConnResolver(p.On(pool, router.NativeDB)))
+			return native.NewRaw("SELECT charge()").Scan(ctx, new(int64))
+		},
+	} {
+		for answer, want := range map[error]error{io.ErrUnexpectedEOF: router.ErrOutcomeUnknown, routertest.ErrReadOnly: nil} {
+			t.Run(fmt.Sprintf("%s/%v", name, answer), func(t *testing.T) {
+				inBubble(t, 1, nil, func(t *testing.T, p *process) {
+					addFunctions(p.cluster)
+					p.mustWrite(t, t.Context(), 1)
+					primary, sent := p.cluster.Primary(), 0
+					primary.FailStatements(func(query string) error {
+						if !strings.Contains(query, "charge()") {
+							return nil
+						}
+						if sent++; sent > 1 {
+							return nil
+						}
+						primary.Down()
+						time.AfterFunc(500*time.Millisecond, primary.Up)
+						return answer
+					})
+					require.ErrorIs(t, call(t.Context(), p), want)
+					calls := 1
+					if want == nil {
+						calls = 2
+					}
+					assert.Equal(t, calls, sent)
+				})
+			})
+		}
 	}
 }

@@ -237,7 +237,10 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	if ended == nil && fault.LeavesOpen() && errors.As(err, new(*WriterBehindError)) {
 		fault = binds.NotSent // it broke under the question that comes before the statement
 	}
-	refused := fault == binds.ReadOnly && to.kind == sqlkind.Write
+	// What a read may have written is told by the connection, but for Native's, which nobody watches. Who is refused as a
+	// write is one.
+	writes := to.kind == sqlkind.Write || f.c.pool != nil && !r.isHarmless(f.query)
+	refused := fault == binds.ReadOnly && !to.cautious && f.query != beginStatement
 	unreachable := refused || fault == binds.NotSent || fault == binds.Busy ||
 		fault == binds.Unknown && f.query == beginStatement
 	unavailable := func() error {
@@ -261,15 +264,15 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		}
 		return nil, err
 	case ended != nil:
-		return nil, outcome(r.writer, to.kind, fault, endedBy(ended, err))
+		return nil, outcome(r.writer, writes, fault, endedBy(ended, err))
 	case refused:
 		again := f.readOnly
 		f.readOnly = true
 		if r.demoted(); !r.mayBePromoted(ctx, again) {
 			return nil, unavailable()
 		}
-	case fault.LeavesOpen() && to.kind == sqlkind.Write:
-		return nil, outcome(r.writer, to.kind, fault, err)
+	case fault.LeavesOpen() && writes:
+		return nil, outcome(r.writer, writes, fault, err)
 	case fault == binds.Unknown && !unreachable && !f.twice && !r.alone(ctx, r.writer):
 		f.twice = true // it was hardly to blame; but if it was, it is not to do so for ever
 	case fault == binds.Unknown && !unreachable:
@@ -364,9 +367,9 @@ func timedOut(err error) bool {
 }
 
 // outcome says of a write whose answer did not come that it may have been carried out.
-func outcome(e *binds.Engine, kind sqlkind.Kind, fault binds.Fault, err error) error {
+func outcome(e *binds.Engine, writes bool, fault binds.Fault, err error) error {
 	var known *OutcomeUnknownError
-	if kind != sqlkind.Write || !fault.LeavesOpen() || errors.As(err, &known) {
+	if !writes || !fault.LeavesOpen() || errors.As(err, &known) {
 		return err
 	}
 	return &OutcomeUnknownError{Engine: e.Name(), Err: err}
