@@ -251,7 +251,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	case errors.Is(err, ErrOutcomeUnknown): // a read, too, that may have written
 		return nil, endedBy(ended, err)
 	case to.cautious && ended == nil && fault == binds.ReadOnly:
-		return f.refusedByReader(r.cautious.Name(), err)
+		return f.refusedByReader(r.cautious.engine.Load().Name(), err)
 	case to.cautious && ended == nil && (fault == binds.NotSent || fault == binds.Busy):
 		f.plainly, to.cautious = true, false
 		return &to, nil

@@ -63,14 +63,13 @@ type Router struct {
 	// leastLoaded says that policy is that: called as what it is, it costs less.
 	leastLoaded bool
 
-	key     binds.Key
-	dialect schema.Dialect
-	writer  *binds.Engine
-	readers []*Reader      // those of the configuration, and standby
-	reveals binds.Revealer // nil where replicas show nothing before the primary
-	standby *Reader        // the writer's server while that is a replica; nil where that cannot be told
-	// cautious leads to the writer's server and may not write; nil where no reader is asked first.
-	cautious *binds.Engine
+	key      binds.Key
+	dialect  schema.Dialect
+	writer   *binds.Engine
+	readers  []*Reader      // those of the configuration, and standby
+	reveals  binds.Revealer // nil where replicas show nothing before the primary
+	standby  *Reader        // the writer's server while that is a replica; nil where that cannot be told
+	cautious cautious
 	refusals refusals
 	policy   Policy
 	strict   bool // NoFallback
@@ -166,7 +165,6 @@ func (r *Router) watch() {
 	r.view.Store(v)
 	r.reveals, _ = r.writer.Driver().(binds.Revealer)
 	r.addStandby()
-	r.addCautious()
 	r.monitor = newMonitor(r, r.fresh)
 	for _, reader := range r.readers {
 		r.watchReader(reader)
@@ -195,9 +193,7 @@ func (r *Router) Close() {
 	if r.standby != nil {
 		r.closeOwn(r.standby.engine)
 	}
-	if r.cautious != nil {
-		r.closeOwn(r.cautious)
-	}
+	r.closeCautious()
 }
 
 // closeOwn closes an engine that the router has made.

@@ -56,7 +56,11 @@ func TestOpenersOpenWhatTheySay(t *testing.T) {
 		t.Run(o.name, func(t *testing.T) {
 			got, err := o.measure(t.Context(), 7)
 			require.NoError(t, err)
-			assert.Equal(t, 21, got.held.pools, "three pools each")
+			pools := 3
+			if strings.HasSuffix(o.name, "primary + 2") {
+				pools++ // the writer's server may become a reader
+			}
+			assert.Equal(t, 7*pools, got.held.pools)
 			assert.Equal(t, got.held.pools, got.held.goroutines)
 			assert.Zero(t, got.touched)
 			assert.Positive(t, got.held.heap)
