@@ -217,3 +217,26 @@ func TestACallIsNeverSentTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestAReadOnlyTransactionOfWhatAReaderRefused reads on the writer what no replica has, an unlogged table, say: the server
+// tells what it refuses there.
+func TestAReadOnlyTransactionOfWhatAReaderRefused(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, p *process) {
+		p.mustWrite(t, t.Context(), 7)
+		const read = "SELECT value FROM counters WHERE id = 1 AND 'unlogged' <> ''"
+		p.cluster.Replicas()[0].FailNext(routertest.ErrReadOnly)
+		var value int64
+		require.NoError(t, p.db.NewRaw(read).Scan(router.OnReader(t.Context()), &value))
+		require.EqualValues(t, 1, p.Stats().Refused)
+		value = 0
+		require.NoError(t, p.InTx(router.OnWriter(t.Context()), router.TxOptions{ReadOnly: true}, func(ctx context.Context) error {
+			return p.db.NewRaw(read).Scan(ctx, &value)
+		}))
+		assert.EqualValues(t, 7, value)
+		err := p.InTx(router.OnWriter(t.Context()), router.TxOptions{ReadOnly: true}, func(ctx context.Context) error {
+			return p.db.NewRaw("UPDATE counters SET value = 8 RETURNING value").Scan(ctx, &value)
+		})
+		var refused *router.ReadOnlyTxError
+		require.ErrorAs(t, err, &refused)
+	})
+}

@@ -50,7 +50,7 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 		case in.kind == sqlkind.Read:
 		case c.mode == readerOnly:
 			return in, &WriteOnReaderError{Bind: c.router.key}
-		case t.opts.ReadOnly:
+		case t.opts.ReadOnly && !c.router.isRead(query): // what a reader once refused may be read on the writer; that tells
 			return in, &ReadOnlyTxError{Bind: c.router.key, Name: l.name()}
 		}
 	}

@@ -198,6 +198,9 @@ func (s *scanner) isOwn(o *own, name, before token) bool {
 	return equalFold(word, "with") || equalFold(word, "recursive") || equalFold(word, "as")
 }
 
+// beforeOperands are words of PostgreSQL's that an operand or a table follows, beside those of postgresNoCalls.
+var beforeOperands = [...]string{"by", "escape", "first", "ilike", "join", "like", "next", "overlaps", "zone"}
+
 // endsValue tells whether an operand or a table may end with t, so that an infix word follows, and no call: PostgreSQL's
 // JOIN, LIKE and ILIKE may be functions, too.
 func (s *scanner) endsValue(o *own, t token) bool {
@@ -205,6 +208,11 @@ func (s *scanner) endsValue(o *own, t token) bool {
 	case t.quoted:
 		return true
 	case t.name:
+		for _, word := range beforeOperands {
+			if s.is(t, word) {
+				return false
+			}
+		}
 		function, known := o.find(s.q[t.from:t.to], false)
 		return function || !known
 	}
