@@ -19,7 +19,7 @@ type refusals struct {
 // refused without a look at the rest of them.
 type head [32]byte
 
-// maxRefusals bounds what is remembered: with more the oldest are found out anew.
+// maxRefusals bounds what is remembered: with more all are found out anew.
 const maxRefusals = 256
 
 func headOf(query, quotes string) (h head) {

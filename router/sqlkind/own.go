@@ -78,8 +78,68 @@ func (c *Classifier) Harmless(query string) bool {
 	if strings.IndexByte(query, '(') < 0 {
 		return c.lang.dialect != dialect.PG || strings.IndexByte(query, '.') < 0 || !mayCallByDot(query)
 	}
+	if o.plainly(query, c.lang.dialect) {
+		return true
+	}
 	s := scanner{q: query, lang: c.lang, words: c.words}
 	return s.harmless(o)
+}
+
+// plainly reports that a query is harmless at a glance, as most are: before each parenthesis stands a listed word, or none. It
+// leaves the rest, and whatever has comments or attributes, to who reads it in full.
+func (o *own) plainly(query string, d dialect.Name) bool {
+	for from := 0; ; {
+		n := strings.IndexByte(query[from:], '(')
+		if n < 0 {
+			break
+		}
+		end := from + n
+		from = end + 1
+		spaced := end > 0 && query[end-1] == ' '
+		if spaced {
+			end--
+		}
+		if end == 0 {
+			continue
+		}
+		start := end
+		for start > 0 && isNameByte(query[start-1]) {
+			start--
+		}
+		if start == end {
+			switch query[end-1] {
+			case '(', ',', '=', '<', '>', '+', '*':
+				continue
+			}
+			return false
+		}
+		if start > 0 && query[start-1] != ' ' && query[start-1] != '(' && query[start-1] != ',' {
+			return false
+		}
+		function, known := o.find(query[start:end], false)
+		if !known || function && spaced && d == dialect.MySQL {
+			return false
+		}
+	}
+	for i := 0; i+1 < len(query); i++ {
+		switch query[i] {
+		case '-', '/':
+			if next := query[i+1]; next == '-' || next == '*' {
+				return false
+			}
+		case '#':
+			return false
+		case '.':
+			if isBlank(query[i+1]) {
+				return false
+			}
+		case ')', ']', '$', ' ', '\t', '\n', '\v', '\f', '\r':
+			if query[i+1] == '.' {
+				return false
+			}
+		}
+	}
+	return d != dialect.PG || strings.IndexByte(query, '$') < 0
 }
 
 // mayCallByDot tells whether a value, other than one in parentheses, may stand before a dot: $1.charge, a[1].charge.

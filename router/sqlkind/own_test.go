@@ -187,3 +187,19 @@ func FuzzHarmless(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkHarmless(b *testing.B) {
+	c, err := sqlkind.New(dialect.PG)
+	require.NoError(b, err)
+	for _, q := range []string{
+		`SELECT "u"."id", "u"."name", "u"."created_at" FROM "users" AS "u" WHERE ("u"."id" = 4711) LIMIT 1`,
+		`SELECT "u"."id" FROM "users" AS "u" WHERE (charge("u"."id") = 4711) LIMIT 1`,
+	} {
+		b.Run(q[:20], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Harmless(q)
+			}
+		})
+	}
+}
