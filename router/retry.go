@@ -74,6 +74,8 @@ type failures struct {
 	refused   bool          // a reader refused it as a write
 	undefined bool          // a reader knew no such table or column
 	readOnly  bool          // the writer's server refused it as a write
+	replica   bool          // the writer's server said that it is a replica
+	before    error         // the latest that said more than that time was over
 	plainly   bool          // no connection could be had that may not write
 	wait      time.Duration // the latest wait for the writer
 	began     time.Time
@@ -243,9 +245,13 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	refused := fault == binds.ReadOnly && !to.cautious && f.query != beginStatement
 	unreachable := refused || fault == binds.NotSent || fault == binds.Busy ||
 		fault == binds.Unknown && f.query == beginStatement
+	f.replica = f.replica || errors.Is(err, ErrWriterIsReplica)
 	unavailable := func() error {
-		replica := f.readOnly || refused || errors.Is(err, ErrWriterIsReplica)
-		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: replica, Err: err}
+		cause := err
+		if f.before != nil && timedOut(err) { // the last attempt was cut short, and tells nothing
+			cause = fmt.Errorf("%w; at last: %w", f.before, err)
+		}
+		return &UnavailableError{Engine: r.writer.Name(), ReadOnly: f.readOnly || refused || f.replica, Err: cause}
 	}
 	switch {
 	case errors.Is(err, ErrOutcomeUnknown): // a read, too, that may have written
@@ -286,6 +292,9 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	}
 	if !f.waitForWriter(ctx) {
 		return nil, unavailable()
+	}
+	if !timedOut(err) {
+		f.before = err
 	}
 	r.stats.retried.Add(1)
 	if to.forWantOfReader() {

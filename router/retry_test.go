@@ -136,6 +136,23 @@ func TestAQuestionBeforeTheRead(t *testing.T) {
 	require.NotErrorIs(t, err, ErrNoWriter)
 }
 
+// TestTheLastAttemptIsCutShort has the wait for a primary end in the middle of an attempt to connect: what was found out before is
+// what the caller needs to know.
+func TestTheLastAttemptIsCutShort(t *testing.T) {
+	b := newBench(t, "shop", 0, nil)
+	f := failures{c: b.routed.ResolveConn(t.Context(), b.db.NewInsert().Model(new(item))).(*Conn), s: &emptyScope, began: time.Now()}
+	next, err := f.after(t.Context(), route{}, &binds.ConnectError{Engine: writer, Err: ErrWriterIsReplica})
+	require.NoError(t, err)
+	require.NotNil(t, next)
+	f.began = f.began.Add(-patience)
+	_, err = f.after(t.Context(), route{}, &binds.ConnectError{Engine: writer, Err: context.DeadlineExceeded})
+	var gone *UnavailableError
+	require.ErrorAs(t, err, &gone)
+	assert.True(t, gone.ReadOnly)
+	require.ErrorIs(t, err, ErrWriterIsReplica)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 func TestWhatIsNotRetried(t *testing.T) {
 	b := newBench(t, "shop", 2, nil)
 	refused := errors.New("no such column")
