@@ -44,7 +44,7 @@ func onKinds(t *testing.T, kinds []string, settings string, test func(t *testing
 				manager.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 			bind, err := m.Bind(shop{})
 			require.NoError(t, err)
-			s := &stage{cluster: c, m: m, bind: bind, log: log}
+			s := &stage{kind: name, cluster: c, m: m, bind: bind, log: log}
 			_, err = m.NewCreateTable((*cell)(nil)).Exec(t.Context())
 			require.NoError(t, err)
 			_, err = m.NewInsert(&cell{ID: 1}).Exec(t.Context())
@@ -58,6 +58,7 @@ func onKinds(t *testing.T, kinds []string, settings string, test func(t *testing
 
 // A stage is a cluster with a manager on it and a table with one row.
 type stage struct {
+	kind    string // of the servers
 	cluster *integration.Cluster
 	m       *manager.DBManager
 	bind    *manager.Bind

@@ -53,16 +53,7 @@ func named(faults []fault, name string) fault {
 // TestHistory_galera is TestHistory on a cluster whose nodes are equals. One fault at a time: two nodes are the quorum.
 func TestHistory_galera(t *testing.T) {
 	teston.Only(t, teston.Galera)
-	s := newSoak(t, integration.StartGalera(t), "")
-	n := &nemesis{
-		cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
-		primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
-	}
-	ctx, stop := context.WithTimeout(t.Context(), soakAlone(t))
-	defer stop()
-	var running sync.WaitGroup
-	running.Go(func() { s.run(ctx) })
-	running.Go(func() {
+	s := historyOfPeers(t, integration.StartGalera(t), func(ctx context.Context, n *nemesis) {
 		r := rand.New(rand.NewPCG(n.seed, 0))
 		for range 4 { // what shows best whether nodes prove what they show; others take long
 			hold(ctx, r, 200*time.Millisecond, 600*time.Millisecond)
@@ -70,21 +61,7 @@ func TestHistory_galera(t *testing.T) {
 		}
 		n.plague(ctx, 1, slices.Concat(nodeFaults, writerNodeFaults))
 	})
-	running.Wait()
-	require.NoError(t, s.cluster.WaitReplayed(t.Context()))
-	for _, node := range append([]*integration.Server{n.primary}, n.readers...) {
-		held, err := s.held(t.Context(), node)
-		require.NoError(t, err)
-		s.history.final(held)
-	}
-	s.report(t, n.inflicted())
-	assert.Empty(t, n.errs)
-	assert.Zero(t, s.history.violated, "violations")
-	assert.Empty(t, s.unexplained, "errors that no fault explains")
 	assert.Positive(t, s.inSession.fromReaders.Load(), "reads served by readers")
-	if t.Failed() {
-		t.Log("what the manager logged:\n" + s.log.String())
-	}
 }
 
 // galeraShop opens a manager on a cluster, with the table of cells.
@@ -118,7 +95,7 @@ func TestGalera_deadWriter(t *testing.T) {
 	m, c := galeraShop(t)
 	session := router.NewSession(t.Context())
 	require.NoError(t, setCell(session, m, 7))
-	time.Sleep(300 * time.Millisecond)
+	require.NoError(t, c.WaitReplayed(t.Context()))
 	require.NoError(t, c.Primary.Kill(t.Context()))
 	served := map[string]int{}
 	for range 60 {

@@ -3,13 +3,10 @@ package integration_test
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/teston"
@@ -72,30 +69,7 @@ func (n *nemesis) elected(ctx context.Context) (int, error) {
 
 // TestHistory_group is TestHistory on a group of MySQL.
 func TestHistory_group(t *testing.T) {
-	s := newSoak(t, startGroup(t), "")
-	n := &nemesis{
-		cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
-		primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
-	}
-	ctx, stop := context.WithTimeout(t.Context(), soakAlone(t))
-	defer stop()
-	var running sync.WaitGroup
-	running.Go(func() { s.run(ctx) })
-	running.Go(func() { n.plague(ctx, 1, memberFaults) })
-	running.Wait()
-	require.NoError(t, s.cluster.WaitReplayed(t.Context()))
-	for _, member := range append([]*integration.Server{n.primary}, n.readers...) {
-		held, err := s.held(t.Context(), member)
-		require.NoError(t, err)
-		s.history.final(held)
-	}
-	s.report(t, n.inflicted())
-	assert.Empty(t, n.errs)
-	assert.Zero(t, s.history.violated, "violations")
-	assert.Empty(t, s.unexplained, "errors that no fault explains")
-	if t.Failed() {
-		t.Log("what the manager logged:\n" + s.log.String())
-	}
+	historyOfPeers(t, startGroup(t), func(ctx context.Context, n *nemesis) { n.plague(ctx, 1, memberFaults) })
 }
 
 // TestGroup_readersServe compares who serves the reads of the same load, without faults, on a group and on MariaDB: no member is

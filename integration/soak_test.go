@@ -80,10 +80,7 @@ func eachHistory(t *testing.T, opts ...integration.Option) {
 	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
 			s := newSoak(t, starts[name](t, opts...), "")
-			n := &nemesis{
-				cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
-				primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
-			}
+			n := s.nemesis()
 			ctx, stop := context.WithTimeout(t.Context(), soakFor(t))
 			defer stop()
 			var running sync.WaitGroup
@@ -168,6 +165,14 @@ func newSoak(t *testing.T, c *integration.Cluster, settings string) *soak {
 	require.NoError(t, c.WaitReplayed(t.Context()))
 	t.Logf("replay with BINDERY_SOAK_SEED=%d", s.seed)
 	return s
+}
+
+// nemesis returns who breaks the cluster.
+func (s *soak) nemesis() *nemesis {
+	return &nemesis{
+		cluster: s.cluster, history: s.history, seed: s.seed, held: s.held,
+		primary: s.cluster.Primary, readers: slices.Clone(s.cluster.Replicas), writer: s.writer, backs: s.backs,
+	}
 }
 
 // held reads the cells on a server itself.

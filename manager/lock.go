@@ -45,9 +45,9 @@ func TryOnly() LockOption { return Wait(0) }
 // long as ctx allows, or as opts say. Whoever locks the same name of the same database waits, in this
 // process or another. A name is any text but the empty one, without NUL.
 //
-// A failure is a [*LockError], unless the bind itself is unknown: it matches [ErrLockTimeout] if the lock stayed taken, router.ErrNoWriter if the server could not be reached, the context's
-// error if ctx ended, and [ErrClosed]. When ctx ends Lock returns within 100 milliseconds, and nothing
-// of it is left waiting on the server.
+// A failure is a [*LockError], unless the bind itself is unknown: it matches [ErrLockTimeout] if the lock stayed taken,
+// [router.ErrNoWriter] if the server could not be reached, the context's error if ctx ended, and [ErrClosed]. When ctx ends
+// Lock returns within 100 milliseconds, and nothing of it is left waiting on the server.
 //
 // Each Lock has a connection of its own, beside the bind's pool, so that locks do not use that up; and
 // a second Lock of a name waits for the first, also in the same goroutine. Of those who wait for one

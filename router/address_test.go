@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -25,16 +26,8 @@ func TestWriterAddressLeadsToSeveral(t *testing.T) {
 				primary, far := p.cluster.Primary(), p.cluster.Replicas()[1]
 				far.SetLag(time.Hour)
 				p.cluster.BalanceWriter(primary, far)
-				p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
 				session := router.NewSession(t.Context())
-				for v := int64(1); v <= 50; v++ {
-					p.mustWrite(t, session, v)
-					value, route := p.mustRead(t, session)
-					require.Equal(t, v, value, route)
-					value, _ = p.mustRead(t, router.OnWriter(session))
-					require.Equal(t, v, value)
-					time.Sleep(10 * time.Millisecond)
-				}
+				p.readsItsWrites(t, session)
 				assert.Equal(t, 1, strings.Count(p.log.String(), "writer's address leads to several servers"), p.log.String())
 				assert.True(t, p.WriterLeadsToSeveral(t.Context()))
 				far.Down()
@@ -42,6 +35,20 @@ func TestWriterAddressLeadsToSeveral(t *testing.T) {
 				assert.NotContains(t, p.log.String(), "writer changed", "it has always been the same")
 			})
 		})
+	}
+}
+
+// readsItsWrites has a session write fifty times, on a new connection each, and read what it wrote.
+func (p *process) readsItsWrites(t *testing.T, session context.Context) {
+	t.Helper()
+	p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
+	for v := int64(1); v <= 50; v++ {
+		p.mustWrite(t, session, v)
+		value, route := p.mustRead(t, session)
+		require.Equal(t, v, value, route)
+		value, _ = p.mustRead(t, router.OnWriter(session))
+		require.Equal(t, v, value)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -62,16 +69,7 @@ func TestWriterAddressBeginsWithAReplica(t *testing.T) {
 					}
 					other.cluster.BalanceWriter(servers...)
 					p := newProcess(t, other.cluster, change)
-					p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
-					session := router.NewSession(t.Context())
-					for v := int64(1); v <= 50; v++ {
-						p.mustWrite(t, session, v)
-						value, route := p.mustRead(t, session)
-						require.Equal(t, v, value, route)
-						value, _ = p.mustRead(t, router.OnWriter(session))
-						require.Equal(t, v, value)
-						time.Sleep(10 * time.Millisecond)
-					}
+					p.readsItsWrites(t, router.NewSession(t.Context()))
 				})
 			})
 		}

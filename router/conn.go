@@ -82,7 +82,7 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 		return nil, nil
 	}
 	v, need := r.view.Load(), r.needAlone()
-	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read || r.refusals.has(r, query) {
+	if len(v.ordered) == 0 || v.least <= need || r.kinds.Of(query) != sqlkind.Read || r.refusals.has(query) {
 		return nil, nil
 	}
 	reader := r.pick(v.ordered)
@@ -182,7 +182,7 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 	case c.mode == readerOnly && to.kind == sqlkind.Write:
 		return &WriteOnReaderError{Bind: c.router.key}
 	case to.kind == sqlkind.Write:
-		if to.reason = WriteText; c.router.refusals.has(c.router, query) {
+		if to.reason = WriteText; c.router.refusals.has(query) {
 			to.reason = ReaderRefused
 		}
 	case s.hint == onWriter && c.mode != readerOnly:

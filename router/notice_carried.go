@@ -74,7 +74,7 @@ func (r *Router) isRead(query string) bool {
 // isHarmless reports that a statement is known to change nothing on a server that would let it: no function of the
 // user's is called by it, and no server has refused its like as a write.
 func (r *Router) isHarmless(query string) bool {
-	return r.isRead(query) && r.kinds.Harmless(query) && !r.refusals.has(r, query)
+	return r.isRead(query) && r.kinds.Harmless(query) && !r.refusals.has(query)
 }
 
 // unsure says of a write whose answer did not come that its outcome is unknown. It sees what every write fails with.

@@ -73,11 +73,8 @@ func (m *monitor) otherView(p binds.Probe) error {
 	return m.samples.otherView(p)
 }
 
-// watchWrites lets the writer's connections report writes, whichever way they came, and say of one
-// whose answer did not come that its outcome is unknown.
-func (r *Router) watchWrites() { r.watchWriter(r.writer) }
-
-// watchWriter does so for an engine that leads to the writer's server.
+// watchWriter lets the connections of e, which lead to the writer's server, report writes, whichever way they came, and say of
+// one whose answer did not come that its outcome is unknown.
 func (r *Router) watchWriter(e *binds.Engine) {
 	n := &notice{
 		router:    r,

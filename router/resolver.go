@@ -121,7 +121,7 @@ func (c *Conn) kind(query string) (kind sqlkind.Kind, local bool) {
 		return sqlkind.Write, false
 	}
 	kind, local = c.router.kinds.Classify(query)
-	if kind == sqlkind.Read && c.mode != readerOnly && c.router.refusals.has(c.router, query) {
+	if kind == sqlkind.Read && c.mode != readerOnly && c.router.refusals.has(query) {
 		return sqlkind.Write, false
 	}
 	return kind, local

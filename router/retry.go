@@ -58,7 +58,7 @@ const (
 	// without a deadline waits for patience in all, attempts to connect included.
 	firstWait = 10 * time.Millisecond
 	maxWait   = 250 * time.Millisecond
-	patience  = 3 * time.Second
+	patience  = connectby.Unasked // and no longer to make its first connection
 )
 
 // failures is the course of one statement that failed.
@@ -225,7 +225,7 @@ func (f *failures) refusedByReader(by string, err error) (*route, error) {
 		return nil, err
 	}
 	f.refused = true
-	r.refusals.add(r, f.query)
+	r.refusals.add(f.query)
 	r.stats.refused.Add(1)
 	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions, "+
 		"read an unlogged table with router.OnWriter",

@@ -123,6 +123,7 @@ func New(cfg Config) (*Router, error) {
 		reader.place = i
 	}
 	_, r.leastLoaded = r.policy.(LeastLoaded)
+	r.refusals.quotes = r.literalQuotes()
 	r.whose = r.fresh.whose()
 	r.asked.Store(1)
 	r.routed = newResolver(r, anywhere)
@@ -142,7 +143,7 @@ func (r *Router) watch() {
 	if r.shared {
 		r.watchShared()
 	} else {
-		r.watchWrites()
+		r.watchWriter(r.writer)
 	}
 	if r.shared || len(r.readers) == 0 {
 		for _, reader := range r.readers {

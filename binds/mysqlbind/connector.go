@@ -81,7 +81,7 @@ func (s *source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mysqlbi
 // connect makes a session.
 func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, session, net.Conn, error) {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if t := connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven); t > 0 {
+	if t := s.timeout(ctx); t > 0 {
 		bounded, cancel = context.WithTimeout(ctx, t)
 	}
 	defer cancel()
@@ -108,6 +108,11 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 	return c, about, w.conn, nil
 }
 
+// timeout bounds connecting under ctx; 0: nothing does but ctx.
+func (s *source) timeout(ctx context.Context) time.Duration {
+	return connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven)
+}
+
 // explain adds the cure to errors of connecting that have one.
 func (s *source) explain(ctx, bounded context.Context, err error) error {
 	var answer *mysql.MySQLError
@@ -116,8 +121,7 @@ func (s *source) explain(ctx, bounded context.Context, err error) error {
 	case ended != nil:
 		return fmt.Errorf("mysqlbind: connect: %w: %w", ended, err)
 	case bounded.Err() != nil:
-		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w",
-			connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven), err)
+		return fmt.Errorf("mysqlbind: no session within connect_timeout (%v): %w", s.timeout(ctx), err)
 	case errors.Is(err, mysql.ErrNoTLS):
 		return fmt.Errorf("mysqlbind: the server offers no TLS, which ssl-mode asks for: %w", err)
 	case errors.As(err, &answer) && answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED

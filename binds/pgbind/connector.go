@@ -10,7 +10,6 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
@@ -34,7 +33,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 // login makes a connection with its belt on.
 func (c *connector) login(ctx context.Context) (*pgdriver.Conn, *wire, error) {
 	bounded := ctx
-	if t := connectby.Timeout(ctx, c.settings.connectTimeout, c.settings.timeoutGiven); t > 0 {
+	if t := c.settings.timeout(ctx); t > 0 {
 		var stop context.CancelFunc
 		bounded, stop = context.WithTimeout(ctx, t)
 		defer stop()
@@ -62,8 +61,7 @@ func (c *connector) explain(ctx, bounded context.Context, err error) error {
 	case ended != nil:
 		return fmt.Errorf("pgbind: connect: %w", ended)
 	case bounded.Err() != nil:
-		return fmt.Errorf("pgbind: connect: no log-in within connect_timeout (%v): %w",
-			connectby.Timeout(ctx, c.settings.connectTimeout, c.settings.timeoutGiven), bounded.Err())
+		return fmt.Errorf("pgbind: connect: no log-in within connect_timeout (%v): %w", c.settings.timeout(ctx), bounded.Err())
 	}
 	return err
 }

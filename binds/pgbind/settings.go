@@ -1,10 +1,13 @@
 package pgbind
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"strings"
 	"time"
+
+	"github.com/bindery-go/bindery/internal/connectby"
 )
 
 // settings are what a URI says, ready for use and never changed.
@@ -23,6 +26,11 @@ type settings struct {
 	writeTimeout   time.Duration // 0: none
 	keepAlive      net.KeepAliveConfig
 	userTimeout    time.Duration // TCP_USER_TIMEOUT; 0: the system's
+}
+
+// timeout bounds connecting under ctx; 0: nothing does but ctx.
+func (s *settings) timeout(ctx context.Context) time.Duration {
+	return connectby.Timeout(ctx, s.connectTimeout, s.timeoutGiven)
 }
 
 // A parameter is a server setting as the start-up message carries it. What is set there is what

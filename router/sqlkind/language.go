@@ -35,6 +35,7 @@ type language struct {
 	dialect dialect.Name
 	class   [256]class
 	words   words
+	own     func() *own // made when it is first asked for
 
 	nestedComments bool // PostgreSQL
 	blankAfterDash bool // MySQL: -- is a comment only before white space

@@ -6,6 +6,7 @@ import "github.com/uptrace/bun/dialect"
 // would make a difference, it is a Write.
 var mysql = &language{
 	dialect:        dialect.MySQL,
+	own:            ownOfMySQL,
 	class:          mysqlClasses(),
 	words:          newWords(false, mysqlKeywords, mysqlFunctions, mysqlLocal),
 	blankAfterDash: true,

@@ -5,6 +5,7 @@ import "github.com/uptrace/bun/dialect"
 // postgres lexes as PostgreSQL does with standard_conforming_strings on, its default since 9.1.
 var postgres = &language{
 	dialect:        dialect.PG,
+	own:            ownOfPostgres,
 	class:          postgresClasses(),
 	words:          newWords(true, postgresKeywords, postgresFunctions, postgresExtensions, postgresLocal),
 	nestedComments: true,

@@ -5,6 +5,7 @@ import "github.com/uptrace/bun/dialect"
 // sqlite lexes as SQLite does.
 var sqlite = &language{
 	dialect:    dialect.SQLite,
+	own:        ownOfSQLite,
 	class:      sqliteClasses(),
 	words:      newWords(false, sqliteKeywords, sqliteFunctions),
 	textIsName: true,
