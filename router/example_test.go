@@ -3,6 +3,8 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 
 	"github.com/uptrace/bun"
@@ -150,4 +152,34 @@ func ExampleCrossBindRelationError() {
 	err := db.NewSelect().Model(new(Shelf)).Scan(context.Background())
 	fmt.Println(err)
 	// Output: router: the belongs-to relation router_test.Shelf.Letter joins bind "shop" with router_test.Letter in bind "archive": load it with a query of its own, or model it as has-many
+}
+
+// A site whose TLS ends at a proxy keeps its clients' sessions in sealed cookies that no other host can set.
+func ExampleSessionCookie() {
+	ctx := context.Background()
+	db, done := open(ctx, nil)
+	defer done()
+	if _, err := db.NewCreateTable().Model((*Item)(nil)).Exec(ctx); err != nil {
+		fmt.Println(err)
+	}
+
+	cookie := &router.SessionCookie{
+		Name: "__Host-shop", Secure: true,
+		Keys: [][]byte{[]byte("keep 32 random bytes of your own")},
+	}
+	sessions, err := cookie.Middleware()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	site := sessions(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, err := db.NewInsert().Model(&Item{Name: "lamp"}).Exec(req.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+
+	answer := httptest.NewRecorder()
+	site.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "https://shop.example/", nil))
+	fmt.Println(answer.Code, len(answer.Result().Cookies()), "cookies: SQLite has one copy, which all processes see")
+	// Output: 200 0 cookies: SQLite has one copy, which all processes see
 }

@@ -4,23 +4,19 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
 )
 
-const (
-	sessionCookie = "bindery_session"
-	// tokenPatience bounds how long an answer waits for the writer's position. Afterwards its
-	// cookie says that it is not known how far the writes went: the next request reads from the
-	// writer, and gets a better cookie.
-	tokenPatience = 500 * time.Millisecond
-)
+// tokenPatience bounds how long an answer waits for the writer's position. Afterwards its
+// cookie says that it is not known how far the writes went: the next request reads from the
+// writer, and gets a better cookie.
+const tokenPatience = 500 * time.Millisecond
 
 // Middleware gives each request a session, see [NewSession], which goes on with the client's next
-// request in whichever process: its token travels in a cookie named "bindery_session", for all
-// paths, HttpOnly, SameSite=Lax, Secure if the request came by TLS to this server, for a day (Max-Age).
+// request in whichever process: its token travels in a cookie as [SessionCookie] says, whose zero value it is. Use that for keys,
+// another name, a domain, and behind a proxy that ends TLS.
 //
 // The cookie is set when the request has written something, or when the one that came can no longer
 // be used: after a failover, say, or when it is malformed. Such a cookie makes no request fail and no
@@ -32,24 +28,15 @@ const (
 // itself. A request that finds a session in its context goes on with that.
 //
 // The response waits for one question to the writer of each bind used, at most half a second in all.
-func Middleware(next http.Handler) http.Handler {
+func Middleware(next http.Handler) http.Handler { return new(SessionCookie).wrap(next) }
+
+func (c *SessionCookie) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx := resumeCookies(req)
-		answer := &sessionWriter{ResponseWriter: w, req: req, session: SessionFrom(ctx)}
+		ctx, came := c.resume(req)
+		answer := &sessionWriter{ResponseWriter: w, req: req, session: SessionFrom(ctx), cookie: c, came: came}
 		defer answer.finish() // also of a handler that panics: whoever recovers it may answer
 		next.ServeHTTP(answer, req.WithContext(ctx))
 	})
-}
-
-// resumeCookies returns the request's context with a session. Cookies for several paths merge.
-func resumeCookies(req *http.Request) context.Context {
-	ctx, _ := ResumeSession(req.Context(), "") // "" cannot be wrong
-	for _, cookie := range req.CookiesNamed(sessionCookie) {
-		if _, err := ResumeSession(ctx, cookie.Value); err != nil {
-			slog.DebugContext(ctx, "router: a session cookie is of no use: its reads go to the writer", "error", err)
-		}
-	}
-	return ctx
 }
 
 // sessionWriter sets the cookie before the response begins.
@@ -57,6 +44,8 @@ type sessionWriter struct {
 	http.ResponseWriter
 	req      *http.Request
 	session  *Session
+	cookie   *SessionCookie
+	came     arrived
 	begun    bool // the header was sent
 	hijacked bool
 }
@@ -71,22 +60,19 @@ func (w *sessionWriter) begin() {
 
 // setCookie sets the cookie if there is something to tell, once: what is nested shares the session.
 func (w *sessionWriter) setCookie() {
-	if !w.session.outdated.Swap(false) {
+	if !w.session.outdated.Swap(false) && (!w.came.mustMerge() || w.session.merged.Load()) {
 		return
 	}
+	w.session.merged.Store(true)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.req.Context()), tokenPatience)
 	defer cancel()
-	token, err := w.session.Token(ctx)
+	t, err := w.session.token(ctx)
 	if err != nil {
-		slog.DebugContext(ctx, "router: a session's cookie leaves something open: reads of the next request go to the writer", "error", err)
+		w.cookie.logger().DebugContext(ctx, "router: a session's cookie leaves something open: reads of the next request go to the writer", "error", err)
 	}
-	if token == "" {
-		return
+	if t.says() {
+		w.cookie.set(w.Header(), w.req, &t, w.came)
 	}
-	http.SetCookie(w.ResponseWriter, &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/", MaxAge: int(tokenLife / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: w.req.TLS != nil,
-	})
 }
 
 // finish is called when the handler has returned: the header of one that sent nothing is sent next.
@@ -96,7 +82,7 @@ func (w *sessionWriter) finish() {
 		return
 	}
 	if !w.hijacked && w.session.outdated.Load() {
-		slog.WarnContext(w.req.Context(), "router: a handler wrote to a database after it had begun its response: the session's cookie does not know", "path", w.req.URL.Path)
+		w.cookie.logger().WarnContext(w.req.Context(), "router: a handler wrote to a database after it had begun its response: the session's cookie does not know", "path", w.req.URL.Path)
 	}
 }
 

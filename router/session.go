@@ -22,6 +22,8 @@ type Session struct {
 	// outdated says that the token which the session was resumed with does not do any more:
 	// something was written, or what it says is not known, or not true, of the present servers.
 	outdated atomic.Bool
+	// merged says that a response's cookie says all that its request's did.
+	merged atomic.Bool
 
 	mu      sync.Mutex // guards the rest, and additions to binds
 	resumed []part     // what tokens say

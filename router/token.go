@@ -22,6 +22,14 @@ import (
 // A token holds positions and bind keys, and nothing else. It is neither secret nor signed: whoever
 // forges one makes his own reads go to the writer, or as stale as without one. It is good for a day.
 func (s *Session) Token(ctx context.Context) (string, error) {
+	t, err := s.token(ctx)
+	if !t.says() {
+		return "", nil
+	}
+	return t.encode(), err
+}
+
+func (s *Session) token(ctx context.Context) (token, error) {
 	s.mu.Lock()
 	list := s.list()
 	t := token{issued: time.Now(), rest: s.rest}
@@ -42,10 +50,7 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 			t.parts = append(t.parts, *p)
 		}
 	}
-	if len(t.parts) == 0 && !t.rest {
-		return "", nil
-	}
-	return t.encode(), errors.Join(errs...)
+	return t, errors.Join(errs...)
 }
 
 // part returns nil if the bind needs none: it was not used, or all processes see its one copy.

@@ -40,6 +40,9 @@ func (t *token) names(key binds.Key) bool {
 	return false
 }
 
+// says reports whether the token asks for anything.
+func (t *token) says() bool { return len(t.parts) > 0 || t.rest }
+
 const (
 	tokenVersion = "1."
 	// tokenLife is how long a token is good for: far longer than replicas lag, and short enough
@@ -52,6 +55,11 @@ const (
 
 // encode writes the token. One that would be too long says instead that nothing is known.
 func (t *token) encode() string {
+	return tokenVersion + base64.RawURLEncoding.EncodeToString(t.bytes(0))
+}
+
+// bytes is what encode writes as text, to which more bytes will be added before that.
+func (t *token) bytes(more int) []byte {
 	b := binary.AppendVarint(nil, t.issued.Unix())
 	b = append(b, 0)
 	if t.rest {
@@ -64,12 +72,11 @@ func (t *token) encode() string {
 		b = appendText(b, p.seen)
 	}
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	text := tokenVersion + base64.RawURLEncoding.EncodeToString(b)
-	if len(text) > maxToken {
+	if len(tokenVersion)+base64.RawURLEncoding.EncodedLen(len(b)+more) > maxToken {
 		none := token{issued: t.issued, rest: true}
-		return none.encode()
+		return none.bytes(more)
 	}
-	return text
+	return b
 }
 
 func appendText(b []byte, s string) []byte {
@@ -90,7 +97,16 @@ func decodeToken(text string, today time.Time) (token, error) {
 		return nothing, errToken
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < crc32.Size {
+	if err != nil {
+		return nothing, errToken
+	}
+	return decodeTokenBytes(b, today)
+}
+
+// decodeTokenBytes does the same with what was the text's.
+func decodeTokenBytes(b []byte, today time.Time) (token, error) {
+	nothing := token{rest: true}
+	if len(b) < crc32.Size {
 		return nothing, errToken
 	}
 	b, sum := b[:len(b)-crc32.Size], b[len(b)-crc32.Size:]
