@@ -15,6 +15,7 @@ const (
 	galeraSetting   = "BINDERY_GALERA"
 
 	pgbouncerSetting = "BINDERY_PGBOUNCER_BIN"
+	pgpoolSetting    = "BINDERY_PGPOOL_BIN"
 )
 
 // Where servers are installed, beside PATH. scripts/install-servers.sh has the same lists.
@@ -42,8 +43,8 @@ var (
 		"/usr/local/opt/mysql*/bin",
 		"/opt/local/lib/mysql*/bin",
 	}
-	pgbouncerPlaces = []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"}
-	galeraPlaces    = []string{
+	poolerPlaces = []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"}
+	galeraPlaces = []string{
 		"/usr/lib/galera", "/usr/lib/galera-4", "/usr/lib64/galera-4", "/usr/lib64/galera", "/usr/lib/*-linux-gnu/galera",
 	}
 )
@@ -134,13 +135,21 @@ func findMySQL() (string, error) {
 	}
 }
 
-// findPgBouncers returns every program found of the pooler for PostgreSQL.
-func findPgBouncers() (programs []string, err error) {
+// findPgBouncers returns every program found of PgBouncer.
+func findPgBouncers() ([]string, error) {
+	return findPoolers("PgBouncer", "pgbouncer", pgbouncerSetting, "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26")
+}
+
+// findPgpools returns every program found of Pgpool-II.
+func findPgpools() ([]string, error) {
+	return findPoolers("Pgpool-II", "pgpool", pgpoolSetting, "scripts/servers.sh pgpool-4.3 pgpool-4.7")
+}
+
+func findPoolers(name, program, setting, install string) (programs []string, err error) {
 	if !supported {
 		return nil, errUnsupported
 	}
-	const program = "pgbouncer"
-	places := searchPath(pgbouncerSetting, slices.Concat(pgbouncerPlaces, fetched("pgbouncer-*/usr/sbin")))
+	places := searchPath(setting, slices.Concat(poolerPlaces, fetched(program+"-*/usr/sbin")))
 	for _, dir := range places {
 		if path := executable(filepath.Join(dir, program)); path != "" && !slices.Contains(programs, path) {
 			programs = append(programs, path)
@@ -150,8 +159,8 @@ func findPgBouncers() (programs []string, err error) {
 		return programs, nil
 	}
 	return nil, &MissingServerError{
-		Server: "PgBouncer", Programs: []string{program}, Searched: places, Setting: pgbouncerSetting,
-		Install: "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26",
+		Server: name, Programs: []string{program}, Searched: places, Setting: setting,
+		Install: install,
 	}
 }
 

@@ -98,14 +98,16 @@ func TestGalera_deadWriter(t *testing.T) {
 	require.NoError(t, c.WaitReplayed(t.Context()))
 	require.NoError(t, c.Primary.Kill(t.Context()))
 	served := map[string]int{}
+	pace := time.NewTicker(50 * time.Millisecond)
+	defer pace.Stop()
 	for range 60 {
+		<-pace.C
 		for _, ctx := range []context.Context{session, t.Context(), router.NewSession(t.Context())} {
 			v, engine, err := readCell(ctx, m)
 			require.NoError(t, err)
 			require.EqualValues(t, 7, v, engine)
 			served[engine]++
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	t.Logf("reads with a dead writer: %v", served)
 	assert.Zero(t, served["shop/writer"])
@@ -151,10 +153,12 @@ func writeMeanwhile(t *testing.T, m *manager.DBManager) (stop func()) {
 	var running sync.WaitGroup
 	for i := range 4 {
 		running.Go(func() {
+			pace := time.NewTicker(time.Millisecond)
+			defer pace.Stop()
 			for n := int64(0); ctx.Err() == nil; n++ {
+				<-pace.C
 				_, err := m.NewInsert(&cell{ID: int(1000000*int64(i+1) + n)}).Exec(context.WithoutCancel(ctx))
 				assert.NoError(t, err)
-				time.Sleep(time.Millisecond)
 			}
 		})
 	}

@@ -5,11 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -25,14 +21,7 @@ const (
 )
 
 // A PgBouncer is a running pooler in front of one server of a [Cluster].
-type PgBouncer struct {
-	server  *Server
-	dir     string
-	program string
-	port    port
-	process *process
-	version Version
-}
+type PgBouncer struct{ pooler }
 
 // PgBouncerOptions say how a pooler runs.
 type PgBouncerOptions struct {
@@ -70,68 +59,19 @@ func NewPgBouncer(ctx context.Context, s *Server, o PgBouncerOptions) (*PgBounce
 	if _, ok := s.cluster.system.(*postgres); !ok {
 		return nil, errors.New("integration: PgBouncer works with PostgreSQL only")
 	}
-	program, err := o.Program, error(nil)
-	if program == "" {
+	if o.Program == "" {
 		programs, err := findPgBouncers()
 		if err != nil {
 			return nil, err
 		}
-		program = programs[0]
+		o.Program = programs[0]
 	}
-	b := &PgBouncer{server: s, program: program}
-	if b.version, err = programVersion(ctx, "PgBouncer", program); err != nil {
-		return nil, err
-	}
-	if b.dir, err = os.MkdirTemp(s.cluster.workspace.dir, "pgbouncer-"); err != nil {
-		return nil, fmt.Errorf("integration: %w", err)
-	}
-	if err := s.cluster.workspace.as.give(b.dir); err != nil {
-		return nil, fmt.Errorf("integration: %w", err)
-	}
-	for attempt := 1; ; attempt++ {
-		err := b.launch(ctx, o)
-		if err == nil {
-			return b, nil
-		}
-		if attempt == portAttempts || !strings.Contains(b.Log(), "Address already in use") {
-			return nil, errors.Join(fmt.Errorf("integration: start PgBouncer: %w\n%s", err, b.Log()), b.Close())
-		}
-	}
-}
-
-func (b *PgBouncer) launch(ctx context.Context, o PgBouncerOptions) (err error) {
-	if b.port, err = choosePort(); err != nil {
-		return err
-	}
-	c := b.server.cluster
-	conf := filepath.Join(b.dir, "pgbouncer.ini")
-	if err := c.workspace.write(filepath.Join(b.dir, "users.txt"),
-		loginOf(appUser, c.options.password)+loginOf(adminUser, c.admin)); err != nil {
-		return err
-	}
-	if err := c.workspace.write(conf, b.configuration(o)); err != nil {
-		return err
-	}
-	log, err := os.OpenFile(b.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = log.Close() }() // the pooler has its own descriptor
-	cmd := c.command(b.program, conf)
-	cmd.Stdout, cmd.Stderr = log, log
-	prepareFork(cmd, c.workspace.as, sigKill)
-	if b.process, err = c.launcher.start(cmd); err != nil {
-		return err
-	}
-	return poll(ctx, func() (bool, error) {
-		if !b.process.running() {
-			return false, errors.New("it ended at once")
-		}
-		conn, err := net.Dial("tcp", b.Addr())
-		if err != nil {
-			return false, nil
-		}
-		return true, conn.Close()
+	b := &PgBouncer{pooler{server: s, name: "PgBouncer", program: o.Program}}
+	return b, b.start(ctx, func() ([]string, error) {
+		c, conf := s.cluster, filepath.Join(b.dir, "pgbouncer.ini")
+		return []string{conf}, errors.Join(
+			c.workspace.write(filepath.Join(b.dir, "users.txt"), loginOf(appUser, c.options.password)+loginOf(adminUser, c.admin)),
+			c.workspace.write(conf, b.configuration(o)))
 	})
 }
 
@@ -156,35 +96,6 @@ ignore_startup_parameters = default_transaction_read_only
 func loginOf(user string, password secret) string {
 	return fmt.Sprintf("\"%s\" \"%s\"\n", user, strings.ReplaceAll(password.reveal(), `"`, `""`))
 }
-
-// Close ends it, and so every connection through it. It may be called twice.
-func (b *PgBouncer) Close() error {
-	if b.process == nil {
-		return nil
-	}
-	ctx, cancel := within(context.Background())
-	defer cancel()
-	defer b.port.release()
-	return b.process.endTree(ctx)
-}
-
-// Version returns what runs: 1.26.1.
-func (b *PgBouncer) Version() Version { return b.version }
-
-// Addr returns the address where it listens.
-func (b *PgBouncer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port.number)) }
-
-// URI returns the address of the server's database through the pooler, with the application's account and password.
-func (b *PgBouncer) URI() string {
-	u, _ := url.Parse(b.server.URI()) // ours
-	u.Host = b.Addr()
-	return u.String()
-}
-
-// Log returns the end of its log.
-func (b *PgBouncer) Log() string { return tail(b.logPath(), 0) }
-
-func (b *PgBouncer) logPath() string { return filepath.Join(b.dir, logFile) }
 
 // RequirePgBouncers returns what [PgBouncers] does. Without any the test is not run: it says so, and how to install one.
 func RequirePgBouncers(t testing.TB) []string {

@@ -33,8 +33,8 @@ func (p *process) await(ctx context.Context) error {
 
 // endTree kills p and every process that it started, and waits until they are gone.
 func (p *process) endTree(ctx context.Context) error {
-	// Stopped first, p cannot fork while its children are listed.
-	_ = signalProcess(p.pid, sigStop)
+	// Halted first, p cannot fork while its children are listed.
+	_ = halt(ctx, p.pid) // it may have ended
 	tree, err := descendants(p.pid)
 	_ = signalProcess(p.pid, sigKill)
 	for _, pid := range tree {

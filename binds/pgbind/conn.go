@@ -19,6 +19,7 @@ type conn struct {
 	bad  bool // never to be used again
 
 	sessions     *sessions
+	asked        bool   // whether Pgpool-II stands between, see askPgpool
 	pin, pinning string // the cursor that marks the session that the connection is held to, and will be; "": none
 
 	// A connection has one result and one transaction at a time, so it can bring its own.
@@ -50,6 +51,11 @@ func (c *conn) begin(ctx context.Context) error {
 	}
 	if c.bad {
 		return driver.ErrBadConn
+	}
+	if c.mustAskPgpool() {
+		if err := c.askPgpool(ctx); err != nil {
+			return err
+		}
 	}
 	return c.wire.begin(ctx, true)
 }
@@ -147,7 +153,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
-	s, err := c.pg.PrepareContext(background, query)
+	s, err := c.pg.PrepareContext(background, c.direct(query))
 	if err := c.finish(ctx, err); err != nil {
 		return nil, err
 	}

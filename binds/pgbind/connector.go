@@ -107,6 +107,9 @@ func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
 	if c.role == binds.Reader && w.belt != isOn {
 		err = w.fasten(pg)
 	}
+	if err == nil {
+		err = w.meetPlainly(pg)
+	}
 	return pg, err
 }
 

@@ -78,7 +78,8 @@
 // # Poolers
 //
 // A pooler shows itself by the process id that it gives at log-in, which is not the server's; PgBouncer from
-// version 1.26 on also says what it pools. Both are seen without a further round trip. [binds.Engine.Pooler] and the
+// version 1.26 on also says what it pools. Both are seen without a further round trip. A new connection asks, in one, whether the server
+// sees it come from its own port. [binds.Engine.Pooler] and the
 // Pooler of a [binds.Probe] tell.
 //
 // Before version 1.26 PgBouncer refuses parameters of the start-up message that it does not know: set its
@@ -102,6 +103,11 @@
 //     for ten minutes.
 //   - What a program sets in a writer's session is its own affair: through a pooler of transactions it leaks to others.
 //     Prepared statements need PgBouncer 1.21 with max_prepared_statements there, LISTEN works with session pooling only.
+//
+// Pgpool-II sends what only reads to any of its servers, unless it begins with a comment. So each statement begins with one
+// there, the texts of prepared statements too; the positions in errors count it. Its sessions are then as those of the primary.
+// It is asked for by PGPOOL SET allow_sql_comments TO off, once for each engine whose connections do not reach the server directly: an error
+// of syntax elsewhere, in the server's log. Native connections send their texts as they are.
 //
 // Cancel requests go to the pooler, with the key that it gave.
 //

@@ -47,6 +47,7 @@ func (p pooling) shares() bool { return p >= poolsUnknown }
 // in one session, or one connection in two, show that a pooler pools transactions. Such a finding counts for
 // sharedFor: it may be wrong, where a connection has died unnoticed and its session went to the next client, say.
 type sessions struct {
+	balancing
 	mu     sync.Mutex // guards the rest
 	of     map[string]*wire
 	shared time.Time // the latest finding; the zero time if there was none
@@ -118,6 +119,9 @@ func (w *wire) meet(pid string) {
 // poolerName names a pooler and what it pools, "" if there is none.
 func (w *wire) poolerName(p pooling) string {
 	name := "PgBouncer"
+	if w.pgpool {
+		name = "Pgpool-II"
+	}
 	if w.poolerVersion != "" {
 		name += " " + w.poolerVersion
 	}
@@ -183,6 +187,9 @@ func (c *conn) Pin() bool {
 
 // bring returns a query with what it must bring along, because nothing may be left in the session for it.
 func (c *conn) bring(query string) string {
+	if c.wire.pgpool {
+		return toPrimary + query
+	}
 	if !c.wire.pooling.shares() || c.role != binds.Reader || c.wire.status != statusIdle {
 		return query
 	}
@@ -194,6 +201,14 @@ func (c *conn) bring(query string) string {
 		return readOnlyStatement + "MOVE 0 IN " + c.pin + "; " + query
 	}
 	return readOnlyStatement + query
+}
+
+// direct returns a query to prepare with what leads it to the primary, where a pooler would choose.
+func (c *conn) direct(query string) string {
+	if c.wire.pgpool {
+		return toPrimary + query
+	}
+	return query
 }
 
 // execBegin begins a transaction. A reader's is read-only.

@@ -33,6 +33,8 @@ type tap struct {
 
 	pid, key uint32 // for a cancel request; 0: none was given
 
+	indirect      bool    // the server sees another client than this one: something stands between
+	pgpool        bool    // Pgpool-II stands between, and leads all to the primary
 	pooling       pooling // as the pooler reports it, or as its process ids show
 	poolerVersion string  // "1.26.1"; "" if it is not reported
 	session       string  // the latest that a statement was seen in, see sessions

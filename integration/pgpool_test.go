@@ -1,0 +1,158 @@
+package integration_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
+	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/router"
+)
+
+// eachPgpool runs a test with every Pgpool-II that is found, with the primary as its first and as its last server, choosing a server
+// for each session and for each statement, before a primary whose standby stands still.
+func eachPgpool(t *testing.T, test func(t *testing.T, c *integration.Cluster, p *integration.Pgpool)) {
+	teston.Only(t, teston.Postgres)
+	if !teston.Has(teston.Postgres) {
+		return
+	}
+	for _, program := range integration.RequirePgpools(t) {
+		for _, last := range []bool{false, true} {
+			for _, chooses := range []string{"session", "statement"} {
+				o := integration.PgpoolOptions{Program: program}
+				if chooses == "statement" {
+					o.Settings = []string{"statement_level_load_balance = on", "allow_sql_comments = on"}
+				}
+				c := teston.Start(t, teston.Postgres, 1, integration.WithPassword("p@ssw/rd?#%")) // pool_passwd takes no colon
+				if last {
+					o.Servers = []*integration.Server{c.Replicas[0], c.Primary}
+				}
+				p := integration.StartPgpool(t, c, o)
+				t.Run(fmt.Sprintf("%s, primary last %t, for each %s", p.Version(), last, chooses), func(t *testing.T) { test(t, c, p) })
+			}
+		}
+	}
+}
+
+// TestPgpool_readsItsWrites has a manager that knows one address, Pgpool-II's, read back what it wrote, in every way there is, while
+// the standby that Pgpool-II sends reads to stands still.
+func TestPgpool_readsItsWrites(t *testing.T) {
+	eachPgpool(t, func(t *testing.T, c *integration.Cluster, p *integration.Pgpool) {
+		ctx := t.Context()
+		var log syncBuffer
+		m := openManager(t, config(map[string]string{"shop": p.URI()}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		bind, err := m.Bind(shop{})
+		require.NoError(t, err)
+		const workers, rounds = 6, 12
+		for id := range workers {
+			_, err := m.NewInsert(&tally{ID: int64(id + 1), Value: -1}).Exec(ctx)
+			require.NoError(t, err)
+		}
+		require.NoError(t, c.WaitReplayed(ctx))
+		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
+		var mu sync.Mutex
+		stale := map[string]int{}
+		var running sync.WaitGroup
+		for id := range workers {
+			running.Go(func() {
+				for n := range int64(rounds) {
+					session := router.NewSession(ctx)
+					_, err := m.NewUpdate(&tally{ID: int64(id + 1), Value: n}).WherePK().Exec(session)
+					if !assert.NoError(t, err) {
+						return
+					}
+					for way, read := range map[string]func(ctx context.Context, row *tally) error{
+						"session": func(ctx context.Context, row *tally) error { return m.NewSelect(row).WherePK().Scan(ctx) },
+						"transaction": func(ctx context.Context, row *tally) error {
+							return m.InTx(ctx, shop{}, func(ctx context.Context) error { return m.NewSelect(row).WherePK().Scan(ctx) })
+						},
+						"raw": func(ctx context.Context, row *tally) error {
+							return bind.DB().NewRaw("SELECT value FROM tallies WHERE id = ?", row.ID).Scan(ctx, &row.Value)
+						},
+						"prepared": func(ctx context.Context, row *tally) error {
+							s, err := bind.DB().PrepareContext(ctx, "SELECT value FROM tallies WHERE id = $1")
+							if err != nil {
+								return err
+							}
+							defer func() { _ = s.Close() }() // the read's error counts
+							return s.QueryRowContext(ctx, row.ID).Scan(&row.Value)
+						},
+						"pinned": func(ctx context.Context, row *tally) error {
+							return onConn(ctx, bind.Writer().DB, func(conn *sql.Conn) error {
+								return conn.QueryRowContext(ctx, fmt.Sprintf("SELECT value FROM tallies WHERE id = %d", row.ID)).Scan(&row.Value)
+							})
+						},
+					} {
+						row := &tally{ID: int64(id + 1)}
+						assert.NoError(t, read(session, row), way)
+						if row.Value != n {
+							mu.Lock()
+							stale[way]++
+							mu.Unlock()
+						}
+					}
+				}
+			})
+		}
+		running.Wait()
+		assert.Empty(t, stale, "of %d reads each", workers*rounds)
+		report := m.Check(ctx)
+		assert.NoError(t, report.Err())
+		assert.Contains(t, report.String(), "reached through Pgpool-II (session pooling)")
+		assert.Contains(t, log.String(), "engine is reached through a pooler")
+		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
+	})
+}
+
+func onConn(ctx context.Context, db *sql.DB, do func(conn *sql.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to the pool
+	return do(conn)
+}
+
+// TestPgpool_asReader gives Pgpool-II's address to readers: all that they serve is the primary's, and named locks have one holder.
+func TestPgpool_asReader(t *testing.T) {
+	eachPgpool(t, func(t *testing.T, c *integration.Cluster, p *integration.Pgpool) {
+		ctx := t.Context()
+		m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{p.URI()}, ""))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		_, err := m.NewInsert(&tally{ID: 1}).Exec(ctx)
+		require.NoError(t, err)
+		require.NoError(t, c.WaitReplayed(ctx))
+		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
+		served := map[string]int{}
+		for n := range int64(200) {
+			_, err := m.NewUpdate(&tally{ID: 1, Value: n}).WherePK().Exec(ctx)
+			require.NoError(t, err)
+			row := tally{ID: 1}
+			explained, route := router.Explain(ctx)
+			require.NoError(t, m.NewSelect(&row).WherePK().Scan(explained))
+			require.Equal(t, n, row.Value, route.String())
+			served[route.Engine()]++
+		}
+		t.Logf("%v", served)
+		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
+
+		other := openManager(t, config(map[string]string{"shop": p.URI()}, nil, ""))
+		lock, err := other.Lock(ctx, shop{}, "one")
+		require.NoError(t, err)
+		_, err = m.Lock(ctx, shop{}, "one", manager.TryOnly())
+		require.ErrorIs(t, err, manager.ErrLockTimeout)
+		require.NoError(t, lock.Unlock())
+		lock, err = m.Lock(ctx, shop{}, "one", manager.TryOnly())
+		require.NoError(t, err)
+		require.NoError(t, lock.Unlock())
+	})
+}
