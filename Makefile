@@ -34,7 +34,8 @@ matrix: ## run the tests on every server version, for an hour; writes docs/serve
 servers: ## fetch the server versions of the matrix into a cache folder of yours; SERVERS chooses
 	@scripts/servers.sh $(SERVERS)
 
-soak: deps ## check histories on real servers for MINUTES (10); BINDERY_SOAK_SEED replays one
+soak: deps ## check histories on real servers for MINUTES (10), and 200 in memory; BINDERY_SOAK_SEED, BINDERY_SIMULATION_SEED replay one
+	BINDERY_SIMULATIONS=200 $(GO) test -count=1 -v -run '^TestSimulation$$' -timeout 20m ./router
 	BINDERY_SOAK_MINUTES=$(MINUTES) $(GO) test -race -count=1 -v -run '^(TestHistory(_syncReplication)?|TestSteadyLag)$$' -timeout $$(($(MINUTES) + 10))m ./integration
 
 bench: deps ## measure side by side with other libraries for a quarter of an hour; writes bench/RESULTS.md

@@ -16,6 +16,7 @@ var ErrNoPosition = errors.New("binds: the driver knows no positions")
 type prober struct {
 	turn   chan struct{} // held during a probe; guards the rest
 	conn   driver.Conn
+	at     string    // the server that conn was found to lead to, "" if that was not asked
 	born   time.Time // of conn
 	broke  time.Time // when one failed last, or could not be made
 	closed bool
@@ -37,15 +38,15 @@ func newProber() prober { return prober{turn: make(chan struct{}, 1)} }
 const probeLife = time.Minute
 
 func (p *prober) ask(ctx context.Context, c *connector, by Positioner) (probe Probe, err error) {
-	err = p.use(ctx, c, func(conn driver.Conn) (err error) {
+	err = p.use(ctx, c, p.keep.Load(), func(conn driver.Conn) (err error) {
 		probe, err = ProbeConn(ctx, by, conn)
 		return err
 	})
 	return probe, err
 }
 
-// use calls fn with the connection, and drops that if fn fails.
-func (p *prober) use(ctx context.Context, c *connector, fn func(driver.Conn) error) error {
+// use calls fn with the connection, one to the server that is to be kept to if there is one, and drops that if fn fails.
+func (p *prober) use(ctx context.Context, c *connector, keep *keeps, fn func(driver.Conn) error) error {
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
@@ -55,16 +56,19 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(driver.Conn) err
 	if p.closed {
 		return driver.ErrBadConn
 	}
-	if p.moved.Swap(false) || time.Since(p.born) > probeLife {
+	if p.moved.Swap(false) || time.Since(p.born) > probeLife || keep != nil && p.at != keep.server {
 		p.drop()
 	}
 	if p.conn == nil {
-		conn, err := p.connect(ctx, c)
+		conn, err := connectTo(ctx, c, keep)
 		if err != nil {
 			p.broke = time.Now()
 			return err
 		}
-		p.conn, p.born = conn, time.Now()
+		p.conn, p.born, p.at = conn, time.Now(), ""
+		if keep != nil {
+			p.at = keep.server
+		}
 	}
 	err := fn(p.conn)
 	if err != nil {
@@ -74,11 +78,10 @@ func (p *prober) use(ctx context.Context, c *connector, fn func(driver.Conn) err
 	return err
 }
 
-// connect makes a connection, to the server that is to be kept to if there is one.
-func (p *prober) connect(ctx context.Context, c *connector) (driver.Conn, error) {
+// connectTo makes a connection, to the server that is to be kept to if there is one.
+func connectTo(ctx context.Context, c *connector, keep *keeps) (driver.Conn, error) {
 	for left := redials; ; left-- {
 		conn, err := c.plain(ctx)
-		keep := p.keep.Load()
 		if err != nil || keep == nil {
 			return conn, err
 		}

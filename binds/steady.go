@@ -18,7 +18,7 @@ const steadyFor = 2 * time.Second
 // connection a moment ago was then a matter of that one. Where there is no such connection yet, one is made.
 func (e *Engine) Steady(ctx context.Context) bool {
 	steady := false
-	err := e.probe.use(ctx, e.connector, func(driver.Conn) error {
+	err := e.probe.use(ctx, e.connector, e.probe.keep.Load(), func(driver.Conn) error {
 		steady = time.Since(e.probe.broke) > steadyFor
 		return e.probe.ping(ctx)
 	})

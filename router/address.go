@@ -15,11 +15,67 @@ import (
 // not show yet. So all connections of this process go to one of them, as long as that is there: whoever else uses
 // the address may be on another one.
 type address struct {
-	mu      sync.Mutex // guards the rest; held while the address is tried
+	turn chan struct{} // held while the address is tried, which takes as long as its servers do
+
+	mu      sync.Mutex // guards the rest
 	server  string     // whom all connections lead to, "" before the first
 	primary bool       // it said that it is the primary
 	several bool       // the address leads to others, too
 	refused int        // how many connections in a row led elsewhere
+}
+
+func newAddress() address { return address{turn: make(chan struct{}, 1)} }
+
+// take begins a try, and reports whether it may before ctx ends. The caller gives the turn back.
+func (a *address) take(ctx context.Context) bool {
+	select {
+	case a.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (a *address) giveBack() { <-a.turn }
+
+// isKept reports whether p is of the server that all connections lead to, as that of the first one is.
+func (a *address) isKept(p binds.Probe) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.server != "" && a.server != p.Server {
+		return false
+	}
+	a.server, a.primary, a.refused = p.Server, p.Primary, 0
+	return true
+}
+
+// refuse notes that a connection led to p, where the address leads to several. It reports whether p is the primary that the
+// server known is not, and whether so many connections in a row have led elsewhere that that one may be gone.
+func (a *address) refuse(p binds.Probe) (primary, many bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p.Primary && !a.primary {
+		return true, false
+	}
+	if a.refused++; a.refused < redials {
+		return false, false
+	}
+	a.refused = 0
+	return false, true
+}
+
+// kept returns the server that all connections lead to, and whether the address leads to others, too.
+func (a *address) kept() (server string, several bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.server, a.several
+}
+
+// set has all connections lead to p's server.
+func (a *address) set(p binds.Probe, several bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.server, a.primary, a.several, a.refused = p.Server, p.Primary, several, 0
 }
 
 const (
@@ -31,59 +87,63 @@ const (
 )
 
 // leads takes in what a new connection of the writer says of its server. It reports whether the connection may be used, and
-// whether the address has moved to its server.
+// whether the address has moved to its server. It ends with ctx.
 func (r *Router) leads(ctx context.Context, p binds.Probe) (use, moved bool) {
 	a := &r.address
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch a.server {
-	case "":
-		a.server, a.primary = p.Server, p.Primary
-		return true, false
-	case p.Server:
-		a.primary, a.refused = p.Primary, 0
+	if a.isKept(p) {
 		return true, false
 	}
-	if a.several {
-		if p.Primary && !a.primary { // which alone can be written to
-			r.keepTo(a, p)
+	if !a.take(ctx) {
+		return false, false
+	}
+	defer a.giveBack()
+	if a.isKept(p) { // by now
+		return true, false
+	}
+	server, several := a.kept()
+	if several {
+		primary, many := a.refuse(p)
+		if many {
+			_, err := r.tryAddress(ctx)
+			many = errors.Is(err, binds.ErrRedial)
+		}
+		if primary || many { // it alone can be written to, or the other is gone
+			r.keepTo(p)
 			return true, true
 		}
-		if a.refused++; a.refused < redials {
-			return false, false
-		}
-		a.refused = 0
-		if _, err := r.writer.Probe(ctx); !errors.Is(err, binds.ErrRedial) {
-			return false, false
-		}
-		r.keepTo(a, p)
-		return true, true
+		return false, false
 	}
 	for range tries {
 		r.writer.ProbeAnew()
-		again, err := r.writer.Probe(ctx)
-		if err == nil && again.Server == a.server {
-			a.several = true
+		again, err := r.tryAddress(ctx)
+		if err == nil && again.Server == server {
 			r.logger.Warn("writer's address leads to several servers: this process keeps to one of them; give the primary's own address",
 				"engine", r.writer.Name())
 			if p.Primary && !again.Primary {
-				r.keepTo(a, p)
+				r.keepTo(p)
 				return true, true
 			}
-			r.keepTo(a, again)
+			r.keepTo(again)
 			return false, false
 		}
 		if ctx.Err() != nil {
 			return false, false
 		}
 	}
-	a.server, a.primary = p.Server, p.Primary
+	a.set(p, false)
 	return true, true
 }
 
+// tryAddress asks whoever the writer's address leads to, within the time that a probe may take.
+func (r *Router) tryAddress(ctx context.Context) (binds.Probe, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.fresh.ProbeTimeout)
+	defer cancel()
+	return r.writer.Probe(ctx)
+}
+
 // keepTo has all questions go to one of the several servers.
-func (r *Router) keepTo(a *address, p binds.Probe) {
-	a.server, a.primary, a.refused = p.Server, p.Primary, 0
+func (r *Router) keepTo(p binds.Probe) {
+	r.address.set(p, true)
 	r.writer.KeepTo(p.Server)
 }
 
@@ -95,11 +155,13 @@ func (r *Router) probeWriter(ctx context.Context) (binds.Probe, error) {
 		return p, err
 	}
 	a := &r.address
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	if !a.take(ctx) {
+		return p, err
+	}
+	defer a.giveBack()
 	r.writer.KeepTo("")
 	if p, err = r.writer.Probe(ctx); err == nil {
-		r.keepTo(a, p)
+		r.keepTo(p)
 	}
 	return p, err
 }
@@ -107,14 +169,8 @@ func (r *Router) probeWriter(ctx context.Context) (binds.Probe, error) {
 // WriterLeadsToSeveral tries the writer's address a few times, each on a new connection, and reports whether it is known to lead
 // to several servers. It is false where the driver cannot tell servers apart, and where none answers.
 func (r *Router) WriterLeadsToSeveral(ctx context.Context) bool {
-	a := &r.address
-	several := func() bool {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return a.several
-	}
 	for range tries {
-		if several() {
+		if _, several := r.address.kept(); several {
 			return true
 		}
 		r.writer.ProbeAnew()
@@ -122,7 +178,8 @@ func (r *Router) WriterLeadsToSeveral(ctx context.Context) bool {
 			_, _ = r.leads(ctx, p)
 		}
 	}
-	return several()
+	_, several := r.address.kept()
+	return several
 }
 
 // watchAddress lets each new connection of a writer without readers tell whose server it leads to.

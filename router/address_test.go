@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,5 +89,30 @@ func TestWriterAddressMoves(t *testing.T) {
 		assert.EqualValues(t, 8, value)
 		assert.False(t, p.WriterLeadsToSeveral(t.Context()))
 		assert.NotContains(t, p.log.String(), "several servers")
+	})
+}
+
+// Who tries the writer's address waits for a server that hangs. Nobody else waits for longer than his own deadline.
+func TestTriedAddressHoldsUpNobody(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		old := p.cluster.Primary()
+		p.Writer().DB().SetMaxIdleConns(-1) // each statement makes a connection
+		p.cluster.Promote(p.cluster.Replicas()[0])
+		old.Freeze()
+		p.cluster.BalanceWriter(p.cluster.Primary(), old)
+		var running sync.WaitGroup
+		for i := range 8 {
+			running.Go(func() {
+				limit := time.Duration(i+1) * 250 * time.Millisecond
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				began := time.Now()
+				_ = p.write(ctx, int64(i)) // it may be in time
+				assert.LessOrEqual(t, time.Since(began), limit+10*time.Millisecond)
+			})
+		}
+		running.Wait()
+		old.Down()
+		p.mustWrite(t, t.Context(), 9)
 	})
 }

@@ -156,6 +156,8 @@ type standing struct {
 
 	asked time.Duration // the moment of the question that is answered, see Router.question; 0: it was none
 	peer  bool          // see peer.go
+	// primary says that it is the primary's own server: after a failover, say, where the list of readers stayed.
+	primary bool
 
 	previous binds.Position // of the probe before
 	prevAt   time.Duration  // the moment when that was answered
@@ -197,7 +199,7 @@ func (st *standing) learn(p binds.Probe, answered time.Duration, s *samples) {
 		st.server, st.history, st.epoch = p.Server, p.History, s.epoch
 		st.overtake = overtake{}
 	}
-	st.peer = p.Peer
+	st.peer, st.primary = p.Peer, p.Primary && !p.Peer
 	writer, ok := s.last()
 	if !ok {
 		st.why = s.none

@@ -245,7 +245,7 @@ func (m *monitor) voidLocked(reason error) {
 	m.writer = pace{} // of the server of before
 	for i := range m.states {
 		m.states[i].void()
-		m.r.readers[i].publish(&m.states[i].standing)
+		m.r.readers[i].publish(&m.states[i].standing, m.r.now())
 	}
 	m.publishLocked()
 }
@@ -354,7 +354,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 			m.r.logger.Info("reader is back", "engine", reader.Name())
 		}
 	}
-	reader.publish(&s.standing)
+	reader.publish(&s.standing, m.r.now())
 	m.publishLocked()
 	last, ok := m.samples.last()
 	if probe.Peer { // what the writer has said since does not matter
@@ -438,7 +438,7 @@ func (m *monitor) moved(reader *Reader, was *claim, server string) {
 			m.suspectsLocked(i, server)
 		}
 		s.forget()
-		reader.publish(&s.standing)
+		reader.publish(&s.standing, m.r.now())
 		m.publishLocked()
 		m.tellLocked(i)
 	}

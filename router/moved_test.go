@@ -18,10 +18,10 @@ func TestMoved_knowsWhoIsLate(t *testing.T) {
 	m := newMonitor(r, Freshness{}.withDefaults())
 	s := &m.states[0]
 	s.server = "old"
-	reader.publish(&s.standing)
+	reader.publish(&s.standing, r.now())
 	before := reader.claim.Load()
 	s.server = "new"
-	reader.publish(&s.standing)
+	reader.publish(&s.standing, r.now())
 
 	m.moved(reader, before, "new")
 	assert.Empty(t, s.stranger, "the monitor knows the new server")

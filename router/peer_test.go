@@ -134,7 +134,7 @@ func TestPeersOutliveTheWritersStart(t *testing.T) {
 	amongPeers(t, 2, func(t *testing.T, p *process) {
 		session := router.NewSession(t.Context())
 		p.mustWrite(t, session, 7)
-		time.Sleep(time.Second)
+		time.Sleep(1500 * time.Millisecond) // two looks are 1.25 s apart, and the first may have been under way
 		_, route := p.mustRead(t, session)
 		require.Equal(t, fromReader1, route)
 		p.cluster.Primary().CrashRestart(0)
@@ -166,7 +166,7 @@ func TestTokenAmongPeers(t *testing.T) {
 		require.NoError(t, err)
 		value, route := other.mustRead(t, resumed)
 		assert.EqualValues(t, 7, value, route)
-		time.Sleep(time.Second)
+		time.Sleep(1500 * time.Millisecond) // two looks are 1.25 s apart, and the first may have been under way
 		value, route = other.mustRead(t, resumed)
 		assert.EqualValues(t, 7, value)
 		assert.Equal(t, fromReader1, route, "it is proved by now")

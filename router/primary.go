@@ -110,6 +110,11 @@ func (m *monitor) leadsLocked(reader *Reader, p binds.Probe) bool {
 		return true
 	}
 	last, any := m.samples.last()
+	// Two addresses may lead to the one primary. It is heard by one of them, as long as that answers: or each would have the other asked, on
+	// and on.
+	if any && m.source != nil && !m.states[m.source.place].down && p.Timeline <= last.probe.Timeline {
+		return false
+	}
 	if p.Cluster != "" && p.Timeline != 0 {
 		return p.Cluster == m.replica.Cluster && p.Timeline >= m.replica.Timeline &&
 			(!any || p.Cluster == last.probe.Cluster && p.Timeline >= last.probe.Timeline)
@@ -146,6 +151,6 @@ func (m *monitor) restStandbyLocked() {
 	s := &m.states[m.r.standby.place]
 	s.forget()
 	s.down, s.err, s.good, s.why = false, nil, 0, errWriterUnknown
-	m.r.standby.publish(&s.standing)
+	m.r.standby.publish(&s.standing, m.r.now())
 	m.r.standby.engine.ProbeAnew()
 }

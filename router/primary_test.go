@@ -72,6 +72,25 @@ func TestWriterIsAReplica(t *testing.T) {
 	})
 }
 
+// Two readers' addresses lead to the primary, while the writer's leads to a replica. Neither has the other asked, on and on.
+func TestTwoAddressesOfThePrimary(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		other := failover(t, p, time.Second)
+		second := p.cluster.Servers()[2]
+		p.cluster.Balance(1, p.cluster.Primary())
+		second.Down()
+		second.Up()
+		time.Sleep(2 * time.Second)
+		before := p.cluster.Primary().Probes()
+		for v := range int64(100) {
+			other.mustWrite(t, t.Context(), v)
+			p.mustRead(t, t.Context())
+			time.Sleep(100 * time.Millisecond)
+		}
+		assert.Less(t, p.cluster.Primary().Probes()-before, 600, "in ten seconds, by two processes")
+	})
+}
+
 // A write that waits for a primary is carried out as soon as the writer's address leads to one.
 func TestWritesWaitForAPrimary(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {

@@ -208,13 +208,13 @@ func (r *Reader) takes(reads int64) int64 {
 func (r *Reader) now() time.Duration { return max(time.Since(r.started), 1) }
 
 // publish makes a reader's standing known to queries and connections, before the view that promises
-// it. Only the monitor calls it.
-func (r *Reader) publish(s *standing) {
+// it. Only the monitor calls it, with its lock.
+func (r *Reader) publish(s *standing, now time.Duration) {
 	// The lease first: a read whose connection has proved no more than the new claim must not
 	// believe that the old one held.
 	old := r.claim.Load()
 	if old != nil && old.life != s.life {
-		r.lease.Store(&lease{reader: r})
+		r.lease.Store(&lease{reader: r, since: now})
 	}
 	r.claim.Store(&claim{server: s.server, proven: s.proven, life: s.life, balanced: s.balanced})
 	// Connections that lead to another server, or may do so since they proved nothing, are used no

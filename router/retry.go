@@ -184,7 +184,7 @@ func (f *failures) toReader(left *view, to *route) bool {
 
 // without returns the view without some readers.
 func without(v *view, tried []*Reader) *view {
-	w := &view{leases: v.leases}
+	w := &view{leases: v.leases, primary: v.primary}
 	for i, r := range v.fit {
 		if !slices.Contains(tried, r) {
 			w.fit, w.horizons = append(w.fit, r), append(w.horizons, v.horizons[i])

@@ -33,9 +33,14 @@ func (a ahead) has(r *Reader) bool { return uint64(a)&r.bit() != 0 }
 
 // readOn notes that the session has read on a reader.
 func (b *sessionBind) readOn(r *Reader) {
-	if bit := r.bit(); b.ahead.Load()&bit == 0 {
-		b.ahead.Or(bit)
+	bit, noted := r.bit(), b.ahead.Load()
+	if noted&bit != 0 {
+		return
 	}
+	if noted == 0 {
+		b.aheadSince.Store(int64(b.router.now()))
+	}
+	b.ahead.Or(bit)
 }
 
 // reveal waits until the writer shows all that the session has seen on readers, for as long as a statement waits for the
@@ -45,12 +50,14 @@ func (b *sessionBind) reveal(ctx context.Context) error {
 	if r.reveals == nil {
 		return nil
 	}
+	since := b.aheadSince.Load()
 	was := ahead(b.ahead.Swap(0)) // first: what is read on a reader from now on is noted anew
 	for _, reader := range r.readers {
 		if !was.has(reader) {
 			continue
 		}
-		if err := r.reveal(ctx, reader); err != nil {
+		if err := r.reveal(ctx, reader, time.Duration(since)); err != nil {
+			b.aheadSince.Store(min(since, b.aheadSince.Load()))
 			b.ahead.Or(uint64(was))
 			return err
 		}
@@ -60,12 +67,13 @@ func (b *sessionBind) reveal(ctx context.Context) error {
 
 // revealed is when the writer was last found to show all that a reader had shown.
 type revealed struct {
-	turn chan struct{} // held by who asks; guards at
-	at   time.Duration // when that was begun
+	turn  chan struct{} // held by who asks; guards the rest
+	at    time.Duration // when that was begun
+	since time.Duration // for what the reader has shown from then on
 }
 
-// reveal waits until the writer shows all that a reader has shown before the call.
-func (r *Router) reveal(ctx context.Context, reader *Reader) error {
+// reveal waits until the writer shows all that a reader has shown between since and the call.
+func (r *Router) reveal(ctx context.Context, reader *Reader, since time.Duration) error {
 	came := r.now()
 	limit, cancel := ctx, context.CancelFunc(func() {})
 	if _, ok := ctx.Deadline(); !ok {
@@ -78,14 +86,14 @@ func (r *Router) reveal(ctx context.Context, reader *Reader) error {
 	case <-limit.Done():
 		return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: ctx.Err()}
 	}
-	if reader.revealed.at > came {
+	if at, first := reader.revealed.at, reader.revealed.since; at > came && first <= since {
 		return nil
 	}
 	began := r.now()
-	err := r.askRevealed(limit, reader)
+	err := r.askRevealed(limit, reader, since)
 	switch {
 	case err == nil:
-		reader.revealed.at = began
+		reader.revealed.at, reader.revealed.since = began, since
 		return nil
 	case limit.Err() != nil:
 		err = ctx.Err()
@@ -94,15 +102,17 @@ func (r *Router) reveal(ctx context.Context, reader *Reader) error {
 }
 
 // askRevealed asks until the writer has caught up with the reader. If that cannot be asked, or be compared with the writer
-// any more, all that may have been shown by any reader counts.
-func (r *Router) askRevealed(ctx context.Context, reader *Reader) error {
-	if life, ok := r.monitor.compares(reader); ok {
-		replica := reader.engine.Ask
+// any more, or has gone back since, all that may have been shown by any reader counts.
+func (r *Router) askRevealed(ctx context.Context, reader *Reader, since time.Duration) error {
+	if life, server, began, ok := r.monitor.compares(reader); ok && began <= since {
+		replica := func(ctx context.Context, query string) ([]string, error) {
+			return reader.engine.AskAt(ctx, server, query)
+		}
 		still := func() bool {
-			now, ok := r.monitor.compares(reader)
+			now, _, _, ok := r.monitor.compares(reader)
 			return ok && now == life
 		}
-		mark, err := r.reveals.Shown(ctx, r.writer.Ask, replica)
+		mark, err := r.reveals.Shown(ctx, r.askWriter, replica)
 		if err == nil {
 			err = r.untilRevealed(ctx, mark, replica, still)
 		}
@@ -110,7 +120,7 @@ func (r *Router) askRevealed(ctx context.Context, reader *Reader) error {
 			return err
 		}
 	}
-	mark, err := r.reveals.Shown(ctx, r.writer.Ask, nil)
+	mark, err := r.reveals.Shown(ctx, r.askWriter, nil)
 	if err != nil {
 		return err
 	}
@@ -127,7 +137,7 @@ var errNotCompared = errors.New("router: the servers cannot be compared")
 // untilRevealed asks the writer for as long as still says.
 func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica binds.Ask, still func() bool) error {
 	for wait := firstReveal; ; wait = min(2*wait, longestReveal) {
-		shows, err := r.reveals.Reveals(ctx, mark, r.writer.Ask, replica)
+		shows, err := r.reveals.Reveals(ctx, mark, r.askWriter, replica)
 		switch {
 		case err != nil || shows:
 			return err
@@ -139,10 +149,22 @@ func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica bin
 	}
 }
 
-// compares reports whether a reader can be compared with the writer now, and the life of what is known of it.
-func (m *monitor) compares(reader *Reader) (life uint64, ok bool) {
+// askWriter asks the server that all connections of the writer lead to.
+func (r *Router) askWriter(ctx context.Context, query string) ([]string, error) {
+	server, _ := r.address.kept()
+	row, err := r.writer.AskAt(ctx, server, query)
+	if errors.Is(err, binds.ErrRedial) { // the address has moved: connections from before are to end
+		r.writer.ProbeAnew()
+		r.monitor.want()
+	}
+	return row, err
+}
+
+// compares reports whether a reader can be compared with the writer now, the life of what is known of it, its server, and since when
+// its state only moves forward.
+func (m *monitor) compares(reader *Reader) (life uint64, server string, since time.Duration, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.states[reader.place]
-	return s.life, !s.down && s.why == nil
+	return s.life, s.server, reader.lease.Load().since, !s.down && s.why == nil
 }

@@ -114,9 +114,14 @@ func TestReaderThenWriterIsAskedOnce(t *testing.T) {
 		session := router.NewSession(t.Context())
 		usual := read(session)
 		assert.Equal(t, usual, read(session), "it has read on no reader")
-		time.Sleep(time.Second)
-		_, route := p.mustRead(t, session)
-		require.Equal(t, fromReader1, route)
+		readOnReader := func() {
+			time.Sleep(time.Second)
+			_, route := p.mustRead(t, session)
+			require.Equal(t, fromReader1, route)
+		}
+		readOnReader()
+		read(session) // the first question makes a connection
+		readOnReader()
 		took := read(session)
 		assert.Greater(t, took, usual)
 		assert.LessOrEqual(t, took, usual+2*time.Millisecond, "one question, which may wait for its turn")
@@ -133,5 +138,68 @@ func TestReaderThenWriterIsAskedOnce(t *testing.T) {
 		}
 		running.Wait()
 		assert.LessOrEqual(t, time.Since(began), 10*time.Millisecond)
+	})
+}
+
+// After a failover the list of readers has the primary itself among them. It does not show yet what a replica shows, whatever
+// its position says: a session that has read there is not sent on to it.
+func TestReaderThenThePrimaryAsReader(t *testing.T) {
+	roundRobin := func(cfg *router.Config) { sessionWrites(cfg); cfg.Policy = new(router.RoundRobin) }
+	inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {
+		old, next, other := p.cluster.Primary(), p.cluster.Replicas()[0], p.cluster.Replicas()[1]
+		old.Down()
+		p.cluster.Promote(next)
+		p.mustWrite(t, t.Context(), 1)
+		time.Sleep(time.Second)
+		next.SetCommitWait(2 * time.Second)
+		var writing sync.WaitGroup
+		writing.Go(func() { assert.NoError(t, p.write(router.NewSession(t.Context()), 7)) })
+		synctest.Wait()
+		session := router.NewSession(t.Context())
+		for range 2 {
+			value, route := p.mustRead(t, session)
+			if route == fromReader2 {
+				require.EqualValues(t, 7, value)
+				break
+			}
+			require.Equal(t, fromReader1, route)
+			require.EqualValues(t, 1, value)
+			session = router.NewSession(t.Context())
+		}
+		time.Sleep(time.Second) // both are proved anew
+		other.Down()
+		value, route := p.mustRead(t, session)
+		assert.EqualValues(t, 7, value, route)
+		writing.Wait()
+	})
+}
+
+// It is the server that the session reads on that is asked what it shows, not who else is at its address.
+func TestWriterIsAskedAtItsOwnServer(t *testing.T) {
+	inBubble(t, 2, sessionWrites, func(t *testing.T, p *process) {
+		primary, other := p.cluster.Primary(), p.cluster.Replicas()[1]
+		p.cluster.BalanceWriter(other, primary)
+		session := router.NewSession(t.Context())
+		p.mustRead(t, session)
+		p.mustRead(t, router.OnWriter(session)) // the first question, on a connection of its own
+		p.cluster.MoveWriter(primary)
+		session, done := aheadOf(t, p, 500*time.Millisecond)
+		value, route := p.mustRead(t, router.OnWriter(session))
+		assert.EqualValues(t, 7, value, route)
+		done()
+	})
+}
+
+// The reader that a session has read on restarts at an older state meanwhile. What it shows now says nothing of what the session has seen.
+func TestReaderThatWentBackThenWriter(t *testing.T) {
+	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {
+		session, done := aheadOf(t, p, 800*time.Millisecond)
+		replica := p.cluster.Replicas()[0]
+		replica.SetLag(time.Hour)
+		replica.CrashRestart(1)
+		time.Sleep(400 * time.Millisecond) // it is known again
+		value, route := p.mustRead(t, router.OnWriter(session))
+		assert.EqualValues(t, 7, value, route)
+		done()
 	})
 }

@@ -112,6 +112,7 @@ func New(cfg Config) (*Router, error) {
 		fresh:   cfg.Freshness.withDefaults(),
 		started: time.Now(),
 		asking:  make(chan struct{}, 1),
+		address: newAddress(),
 	}
 	if r.policy == nil {
 		r.policy = LeastLoaded{}

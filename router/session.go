@@ -41,13 +41,18 @@ type sessionBind struct {
 	at atomic.Pointer[lease]
 	// ahead are the readers that it has read on since it was compared with the writer, see ahead.
 	ahead atomic.Uint64
+	// aheadSince is a moment before the first of those reads was noted.
+	aheadSince atomic.Int64
 	// stay is its time on the writer for want of a reader that covers what it has seen.
 	stay atomic.Pointer[stay]
 }
 
 // A lease is one engine for as long as its state only moves forward: it ends when the server behind
 // it turns out to be another or older one.
-type lease struct{ reader *Reader } // nil for the writer
+type lease struct {
+	reader *Reader       // nil for the writer
+	since  time.Duration // it began; zero for the first one
+}
 
 // NewSession returns a context with a new session. Without one, read_your_writes = "process" lets a
 // read wait for the writes of the whole process; reads are then not monotonic.
@@ -182,6 +187,9 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 	if all := orNone(seen); all > need {
 		fit = v.freshEnough(all)
 	}
+	if v.primary != 0 {
+		fit = b.mayPick(v, fit)
+	}
 	if len(fit) == 0 {
 		return nil, nil
 	}
@@ -193,6 +201,15 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 		b.at.CompareAndSwap(to, nil)
 	}
 	return reader, to
+}
+
+// mayPick returns those of fit that show all that the session has seen. A primary's own server may not show yet what the
+// session has read on a replica, whatever its position: it goes there as it goes to the writer.
+func (b *sessionBind) mayPick(v *view, fit []*Reader) []*Reader {
+	if ahead(b.ahead.Load())&^v.primary == 0 {
+		return fit
+	}
+	return slices.DeleteFunc(slices.Clone(fit), func(r *Reader) bool { return v.primary.has(r) })
 }
 
 // leaves notes a read on engine l that was not chosen for what the session has seen: unless l is

@@ -15,6 +15,7 @@ type view struct {
 	leases   []*lease        // what horizons are true of, by the readers' places; nil for those that are not fit
 	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
 	least    time.Duration   // the earliest of horizons
+	primary  ahead           // those of fit whose server is the primary, see sessionBind.mayPick
 	up       []*Reader       // up, however stale
 	replaced chan struct{}   // closed when there is a newer one
 	patience time.Duration   // how long a session's read waits for a reader if none of fit is fresh enough
@@ -137,6 +138,9 @@ func (m *monitor) publishLocked() {
 		v.fit = append(v.fit, e.reader)
 		v.horizons = append(v.horizons, e.horizon)
 		v.leases[e.reader.place] = e.reader.lease.Load()
+		if m.states[e.reader.place].primary {
+			v.primary |= ahead(e.reader.bit())
+		}
 		if onTime == 0 {
 			break // the least late of the late: one is enough
 		}

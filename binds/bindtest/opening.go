@@ -3,6 +3,7 @@ package bindtest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,12 @@ func (s *suite) opening(t *testing.T) {
 
 func (s *suite) opensLazily(t *testing.T) {
 	before := s.connections(t)
+	require.Eventually(t, func() bool { // those of the tests before may be about to end
+		now := s.connections(t)
+		same := now == before
+		before = now
+		return same
+	}, 10*time.Second, 100*time.Millisecond)
 	w := s.writer(t)
 	rs := s.readers(t, w)
 	_, err := w.Native()

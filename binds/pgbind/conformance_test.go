@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 		Slow:            "SELECT pg_sleep(60)",
 		SlowRows:        "SELECT repeat('x', 10000), pg_sleep(0.2) FROM generate_series(1, 300)",
 		FailsAtZero:     "1 / n",
-		Running:         count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"),
+		Running:         count(active),
 		Connections:     count("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"),
 		ConnID:          "SELECT pg_backend_pid()",
 		Kill:            func(ctx context.Context, id string) error { return terminate(ctx, id) },

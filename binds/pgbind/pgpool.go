@@ -26,6 +26,7 @@ const (
 	// noPgpoolFor is how long what has not understood that is not asked again, if it has shown itself to be a pooler.
 	noPgpoolFor     = 10 * time.Minute
 	codeSyntaxError = "42601"
+	plainQuestion   = "SELECT pg_backend_pid()::text, inet_client_port()::text"
 )
 
 // balancing is what is known of whether the connections of one source go through Pgpool-II. Its zero value knows nothing.
@@ -51,7 +52,7 @@ func (w *wire) meetPlainly(pg *pgdriver.Conn) error {
 	if w.pooling != noPooler || w.pid == 0 {
 		return nil
 	}
-	rows, err := pg.QueryContext(background, "SELECT pg_backend_pid()::text, inet_client_port()::text", nil)
+	rows, err := pg.QueryContext(background, plainQuestion, nil)
 	if err == nil {
 		var row [2]driver.Value
 		err = errors.Join(rows.Next(row[:]), rows.Close())

@@ -147,7 +147,7 @@ func TestPool_leftInTransaction(t *testing.T) {
 		for _, q := range []string{"BEGIN", "BEGIN; SELECT 1 / 0"} {
 			_, _ = db.ExecContext(t.Context(), q)
 			var inTx bool
-			require.NoError(t, db.QueryRowContext(context.Background(), "SELECT pg_current_xact_id_if_assigned() IS NOT NULL OR now() <> statement_timestamp()").Scan(&inTx))
+			require.NoError(t, db.QueryRowContext(context.Background(), "SELECT txid_current_if_assigned() IS NOT NULL OR now() <> statement_timestamp()").Scan(&inTx))
 			assert.False(t, inTx, q)
 		}
 	}

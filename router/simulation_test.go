@@ -1,0 +1,358 @@
+package router_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/router"
+	"github.com/bindery-go/bindery/router/routertest"
+)
+
+// TestSimulation lets sessions write and read while servers lag, freeze, go down, restart and are promoted, and addresses lead
+// to several servers, all on a clock of its own: each seed is another history, much the same each time it is run. It checks
+// what each session saw, and that no statement waits for longer than what befell the servers explains.
+//
+// BINDERY_SIMULATION_SEED runs one seed and shows it; BINDERY_SIMULATIONS says how many to run: make soak runs 200.
+func TestSimulation(t *testing.T) {
+	if text := os.Getenv("BINDERY_SIMULATION_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+		s := simulate(t, seed)
+		t.Log(strings.Join(s.events, "\n") + "\n" + s.p.log.String())
+		s.judge(t)
+		return
+	}
+	many := 8
+	if text := os.Getenv("BINDERY_SIMULATIONS"); text != "" {
+		var err error
+		many, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	first, reads, writes, fromReaders, faults := rand.Uint64N(1<<32), 0, 0, 0, 0
+	for i := range uint64(many) {
+		s := simulate(t, first+i)
+		if s.judge(t); t.Failed() {
+			t.Fatalf("replay with BINDERY_SIMULATION_SEED=%d", first+i)
+		}
+		reads, writes, fromReaders, faults = reads+s.reads, writes+s.writes, fromReaders+s.fromReaders, faults+len(s.events)
+	}
+	t.Logf("%d histories from seed %d: %d reads, %d of them on readers, %d writes, %d faults", many, first, reads, fromReaders, writes, faults)
+	assert.Greater(t, 10*fromReaders, reads, "a tenth at least is served by readers")
+}
+
+const (
+	simulated = 20 * time.Second // of the bubble's clock
+	// mostAway is how long a fault lasts at most, and mostWait how long a statement may take then: it waits for the writer for 3 s, and
+	// looks as often as faults follow each other.
+	mostAway = 2 * time.Second
+	mostWait = 8 * time.Second
+)
+
+// simulation is one history. Goroutines of a bubble run in parallel, so it is guarded.
+type simulation struct {
+	p *process
+
+	addresses []*routertest.Server // whom the readers' addresses lead to; the nemesis's own
+	writing   chan struct{}        // who writes puts one in, and who promotes all that there is room for: so no write is lost
+
+	mu          sync.Mutex // guards the rest
+	began       time.Time
+	events      []string
+	wrong       []string
+	acked, sent []int64 // of each row
+	reads       int
+	fromReaders int
+	writes      int
+}
+
+func (s *simulation) event(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, fmt.Sprintf("%8v %s", time.Since(s.began).Round(time.Millisecond), fmt.Sprintf(format, args...)))
+}
+
+func (s *simulation) complain(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong = append(s.wrong, fmt.Sprintf("%8v %s", time.Since(s.began).Round(time.Millisecond), fmt.Sprintf(format, args...)))
+}
+
+func (s *simulation) judge(t *testing.T) {
+	t.Helper()
+	assert.Empty(t, s.wrong)
+	assert.Positive(t, s.writes)
+}
+
+const simulatedSessions = 4
+
+func simulate(t *testing.T, seed uint64) *simulation {
+	t.Helper()
+	s := &simulation{acked: make([]int64, simulatedSessions+1), sent: make([]int64, simulatedSessions+1)}
+	synctest.Test(t, func(t *testing.T) {
+		s.writing = make(chan struct{}, simulatedSessions)
+		c := routertest.New(t, 2)
+		s.p, s.began, s.addresses = newProcess(t, c, nil), time.Now(), c.Replicas()
+		s.p.createTable(t)
+		for row := 2; row <= simulatedSessions; row++ {
+			_, err := s.p.db.NewInsert().Model(&counter{ID: int64(row)}).Exec(t.Context())
+			require.NoError(t, err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), simulated)
+		defer stop()
+		var running sync.WaitGroup
+		for row := 1; row <= simulatedSessions; row++ {
+			running.Go(func() { s.session(ctx, rand.New(rand.NewPCG(seed, uint64(row))), row) })
+		}
+		running.Go(func() { s.plague(ctx, rand.New(rand.NewPCG(seed, 0))) })
+		running.Wait()
+	})
+	return s
+}
+
+// shown is what a row must show at least, and why.
+type shown struct {
+	value int64
+	from  string
+}
+
+// session writes its own row and reads all, and renews itself now and then.
+func (s *simulation) session(ctx context.Context, r *rand.Rand, row int) {
+	within := router.NewSession(ctx)
+	least := make([]shown, simulatedSessions+1)
+	for ctx.Err() == nil {
+		time.Sleep(time.Duration(r.Int64N(int64(60 * time.Millisecond))))
+		switch r.IntN(20) {
+		case 0:
+			within, least = router.NewSession(ctx), make([]shown, simulatedSessions+1)
+		case 1, 2, 3, 4, 5, 6:
+			s.write(within, row, least)
+		case 7, 8, 9:
+			s.read(router.OnWriter(within), "OnWriter", least, false)
+		case 10:
+			s.read(router.OnReader(within), "OnReader", least, true)
+		case 11:
+			outside := make([]shown, simulatedSessions+1)
+			s.mu.Lock()
+			for row, value := range s.acked {
+				outside[row] = shown{value, "a write of the process"}
+			}
+			s.mu.Unlock()
+			s.read(ctx, "no session", outside, false)
+		default:
+			s.read(within, "plain", least, false)
+		}
+	}
+}
+
+// statementTime bounds a statement, as a request's deadline does.
+const statementTime = 15 * time.Second
+
+func (s *simulation) write(ctx context.Context, row int, least []shown) {
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	s.mu.Lock()
+	s.sent[row]++
+	value := s.sent[row]
+	s.mu.Unlock()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTime)
+	defer cancel()
+	began := time.Now()
+	_, err := s.p.db.NewUpdate().Model(&counter{ID: int64(row), Value: value}).WherePK().Exec(bounded)
+	s.took("write", began, err)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	s.acked[row] = value
+	least[row] = shown{value, "its own write"}
+}
+
+// read checks what a read shows against what it must show at least, unless it is free to show less, and raises that.
+func (s *simulation) read(ctx context.Context, how string, least []shown, free bool) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTime)
+	defer cancel()
+	bounded, route := router.Explain(bounded)
+	began := time.Now()
+	var rows []counter
+	err := s.p.db.NewSelect().Model(&rows).Scan(bounded)
+	s.took(how, began, err)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if !strings.Contains(route.String(), "shop/writer (") {
+		s.fromReaders++
+	}
+	for _, row := range rows {
+		id := int(row.ID)
+		switch {
+		case row.Value > s.sent[id]:
+			s.wrong = append(s.wrong, fmt.Sprintf("%s read %d of row %d, of which %d was sent last: %s", how, row.Value, id, s.sent[id], route))
+		case !free && row.Value < least[id].value:
+			s.wrong = append(s.wrong, fmt.Sprintf("%8v %s read %d of row %d, after %d by %s: %s", time.Since(s.began), how, row.Value, id, least[id].value, least[id].from, route))
+		case row.Value > least[id].value:
+			least[id] = shown{row.Value, fmt.Sprint(how, " ", route, " at ", time.Since(s.began))}
+		}
+	}
+}
+
+// took complains of what took too long, and of errors that no fault explains.
+func (s *simulation) took(what string, began time.Time, err error) {
+	if took := time.Since(began); took > mostWait {
+		s.complain("%s took %v: %v", what, took, err)
+	}
+	var gone *router.UnavailableError
+	var none *router.NoReaderError
+	var behind *router.WriterBehindError
+	var broken *router.ReadBrokenError
+	switch {
+	case err == nil, errors.Is(err, router.ErrOutcomeUnknown), errors.As(err, &gone), errors.As(err, &none), errors.As(err, &behind), errors.As(err, &broken):
+	default:
+		s.complain("%s: %v", what, err)
+	}
+}
+
+// plague breaks servers and mends them, one or two faults at a time.
+func (s *simulation) plague(ctx context.Context, r *rand.Rand) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for ctx.Err() == nil {
+		time.Sleep(time.Duration(r.Int64N(int64(time.Second))))
+		if r.IntN(6) == 0 {
+			running.Wait()
+			s.promote(r)
+			continue
+		}
+		f, which, lasts := simulatedFaults[r.IntN(len(simulatedFaults))], r.IntN(2), time.Duration(r.Int64N(int64(mostAway)))
+		running.Go(func() {
+			replica := s.p.cluster.Replicas()[which]
+			s.event("%s, %v, for %v", f.name, replica, lasts)
+			f.do(s.p.cluster, replica, lasts)
+			s.event("%s, %v: over", f.name, replica)
+		})
+		if r.IntN(3) > 0 {
+			running.Wait()
+		}
+	}
+}
+
+// simulatedFaults are what befalls the primary or a replica for a time.
+var simulatedFaults = []struct {
+	name string
+	do   func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration)
+}{
+	{"replica trails", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.SetLag(lasts)
+		time.Sleep(2 * lasts)
+		replica.SetLag(0)
+	}},
+	{"replica stands still", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.PauseReplay()
+		time.Sleep(lasts)
+		replica.ResumeReplay()
+	}},
+	{"replica frozen", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.Freeze()
+		time.Sleep(lasts)
+		replica.Thaw()
+	}},
+	{"replica down", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.Down()
+		time.Sleep(lasts)
+		replica.Up()
+	}},
+	{"replica restarts at an older state", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.SetLag(lasts)
+		replica.CrashRestart(5)
+		time.Sleep(lasts)
+		replica.SetLag(0)
+	}},
+	{"primary frozen", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
+		primary := c.Primary()
+		primary.Freeze()
+		time.Sleep(lasts)
+		primary.Thaw()
+	}},
+	{"primary down", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
+		primary := c.Primary()
+		primary.Down()
+		time.Sleep(lasts)
+		primary.Up()
+	}},
+	{"primary restarts", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
+		primary := c.Primary()
+		primary.Down()
+		primary.CrashRestart(0)
+		time.Sleep(lasts)
+		primary.Up()
+	}},
+	{"commits wait", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
+		primary := c.Primary()
+		primary.SetCommitWait(lasts / 4)
+		time.Sleep(lasts)
+		primary.SetCommitWait(0)
+	}},
+	{"writer's address leads to several", func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.PauseReplay()
+		c.BalanceWriter(append(c.Replicas(), c.Primary())...)
+		time.Sleep(lasts)
+		c.MoveWriter(c.Primary())
+		replica.ResumeReplay()
+	}},
+	{"writer's address leads to a replica", func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+		replica.PauseReplay()
+		c.MoveWriter(replica)
+		time.Sleep(lasts)
+		c.MoveWriter(c.Primary())
+		replica.ResumeReplay()
+	}},
+}
+
+// promote lets the primary die, and a replica take its place and address; the former primary comes back as a replica at that one's
+// address. All faults are over.
+func (s *simulation) promote(r *rand.Rand) {
+	for range cap(s.writing) {
+		s.writing <- struct{}{}
+	}
+	c := s.p.cluster
+	old, at := c.Primary(), r.IntN(2)
+	next := c.Replicas()[at]
+	s.event("%v is promoted", next)
+	time.Sleep(time.Millisecond)
+	if r.IntN(2) == 0 {
+		old.Freeze()
+	} else {
+		old.Down()
+	}
+	time.Sleep(time.Duration(r.Int64N(int64(time.Second))))
+	c.Promote(next)
+	time.Sleep(time.Duration(r.Int64N(int64(time.Second))))
+	old.Heal()
+	c.Rejoin(old)
+	for i, address := range s.addresses {
+		if address == next {
+			s.addresses[i] = old
+			c.Balance(i, old)
+		}
+	}
+	s.event("%v is the primary", next)
+	for range cap(s.writing) {
+		<-s.writing
+	}
+}
