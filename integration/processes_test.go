@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
@@ -134,6 +135,9 @@ func TestTwoProcesses(t *testing.T) {
 			}
 
 			require.NoError(t, reader.ResumeReplay(t.Context()))
+			if k.name == teston.Galera {
+				return // its tokens do not say how far: each request asks for the present, which the writer has
+			}
 			require.Eventually(t, func() bool {
 				count, engine := visit(t, client, http.MethodGet, second+"/lamp0")
 				require.Equal(t, "1", count)

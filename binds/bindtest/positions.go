@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -64,6 +65,11 @@ func (s *suite) positions(t *testing.T) {
 	if !has {
 		return
 	}
+	if probe(t, s.writer(t)).Peer {
+		t.Run("equals", s.probeEquals)
+		t.Run("any connection", func(t *testing.T) { s.probeAnyConnection(t, by) })
+		return
+	}
 	t.Run("compare", func(t *testing.T) { s.comparePositions(t, by) })
 	t.Run("paused replica", s.probePaused)
 	t.Run("any connection", func(t *testing.T) { s.probeAnyConnection(t, by) })
@@ -96,6 +102,30 @@ func AwaitCovered(t *testing.T, w, r *binds.Engine) {
 			return
 		}
 		require.True(t, time.Now().Before(end), "the reader does not cover %+v: %+v, %v", at, p, err)
+	}
+}
+
+// probeEquals checks servers of which each proves itself: one that has answered a probe shows what was acknowledged before.
+func (s *suite) probeEquals(t *testing.T) {
+	w, r := s.writer(t), s.replica(t)
+	s.table(t, w, "bindtest_probed", "writer INTEGER PRIMARY KEY, n INTEGER")
+	exec(t, w, "INSERT INTO bindtest_probed VALUES (1, 0)")
+	s.sync(t)
+	atWriter, atReader := probe(t, w), probe(t, r)
+	for _, p := range []binds.Probe{atWriter, atReader} {
+		assert.True(t, p.Primary && p.Peer, "%+v", p)
+		assert.NoError(t, p.Doubt)
+		assert.Nil(t, p.Position)
+	}
+	assert.Equal(t, atWriter.History, atReader.History)
+	assert.NotEqual(t, atWriter.Server, atReader.Server)
+	for _, uri := range s.Positions.Ways {
+		assert.Equal(t, atWriter.Server, probe(t, s.open(t, "bindtest/way", uri)).Server, "whatever the way to it")
+	}
+	for n := range 100 {
+		exec(t, w, "UPDATE bindtest_probed SET n = "+strconv.Itoa(n))
+		require.NoError(t, probe(t, r).Doubt)
+		require.Equal(t, strconv.Itoa(n), value(t, r, "SELECT n FROM bindtest_probed"))
 	}
 }
 
@@ -165,7 +195,7 @@ func (s *suite) probeAnyConnection(t *testing.T, by binds.Positioner) {
 			require.NoError(t, err)
 			p, err := by.Probe(ctx(t), binds.AskConn(conn))
 			require.NoError(t, err)
-			assert.False(t, p.Primary)
+			assert.Equal(t, p.Peer, p.Primary, "an equal is a primary, too")
 			if v, ok := conn.(driver.Validator); ok {
 				assert.True(t, v.IsValid())
 			}

@@ -60,7 +60,7 @@ func TestConformance(t *testing.T) {
 		Kill:   func(ctx context.Context, id string) error { return kill(ctx, admin, id) },
 		Sync:   cluster.WaitReplayed,
 		Native: isNative,
-		Faults: slices.Concat(faultsOnBoth, server().faults),
+		Faults: slices.Concat(faultsHere(), server().faults),
 
 		Positions:  positions(),
 		Interrupts: interrupts(),

@@ -5,15 +5,13 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/binds/bindtest"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 // faultsOnBoth are what the suite cannot know of a server of the family.
 var faultsOnBoth = []bindtest.FaultCase{
 	{Reason: "a read-only transaction", Do: func(ctx context.Context, e *binds.Engine) error {
 		return onConn(ctx, e, "START TRANSACTION READ ONLY", "INSERT INTO bindtest_fault VALUES (3, 3)")
-	}, Want: binds.ReadOnly},
-	{Reason: "a read-only server", Do: func(ctx context.Context, _ *binds.Engine) error {
-		return onReplica(ctx, "DELETE FROM bindtest_fault")
 	}, Want: binds.ReadOnly},
 	{Reason: "a lock wait that times out", Do: lockWait, Want: binds.Retryable},
 	{Reason: "a deadlock", Do: deadlock, Want: binds.Retryable},
@@ -35,6 +33,16 @@ var faultsOnBoth = []bindtest.FaultCase{
 	{Reason: "several statements in one", Do: func(ctx context.Context, e *binds.Engine) error {
 		return onConn(ctx, e, "SELECT 1; DELETE FROM bindtest_fault")
 	}, Want: binds.Refused},
+}
+
+// faultsHere are those of the servers that the tests run on.
+func faultsHere() []bindtest.FaultCase {
+	if teston.MySQLFamily() == teston.Galera { // whose nodes are equals: none is read-only
+		return faultsOnBoth
+	}
+	return append([]bindtest.FaultCase{{Reason: "a read-only server", Do: func(ctx context.Context, _ *binds.Engine) error {
+		return onReplica(ctx, "DELETE FROM bindtest_fault")
+	}, Want: binds.ReadOnly}}, faultsOnBoth...)
 }
 
 var faultsOfMariaDB = []bindtest.FaultCase{
