@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/binds/mysqlbind"
+	"github.com/bindery-go/bindery/internal/teston"
 )
 
 func attempt(t *testing.T, e *binds.Engine, name string) binds.NamedLock {
