@@ -73,7 +73,7 @@ func writeMigrations(t *testing.T, texts map[string]string) (root string) {
 // wharf is a history in which nothing may run twice: tables are made without IF NOT EXISTS, and each
 // migration leaves a row.
 var wharf = map[string]string{
-	"20240101_ships.up.sql":      "CREATE TABLE ships (name VARCHAR(20))\n--bun:split\nCREATE TABLE steps (step INT)\n--bun:split\nINSERT INTO steps VALUES (1)",
+	"20240101_ships.up.sql":      "CREATE TABLE ships (name VARCHAR(20) PRIMARY KEY)\n--bun:split\nCREATE TABLE steps (step INT PRIMARY KEY)\n--bun:split\nINSERT INTO steps VALUES (1)",
 	"20240101_ships.down.sql":    "DROP TABLE ships\n--bun:split\nDROP TABLE steps",
 	"20240102_tons.tx.up.sql":    "ALTER TABLE ships ADD COLUMN tons INT\n--bun:split\nINSERT INTO steps VALUES (2)",
 	"20240102_tons.tx.down.sql":  "DELETE FROM steps WHERE step = 2\n--bun:split\nALTER TABLE ships DROP COLUMN tons",
