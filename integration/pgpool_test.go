@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // eachPgpool runs a test with every Pgpool-II that is found, with the primary as its first and as its last server, choosing a server
-// for each session and for each statement, before a primary whose standby stands still.
+// for each session and for each statement, before a primary whose standby stands still. Only make soak and the matrix run all four.
 func eachPgpool(t *testing.T, test func(t *testing.T, c *integration.Cluster, p *integration.Pgpool)) {
 	teston.Only(t, teston.Postgres)
 	if !teston.Has(teston.Postgres) {
@@ -27,6 +28,9 @@ func eachPgpool(t *testing.T, test func(t *testing.T, c *integration.Cluster, p 
 	for _, program := range integration.RequirePgpools(t) {
 		for _, last := range []bool{false, true} {
 			for _, chooses := range []string{"session", "statement"} {
+				if last != (chooses == "statement") && os.Getenv("BINDERY_SOAK_MINUTES") == "" {
+					continue
+				}
 				o := integration.PgpoolOptions{Program: program}
 				if chooses == "statement" {
 					o.Settings = []string{"statement_level_load_balance = on", "allow_sql_comments = on"}
