@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,7 +36,8 @@ type Cluster struct {
 	closed  error
 }
 
-func (c *Cluster) forTest(t testing.TB, err error) *Cluster {
+// forTest fails t if what it needs did not start, and has it closed when t has ended.
+func forTest[C io.Closer](t testing.TB, c C, err error) C {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

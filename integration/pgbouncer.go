@@ -40,15 +40,7 @@ func PgBouncers() ([]string, error) { return findPgBouncers() }
 func StartPgBouncer(t testing.TB, s *Server, o PgBouncerOptions) *PgBouncer {
 	t.Helper()
 	b, err := NewPgBouncer(t.Context(), s, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
+	return forTest(t, b, err)
 }
 
 // NewPgBouncer is [StartPgBouncer] for programs. The caller must close it, before the cluster. The error is a
@@ -59,20 +51,17 @@ func NewPgBouncer(ctx context.Context, s *Server, o PgBouncerOptions) (*PgBounce
 	if _, ok := s.cluster.system.(*postgres); !ok {
 		return nil, errors.New("integration: PgBouncer works with PostgreSQL only")
 	}
-	if o.Program == "" {
-		programs, err := findPgBouncers()
-		if err != nil {
-			return nil, err
-		}
-		o.Program = programs[0]
-	}
-	b := &PgBouncer{pooler{server: s, name: "PgBouncer", program: o.Program}}
-	return b, b.start(ctx, func() ([]string, error) {
+	b := &PgBouncer{pooler{server: s, name: "PgBouncer", program: o.Program, find: findPgBouncers}}
+	err := b.start(ctx, func() ([]string, error) {
 		c, conf := s.cluster, filepath.Join(b.dir, "pgbouncer.ini")
 		return []string{conf}, errors.Join(
 			c.workspace.write(filepath.Join(b.dir, "users.txt"), loginOf(appUser, c.options.password)+loginOf(adminUser, c.admin)),
 			c.workspace.write(conf, b.configuration(o)))
 	})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func (b *PgBouncer) configuration(o PgBouncerOptions) string {
@@ -100,9 +89,5 @@ func loginOf(user string, password secret) string {
 // RequirePgBouncers returns what [PgBouncers] does. Without any the test is not run: it says so, and how to install one.
 func RequirePgBouncers(t testing.TB) []string {
 	t.Helper()
-	programs, err := PgBouncers()
-	if err != nil {
-		t.Skipf("not run: %v", err)
-	}
-	return programs
+	return requirePoolers(t, findPgBouncers)
 }

@@ -28,15 +28,7 @@ func Pgpools() ([]string, error) { return findPgpools() }
 func StartPgpool(t testing.TB, c *Cluster, o PgpoolOptions) *Pgpool {
 	t.Helper()
 	b, err := NewPgpool(t.Context(), c, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
+	return forTest(t, b, err)
 }
 
 // NewPgpool is [StartPgpool] for programs. The caller must close it, before the cluster. The error is a
@@ -50,18 +42,11 @@ func NewPgpool(ctx context.Context, c *Cluster, o PgpoolOptions) (*Pgpool, error
 	if strings.Contains(c.options.password.reveal(), ":") {
 		return nil, errors.New("integration: Pgpool-II's pool_passwd holds no password with a colon: give the cluster another one by WithPassword")
 	}
-	if o.Program == "" {
-		programs, err := findPgpools()
-		if err != nil {
-			return nil, err
-		}
-		o.Program = programs[0]
-	}
 	if o.Servers == nil {
 		o.Servers = append([]*Server{c.Primary}, c.Replicas...)
 	}
-	b := &Pgpool{pooler{server: c.Primary, name: "Pgpool-II", program: o.Program, readyWhen: "primary node is"}}
-	return b, b.start(ctx, func() ([]string, error) {
+	b := &Pgpool{pooler{server: c.Primary, name: "Pgpool-II", program: o.Program, find: findPgpools, readyWhen: "primary node is"}}
+	err := b.start(ctx, func() ([]string, error) {
 		conf, control := filepath.Join(b.dir, "pgpool.conf"), filepath.Join(b.dir, "pcp.conf")
 		text, err := b.configuration(o)
 		return []string{"-n", "-f", conf, "-F", control}, errors.Join(err,
@@ -69,6 +54,10 @@ func NewPgpool(ctx context.Context, c *Cluster, o PgpoolOptions) (*Pgpool, error
 			c.workspace.write(control, ""),
 			c.workspace.write(conf, text))
 	})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func (b *Pgpool) configuration(o PgpoolOptions) (string, error) {
@@ -113,9 +102,5 @@ func plainLogin(user string, password secret) string {
 // RequirePgpools returns what [Pgpools] does. Without any the test is not run: it says so, and how to install one.
 func RequirePgpools(t testing.TB) []string {
 	t.Helper()
-	programs, err := Pgpools()
-	if err != nil {
-		t.Skipf("not run: %v", err)
-	}
-	return programs
+	return requirePoolers(t, findPgpools)
 }

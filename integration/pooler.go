@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // A pooler is a running program between clients and servers of a [Cluster].
@@ -17,7 +18,8 @@ type pooler struct {
 	server  *Server // whose database URI leads to
 	name    string
 	dir     string
-	program string
+	program string                   // "": the first that find returns
+	find    func() ([]string, error) // all programs of its kind that there are
 	port    port
 	process *process
 	version Version
@@ -28,6 +30,13 @@ type pooler struct {
 // start runs the program, on another port if another program has taken the first. Configure writes its files
 // for the port, and returns its arguments.
 func (b *pooler) start(ctx context.Context, configure func() ([]string, error)) (err error) {
+	if b.program == "" {
+		programs, err := b.find()
+		if err != nil {
+			return err
+		}
+		b.program = programs[0]
+	}
 	if b.version, err = programVersion(ctx, b.name, b.program); err != nil {
 		return err
 	}
@@ -112,3 +121,13 @@ func (b *pooler) URI() string {
 func (b *pooler) Log() string { return tail(b.logPath(), 0) }
 
 func (b *pooler) logPath() string { return filepath.Join(b.dir, logFile) }
+
+// requirePoolers returns what find does. Without any the test is not run: it says so, and how to install one.
+func requirePoolers(t testing.TB, find func() ([]string, error)) []string {
+	t.Helper()
+	programs, err := find()
+	if err != nil {
+		t.Skipf("not run: %v", err)
+	}
+	return programs
+}

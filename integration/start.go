@@ -11,7 +11,7 @@ import (
 func StartPostgres(t testing.TB, standbys int, opts ...Option) *Cluster {
 	t.Helper()
 	c, err := NewPostgres(t.Context(), standbys, opts...)
-	return c.forTest(t, err)
+	return forTest(t, c, err)
 }
 
 // StartMariaDB starts MariaDB, version 10.6 or newer, with replicas that use GTIDs.
@@ -20,7 +20,7 @@ func StartPostgres(t testing.TB, standbys int, opts ...Option) *Cluster {
 func StartMariaDB(t testing.TB, replicas int, opts ...Option) *Cluster {
 	t.Helper()
 	c, err := NewMariaDB(t.Context(), replicas, opts...)
-	return c.forTest(t, err)
+	return forTest(t, c, err)
 }
 
 // StartMySQL starts MySQL, version 8.4 or newer, with super_read_only replicas that use GTIDs and
@@ -29,7 +29,7 @@ func StartMariaDB(t testing.TB, replicas int, opts ...Option) *Cluster {
 func StartMySQL(t testing.TB, replicas int, opts ...Option) *Cluster {
 	t.Helper()
 	c, err := NewMySQL(t.Context(), replicas, opts...)
-	return c.forTest(t, err)
+	return forTest(t, c, err)
 }
 
 // StartGalera starts three members of a Galera cluster of MariaDB. All accept writes. The cluster is closed when t
@@ -37,7 +37,7 @@ func StartMySQL(t testing.TB, replicas int, opts ...Option) *Cluster {
 func StartGalera(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	c, err := NewGalera(t.Context(), opts...)
-	return c.forTest(t, err)
+	return forTest(t, c, err)
 }
 
 // StartGroup starts three members of a MySQL group (Group Replication) with a single primary. The cluster is
@@ -45,7 +45,7 @@ func StartGalera(t testing.TB, opts ...Option) *Cluster {
 func StartGroup(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	c, err := NewGroup(t.Context(), opts...)
-	return c.forTest(t, err)
+	return forTest(t, c, err)
 }
 
 // NewPostgres is [StartPostgres] for TestMain and for programs. The caller must close the cluster.

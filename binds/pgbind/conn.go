@@ -19,7 +19,7 @@ type conn struct {
 	bad  bool // never to be used again
 
 	sessions     *sessions
-	asked        bool   // whether Pgpool-II stands between, see askPgpool
+	asked        bool   // whether Pgpool-II stands between, see meetPgpool
 	pin, pinning string // the cursor that marks the session that the connection is held to, and will be; "": none
 
 	// A connection has one result and one transaction at a time, so it can bring its own.
@@ -52,10 +52,8 @@ func (c *conn) begin(ctx context.Context) error {
 	if c.bad {
 		return driver.ErrBadConn
 	}
-	if c.mustAskPgpool() {
-		if err := c.askPgpool(ctx); err != nil {
-			return err
-		}
+	if err := c.meetPgpool(ctx); err != nil {
+		return err
 	}
 	return c.wire.begin(ctx, true)
 }
@@ -131,15 +129,8 @@ func (c *conn) Ping(ctx context.Context) error {
 		return err
 	}
 	// What is asked costs no more than what pgdriver's Ping asks, and shows a pooler.
-	rows, err := c.pg.QueryContext(background, "SELECT pg_backend_pid()::text", nil)
-	if err == nil {
-		var row [1]driver.Value
-		err = rows.Next(row[:])
-		if pid, ok := row[0].(string); ok {
-			c.wire.meet(pid)
-		}
-		err = errors.Join(err, rows.Close())
-	}
+	var row [1]driver.Value
+	err := c.wire.askSession(c.pg, "SELECT pg_backend_pid()::text", row[:])
 	if c.wire.pooling != noPooler {
 		c.sessions.know(c.wire.poolerName(c.pooled()))
 	}

@@ -78,9 +78,9 @@
 // # Poolers
 //
 // A pooler shows itself by the process id that it gives at log-in, which is not the server's; PgBouncer from
-// version 1.26 on also says what it pools. Both are seen without a further round trip. A new connection asks, in one, whether the server
-// sees it come from its own port. [binds.Engine.Pooler] and the
-// Pooler of a [binds.Probe] tell.
+// version 1.26 on also says what it pools. Both are seen without a further round trip. Whether anything stands between
+// a new connection asks, in one round trip: the server tells which port it sees. [binds.Engine.Pooler] and the Pooler of a
+// [binds.Probe] tell.
 //
 // Before version 1.26 PgBouncer refuses parameters of the start-up message that it does not know: set its
 // ignore_startup_parameters = default_transaction_read_only for readers, and add any other parameter that the URI

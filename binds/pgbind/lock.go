@@ -38,6 +38,9 @@ func newLock(c *conn, key int64, readTimeout time.Duration) *lock {
 //
 // Where a pooler may give the session to others, nothing is set: all of it ends with the statement's transaction.
 func (l *lock) prepare(ctx context.Context) error {
+	if err := l.conn.meetPgpool(ctx); err != nil { // which the statement depends on
+		return err
+	}
 	row, err := l.ask(ctx, l.preparation())
 	if err == nil {
 		l.conn.wire.meet(row[0])

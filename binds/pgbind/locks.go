@@ -34,14 +34,7 @@ func (ls *locks) Open(ctx context.Context, name string) (binds.NamedLock, error)
 	if err != nil {
 		return nil, err
 	}
-	conn := c.(*conn)
-	if conn.mustAskPgpool() {
-		if err := conn.askPgpool(ctx); err != nil {
-			_ = c.Close() // the error counts
-			return nil, err
-		}
-	}
-	l := newLock(conn, LockKey(name), ls.connector.settings.readTimeout)
+	l := newLock(c.(*conn), LockKey(name), ls.connector.settings.readTimeout)
 	if err := l.prepare(ctx); err != nil {
 		_ = c.Close() // the error counts
 		return nil, err

@@ -52,16 +52,10 @@ func (w *wire) meetPlainly(pg *pgdriver.Conn) error {
 	if w.pooling != noPooler || w.pid == 0 {
 		return nil
 	}
-	rows, err := pg.QueryContext(background, plainQuestion, nil)
-	if err == nil {
-		var row [2]driver.Value
-		err = errors.Join(rows.Next(row[:]), rows.Close())
-		pid, _ := row[0].(string)
-		port, _ := row[1].(string)
-		w.meet(pid)
-		if local, tcp := w.socket.LocalAddr().(*net.TCPAddr); tcp {
-			w.indirect = port != strconv.Itoa(local.Port)
-		}
+	var row [2]driver.Value
+	err := w.askSession(pg, plainQuestion, row[:])
+	if local, tcp := w.socket.LocalAddr().(*net.TCPAddr); tcp && err == nil {
+		w.indirect = row[1] != strconv.Itoa(local.Port)
 	}
 	var answer pgdriver.Error
 	if errors.As(err, &answer) && answer.Field('V') == severityError {
@@ -70,19 +64,17 @@ func (w *wire) meetPlainly(pg *pgdriver.Conn) error {
 	return err
 }
 
-// mustAskPgpool reports whether it is to be found out whether Pgpool-II stands between: something does, or another connection of
-// the source has found it.
-func (c *conn) mustAskPgpool() bool {
+// meetPgpool has Pgpool-II, if it stands between, believe the comments that this connection's statements begin with. It asks once, where
+// something stands between or another connection of the source has found it.
+func (c *conn) meetPgpool(ctx context.Context) error {
 	w := c.wire
-	return !c.asked && (w.indirect || w.pooling == poolsUnknown || c.sessions.pgpool.Load()) && w.status == statusIdle
-}
-
-// askPgpool has Pgpool-II, if it stands between, believe the comments that this connection's statements begin with.
-func (c *conn) askPgpool(ctx context.Context) error {
-	if c.asked = true; !c.sessions.mayBe(c.wire) {
+	if c.asked || !w.indirect && w.pooling != poolsUnknown && !c.sessions.pgpool.Load() || w.status != statusIdle {
 		return nil
 	}
-	if err := c.wire.begin(ctx, true); err != nil {
+	if c.asked = true; !c.sessions.mayBe(w) {
+		return nil
+	}
+	if err := w.begin(ctx, true); err != nil {
 		c.asked = false
 		return err
 	}
@@ -91,9 +83,9 @@ func (c *conn) askPgpool(ctx context.Context) error {
 	var answer pgdriver.Error
 	switch {
 	case err == nil:
-		c.wire.pgpool, c.wire.pooling = true, poolsSessions
+		w.pgpool, w.pooling = true, poolsSessions
 		c.sessions.pgpool.Store(true)
-		c.sessions.know(c.wire.poolerName(poolsSessions))
+		c.sessions.know(w.poolerName(poolsSessions))
 		return nil
 	case errors.As(err, &answer) && answer.Field('C') == codeSyntaxError:
 		c.sessions.denied.Store(time.Now().UnixNano())

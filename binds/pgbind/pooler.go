@@ -109,6 +109,18 @@ func (s *sessions) areShared() bool {
 	return !s.shared.IsZero() && time.Since(s.shared) < sharedFor
 }
 
+// askSession runs a query whose one row begins with the process id of the session it runs in, and takes that in.
+func (w *wire) askSession(pg *pgdriver.Conn, query string, row []driver.Value) error {
+	rows, err := pg.QueryContext(background, query, nil)
+	if err != nil {
+		return err
+	}
+	err = rows.Next(row)
+	pid, _ := row[0].(string)
+	w.meet(pid)
+	return errors.Join(err, rows.Close())
+}
+
 // meet takes in that the session's process id, as the server tells it, is pid.
 func (w *wire) meet(pid string) {
 	if w.pooling == noPooler && w.pid != 0 && pid != "" && pid != strconv.FormatUint(uint64(w.pid), 10) {
@@ -187,9 +199,7 @@ func (c *conn) Pin() bool {
 
 // bring returns a query with what it must bring along, because nothing may be left in the session for it.
 func (c *conn) bring(query string) string {
-	if c.wire.pgpool {
-		return toPrimary + query
-	}
+	query = c.direct(query)
 	if !c.wire.pooling.shares() || c.role != binds.Reader || c.wire.status != statusIdle {
 		return query
 	}
@@ -203,7 +213,7 @@ func (c *conn) bring(query string) string {
 	return readOnlyStatement + query
 }
 
-// direct returns a query to prepare with what leads it to the primary, where a pooler would choose.
+// direct returns a query with what leads it to the primary, where a pooler would choose.
 func (c *conn) direct(query string) string {
 	if c.wire.pgpool {
 		return toPrimary + query
@@ -267,19 +277,9 @@ func (w *wire) fasten(pg *pgdriver.Conn) error {
 	case w.pooling == poolsSessions || w.pid == 0:
 		return putBelt(pg)
 	}
-	rows, err := pg.QueryContext(background, fmt.Sprintf("SELECT pg_backend_pid()::text,"+
-		" CASE WHEN pg_backend_pid() = %d THEN set_config('%s', 'on', false) END", int32(w.pid), beltParameter), nil)
-	if err != nil {
-		return err
-	}
-	row := make([]driver.Value, len(rows.Columns()))
-	err = rows.Next(row)
-	if err = errors.Join(err, rows.Close()); err != nil {
-		return err
-	}
-	pid, _ := row[0].(string)
-	w.meet(pid)
-	return nil
+	var row [2]driver.Value
+	return w.askSession(pg, fmt.Sprintf("SELECT pg_backend_pid()::text,"+
+		" CASE WHEN pg_backend_pid() = %d THEN set_config('%s', 'on', false) END", int32(w.pid), beltParameter), row[:])
 }
 
 // explainRefusal adds the cure to a pooler's refusal of what the start-up message asks for.
