@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -232,21 +233,38 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 	}
 	need, sb := r.need(s)
 	if r.freshReader(v, need, sb, to) {
-		return nil
+		return c.revealed(ctx, s, v, to)
 	}
 	if v.resting {
 		if v = r.rouse(ctx, v, false); r.freshReader(v, need, sb, to) {
-			return nil
+			return c.revealed(ctx, s, v, to)
 		}
 	}
 	if len(v.up) == 0 {
 		return c.fallback(s, ReadersDown, nil, to)
 	}
 	r.monitor.want()
-	if wait := v.worthWaiting(r, to); wait > 0 && r.awaitReader(ctx, wait, need, sb, to) {
-		return nil
+	if wait := v.worthWaiting(r, to); wait > 0 {
+		if v = r.awaitReader(ctx, wait, need, sb, to); v != nil {
+			return c.revealed(ctx, s, v, to)
+		}
 	}
 	return c.fallback(s, Stale, nil, to)
+}
+
+// revealed lets a session's read that goes to the primary's own server, as a reader, wait until that shows all that the session has
+// seen. If it cannot be asked, the read goes to the writer.
+func (c *Conn) revealed(ctx context.Context, s *scope, v *view, to *route) error {
+	err := to.reveal(ctx, v)
+	if err == nil {
+		return nil
+	}
+	var behind *WriterBehindError
+	if errors.As(err, &behind) && behind.late() {
+		return err
+	}
+	c.router.monitor.want()
+	return c.fallback(s, Stale, err, to)
 }
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all

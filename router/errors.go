@@ -68,17 +68,22 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrNoWriter 
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// WriterBehindError reports a read of a session that has to come from the writer, while the writer does not yet show what
+// WriterBehindError reports a read of a session that has to come from the primary, while the primary does not yet show what
 // the session has read on a reader: a commit waits there, for a synchronous standby that does not answer, say. The
 // statement was not sent. It waited until the context's deadline, or for 3 seconds without one.
 type WriterBehindError struct {
-	Engine string // the writer's name
+	Engine string // the writer's name, or that of the reader whose server is the primary
 	Reader string // where the session has read
 	Err    error  // the context's error, or why the two could not be compared; nil if they were
 }
 
+// late reports that time was over.
+func (e *WriterBehindError) late() bool {
+	return e.Err == nil || errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
+}
+
 func (e *WriterBehindError) Error() string {
-	if e.Err != nil && !errors.Is(e.Err, context.DeadlineExceeded) && !errors.Is(e.Err, context.Canceled) {
+	if !e.late() {
 		return fmt.Sprintf("router: it cannot be told whether %q shows what the session has read on %q: %v", e.Engine, e.Reader, e.Err)
 	}
 	return fmt.Sprintf("router: %q does not show yet what the session has read on %q: a commit waits there: look whether its synchronous standbys answer", e.Engine, e.Reader)

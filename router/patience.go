@@ -36,9 +36,9 @@ func (v *view) worthWaiting(r *Router, to *route) time.Duration {
 }
 
 // awaitReader waits for a reader that may serve a read with that need, of session sb if that is not nil.
-// It reports whether one came in time. The need is that of the read's beginning: what is written while it
+// It returns the view in which one came in time, nil if none did. The need is that of the read's beginning: what is written while it
 // waits is no concern of it, and would keep it waiting for good.
-func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *sessionBind, to *route) bool {
+func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *sessionBind, to *route) *view {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -47,15 +47,15 @@ func (r *Router) awaitReader(ctx context.Context, wait, need time.Duration, sb *
 			if sb != nil {
 				sb.stay.Store(nil)
 			}
-			return true
+			return v
 		}
 		r.monitor.want()
 		select {
 		case <-v.replaced:
 		case <-timer.C:
-			return false
+			return nil
 		case <-ctx.Done():
-			return false
+			return nil
 		}
 	}
 }

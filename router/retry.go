@@ -96,7 +96,8 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		to.reader.end(to.start)
 		return nil, endedBy(ended, err)
 	}
-	if to.outlived() { // what the server says, an error too, is not of the state that was asked for
+	// What the server says, an error too, is not of the state that was asked for. The monitor finds out what is there now.
+	if to.outlived() || errors.Is(err, errMoved) {
 		to.reader.end(to.start)
 		return f.again(ctx, to, errMoved)
 	}
@@ -139,13 +140,11 @@ func (f *failures) again(ctx context.Context, to route, err error) (*route, erro
 // lost takes a reader out whose server is gone.
 func (f *failures) lost(reader *Reader, err error) {
 	r := f.c.router
-	switch {
-	case errors.Is(err, errMoved): // the monitor knows, and finds out what is there now
-	case r.monitor != nil:
+	if r.monitor != nil {
 		r.monitor.eject(reader, err)
-	default:
-		r.logger.Warn("reader cannot be reached", "engine", reader.Name(), "error", err)
+		return
 	}
+	r.logger.Warn("reader cannot be reached", "engine", reader.Name(), "error", err)
 }
 
 // elsewhere finds where a read goes that one reader or more have failed: another reader that may
@@ -156,7 +155,7 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 	if len(v.fit) == 0 { // the read took so long that the bind went to rest meanwhile
 		v = r.rouse(ctx, v, false)
 	}
-	if f.conflicts < 2 && f.toReader(without(v, f.tried), to) {
+	if f.conflicts < 2 && f.toReader(ctx, without(v, f.tried), to) {
 		return to, nil
 	}
 	if f.writerHad {
@@ -169,7 +168,7 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 }
 
 // toReader sends the read to one of the readers that are left, and reports false if none may serve it.
-func (f *failures) toReader(left *view, to *route) bool {
+func (f *failures) toReader(ctx context.Context, left *view, to *route) bool {
 	c, r := f.c, f.c.router
 	switch {
 	case len(left.up) == 0:
@@ -179,7 +178,7 @@ func (f *failures) toReader(left *view, to *route) bool {
 		return true
 	}
 	need, sb := r.need(f.s)
-	return r.freshReader(left, need, sb, to)
+	return r.freshReader(left, need, sb, to) && to.reveal(ctx, left) == nil
 }
 
 // without returns the view without some readers.
@@ -316,7 +315,7 @@ func (f *failures) reroute(ctx context.Context) (*route, error) {
 		return next, nil
 	}
 	*next = route{}
-	if f.toReader(without(f.c.router.view.Load(), f.had), next) {
+	if f.toReader(ctx, without(f.c.router.view.Load(), f.had), next) {
 		return next, nil
 	}
 	if err := f.c.fallback(f.s, Stale, nil, next); err != nil {
@@ -331,7 +330,7 @@ func (f *failures) awaitOther(ctx context.Context, err error) (*route, error) {
 	r := f.c.router
 	for not := f.tried; len(f.had) < len(r.Readers()); not = f.had { // after a wait one that was away may be back
 		to := new(route)
-		if f.toReader(without(r.view.Load(), not), to) {
+		if f.toReader(ctx, without(r.view.Load(), not), to) {
 			r.stats.retried.Add(1)
 			return to, nil
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // A replica may show a commit before its primary does, see [binds.Revealer]. A session that has read on a reader and goes
-// on to read on the writer waits until that shows as much. It costs something at that step only, and whoever takes
-// it at the same time shares the answer.
+// on to read on the primary waits until that shows as much, whether it is the writer's server or, after a failover, that of a
+// listed reader. It costs something at that step only, and whoever takes it at the same time shares the answer.
 
 const (
 	// firstReveal and longestReveal bound the time between two questions whether the writer has caught up; each is
@@ -21,7 +21,7 @@ const (
 	unseenReveal = time.Second
 )
 
-// ahead are the readers, by their places, that a session has read on since it was compared with the writer. The last
+// ahead are the readers, by their places, that a session has read on since it was compared with the primary. The last
 // bit stands for all places from there on.
 type ahead uint64
 
@@ -46,17 +46,43 @@ func (b *sessionBind) readOn(r *Reader) {
 // reveal waits until the writer shows all that the session has seen on readers, for as long as a statement waits for the
 // writer. The error is a [*WriterBehindError], or that of ctx.
 func (b *sessionBind) reveal(ctx context.Context) error {
+	if b.router.reveals == nil {
+		return nil
+	}
+	was := ahead(b.ahead.Swap(0)) // first: what is read on a reader from now on is noted anew
+	return b.revealBy(ctx, b.router.revealer(), was, nil)
+}
+
+// revealAt is reveal for a listed reader whose server is the primary.
+func (b *sessionBind) revealAt(ctx context.Context, primary *Reader) error {
 	r := b.router
 	if r.reveals == nil {
 		return nil
 	}
+	_, server, _, _ := r.monitor.compares(primary)
+	by := revealer{name: primary.Name(), server: server, ask: func(ctx context.Context, query string) ([]string, error) {
+		return primary.engine.AskAt(ctx, server, query)
+	}}
+	was := ahead(b.ahead.And(primary.bit())) // it stays ahead of whichever server is the primary next
+	return b.revealBy(ctx, by, was, primary)
+}
+
+// reveal is revealAt for the session of a read that v sends to the primary's own server as a reader.
+func (to *route) reveal(ctx context.Context, v *view) error {
+	if to.sb == nil || to.reader == nil || !v.primary.has(to.reader) || ahead(to.sb.ahead.Load())&^v.primary == 0 {
+		return nil
+	}
+	return to.sb.revealAt(ctx, to.reader)
+}
+
+// revealBy waits for the readers that was holds but for the primary's own.
+func (b *sessionBind) revealBy(ctx context.Context, by revealer, was ahead, own *Reader) error {
 	since := b.aheadSince.Load()
-	was := ahead(b.ahead.Swap(0)) // first: what is read on a reader from now on is noted anew
-	for _, reader := range r.readers {
-		if !was.has(reader) {
+	for _, reader := range b.router.readers {
+		if reader == own || !was.has(reader) {
 			continue
 		}
-		if err := r.reveal(ctx, reader, time.Duration(since)); err != nil {
+		if err := b.router.reveal(ctx, by, reader, time.Duration(since)); err != nil {
 			b.aheadSince.Store(min(since, b.aheadSince.Load()))
 			b.ahead.Or(uint64(was))
 			return err
@@ -65,15 +91,31 @@ func (b *sessionBind) reveal(ctx context.Context) error {
 	return nil
 }
 
-// revealed is when the writer was last found to show all that a reader had shown.
-type revealed struct {
-	turn  chan struct{} // held by who asks; guards the rest
-	at    time.Duration // when that was begun
-	since time.Duration // for what the reader has shown from then on
+// A revealer is a primary that is asked whether it shows what a reader has shown.
+type revealer struct {
+	name   string // of the engine by which it is asked
+	server string
+	ask    binds.Ask
 }
 
-// reveal waits until the writer shows all that a reader has shown between since and the call.
-func (r *Router) reveal(ctx context.Context, reader *Reader, since time.Duration) error {
+// revealer returns the server that all connections of the writer lead to.
+func (r *Router) revealer() revealer {
+	server, _ := r.address.kept()
+	return revealer{name: r.writer.Name(), server: server, ask: func(ctx context.Context, query string) ([]string, error) {
+		return r.askWriter(ctx, server, query)
+	}}
+}
+
+// revealed is when a primary was last found to show all that a reader had shown.
+type revealed struct {
+	turn   chan struct{} // held by who asks; guards the rest
+	at     time.Duration // when that was begun
+	since  time.Duration // for what the reader has shown from then on
+	server string        // the primary's
+}
+
+// reveal waits until the primary shows all that a reader has shown between since and the call.
+func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since time.Duration) error {
 	came := r.now()
 	limit, cancel := ctx, context.CancelFunc(func() {})
 	if _, ok := ctx.Deadline(); !ok {
@@ -84,26 +126,26 @@ func (r *Router) reveal(ctx context.Context, reader *Reader, since time.Duration
 	case reader.revealed.turn <- struct{}{}:
 		defer func() { <-reader.revealed.turn }()
 	case <-limit.Done():
-		return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: ctx.Err()}
+		return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: ctx.Err()}
 	}
-	if at, first := reader.revealed.at, reader.revealed.since; at > came && first <= since {
+	if at := &reader.revealed; at.at > came && at.since <= since && at.server == by.server {
 		return nil
 	}
 	began := r.now()
-	err := r.askRevealed(limit, reader, since)
+	err := r.askRevealed(limit, by.ask, reader, since)
 	switch {
 	case err == nil:
-		reader.revealed.at, reader.revealed.since = began, since
+		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, since, by.server
 		return nil
 	case limit.Err() != nil:
 		err = ctx.Err()
 	}
-	return &WriterBehindError{Engine: r.writer.Name(), Reader: reader.Name(), Err: err}
+	return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: err}
 }
 
-// askRevealed asks until the writer has caught up with the reader. If that cannot be asked, or be compared with the writer
+// askRevealed asks until the primary has caught up with the reader. If that cannot be asked, or be compared with the primary
 // any more, or has gone back since, all that may have been shown by any reader counts.
-func (r *Router) askRevealed(ctx context.Context, reader *Reader, since time.Duration) error {
+func (r *Router) askRevealed(ctx context.Context, primary binds.Ask, reader *Reader, since time.Duration) error {
 	if life, server, began, ok := r.monitor.compares(reader); ok && began <= since {
 		replica := func(ctx context.Context, query string) ([]string, error) {
 			return reader.engine.AskAt(ctx, server, query)
@@ -112,32 +154,32 @@ func (r *Router) askRevealed(ctx context.Context, reader *Reader, since time.Dur
 			now, _, _, ok := r.monitor.compares(reader)
 			return ok && now == life
 		}
-		mark, err := r.reveals.Shown(ctx, r.askWriter, replica)
+		mark, err := r.reveals.Shown(ctx, primary, replica)
 		if err == nil {
-			err = r.untilRevealed(ctx, mark, replica, still)
+			err = r.untilRevealed(ctx, mark, primary, replica, still)
 		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	mark, err := r.reveals.Shown(ctx, r.askWriter, nil)
+	mark, err := r.reveals.Shown(ctx, primary, nil)
 	if err != nil {
 		return err
 	}
 	end := r.now() + unseenReveal
-	if err = r.untilRevealed(ctx, mark, nil, func() bool { return r.now() < end }); err == errNotCompared {
+	if err = r.untilRevealed(ctx, mark, primary, nil, func() bool { return r.now() < end }); err == errNotCompared {
 		return nil
 	}
 	return err
 }
 
-// errNotCompared says that waiting for the writer has no more sense.
+// errNotCompared says that waiting for the primary has no more sense.
 var errNotCompared = errors.New("router: the servers cannot be compared")
 
-// untilRevealed asks the writer for as long as still says.
-func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica binds.Ask, still func() bool) error {
+// untilRevealed asks the primary for as long as still says.
+func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, primary, replica binds.Ask, still func() bool) error {
 	for wait := firstReveal; ; wait = min(2*wait, longestReveal) {
-		shows, err := r.reveals.Reveals(ctx, mark, r.askWriter, replica)
+		shows, err := r.reveals.Reveals(ctx, mark, primary, replica)
 		switch {
 		case err != nil || shows:
 			return err
@@ -149,9 +191,8 @@ func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, replica bin
 	}
 }
 
-// askWriter asks the server that all connections of the writer lead to.
-func (r *Router) askWriter(ctx context.Context, query string) ([]string, error) {
-	server, _ := r.address.kept()
+// askWriter asks the server that all connections of the writer are to lead to.
+func (r *Router) askWriter(ctx context.Context, server, query string) ([]string, error) {
 	row, err := r.writer.AskAt(ctx, server, query)
 	if errors.Is(err, binds.ErrRedial) { // the address has moved: connections from before are to end
 		r.writer.ProbeAnew()

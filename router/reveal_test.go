@@ -174,6 +174,71 @@ func TestReaderThenThePrimaryAsReader(t *testing.T) {
 	})
 }
 
+// The writer's address leads to a replica that trails, and the primary is listed as a reader: a session that has read on the other one
+// reads on there, as soon as it shows as much.
+func TestReaderThenThePrimaryThatIsNoWriter(t *testing.T) {
+	roundRobin := func(cfg *router.Config) { sessionWrites(cfg); cfg.Policy = new(router.RoundRobin) }
+	readOnReader2 := func(t *testing.T, p *process) (session context.Context, value int64) {
+		session = router.NewSession(t.Context())
+		value, route := p.mustRead(t, session)
+		if route == fromReader1 {
+			session = router.NewSession(t.Context())
+			value, route = p.mustRead(t, session)
+		}
+		require.Equal(t, fromReader2, route)
+		return session, value
+	}
+	inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {
+		other := failover(t, p, time.Minute)
+		primary, replica := p.cluster.Primary(), p.cluster.Servers()[2]
+		time.Sleep(time.Second)
+		before, _ := readOnReader2(t, p)
+		for name, wait := range map[string]time.Duration{"nothing is being committed": 0, "a commit waits": 700 * time.Millisecond} {
+			primary.SetCommitWait(wait)
+			var writing sync.WaitGroup
+			writing.Go(func() { other.mustWrite(t, t.Context(), 500) })
+			synctest.Wait()
+			session, value := readOnReader2(t, p)
+			require.EqualValues(t, 500, value, name)
+			replica.Down()
+			began := time.Now()
+			value, route := p.mustRead(t, session)
+			assert.EqualValues(t, 500, value, name)
+			assert.Equal(t, fromReader1, route, name)
+			assert.InDelta(t, wait.Milliseconds(), time.Since(began).Milliseconds(), 60, name)
+			_, route = p.mustRead(t, session)
+			assert.Equal(t, fromReader1, route, name)
+			_, route = p.mustRead(t, before)
+			assert.Equal(t, fromReader1, route, name)
+			writing.Wait()
+			primary.SetCommitWait(0)
+			replica.Up()
+			time.Sleep(5 * time.Second)
+		}
+
+		// It is bounded, and if the primary cannot be asked, whoever comes next is waited for.
+		primary.SetCommitWait(time.Minute)
+		go func() { _ = other.write(t.Context(), 600) }()
+		synctest.Wait()
+		session, _ := readOnReader2(t, p)
+		replica.Down()
+		began := time.Now()
+		short, cancel := context.WithTimeout(session, 300*time.Millisecond)
+		defer cancel()
+		_, _, err := p.read(short)
+		var behind *router.WriterBehindError
+		require.ErrorAs(t, err, &behind)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, "shop/reader-1", behind.Engine)
+		assert.Equal(t, "shop/reader-2", behind.Reader)
+		assert.InDelta(t, 300, time.Since(began).Milliseconds(), 20)
+		primary.Down()
+		var gone *router.UnavailableError
+		_, _, err = p.read(session)
+		require.ErrorAs(t, err, &gone)
+	})
+}
+
 // It is the server that the session reads on that is asked what it shows, not who else is at its address.
 func TestWriterIsAskedAtItsOwnServer(t *testing.T) {
 	inBubble(t, 2, sessionWrites, func(t *testing.T, p *process) {

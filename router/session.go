@@ -39,7 +39,7 @@ type sessionBind struct {
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]
-	// ahead are the readers that it has read on since it was compared with the writer, see ahead.
+	// ahead are the readers that it has read on since it was compared with the primary, see ahead.
 	ahead atomic.Uint64
 	// aheadSince is a moment before the first of those reads was noted.
 	aheadSince atomic.Int64
@@ -187,11 +187,11 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 	if all := orNone(seen); all > need {
 		fit = v.freshEnough(all)
 	}
-	if v.primary != 0 {
-		fit = b.mayPick(v, fit)
-	}
 	if len(fit) == 0 {
 		return nil, nil
+	}
+	if v.primary != 0 {
+		fit = b.shownBy(v, fit)
 	}
 	reader := r.pick(fit)
 	to := v.leaseOf(reader)
@@ -203,13 +203,16 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 	return reader, to
 }
 
-// mayPick returns those of fit that show all that the session has seen. A primary's own server may not show yet what the
-// session has read on a replica, whatever its position: it goes there as it goes to the writer.
-func (b *sessionBind) mayPick(v *view, fit []*Reader) []*Reader {
+// shownBy returns those of fit that show all that the session has seen, or all of fit if none does for certain. A primary's own
+// server may not show yet what the session has read on a replica, whatever its position: see [sessionBind.revealAt].
+func (b *sessionBind) shownBy(v *view, fit []*Reader) []*Reader {
 	if ahead(b.ahead.Load())&^v.primary == 0 {
 		return fit
 	}
-	return slices.DeleteFunc(slices.Clone(fit), func(r *Reader) bool { return v.primary.has(r) })
+	if replicas := slices.DeleteFunc(slices.Clone(fit), func(r *Reader) bool { return v.primary.has(r) }); len(replicas) > 0 {
+		return replicas
+	}
+	return fit
 }
 
 // leaves notes a read on engine l that was not chosen for what the session has seen: unless l is

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -225,6 +227,7 @@ func (s *simulation) took(what string, began time.Time, err error) {
 	var broken *router.ReadBrokenError
 	switch {
 	case err == nil, errors.Is(err, router.ErrOutcomeUnknown), errors.As(err, &gone), errors.As(err, &none), errors.As(err, &behind), errors.As(err, &broken):
+	case err == io.ErrUnexpectedEOF: // the rows broke that the caller was reading
 	default:
 		s.complain("%s: %v", what, err)
 	}
@@ -245,7 +248,7 @@ func (s *simulation) plague(ctx context.Context, r *rand.Rand) {
 		running.Go(func() {
 			replica := s.p.cluster.Replicas()[which]
 			s.event("%s, %v, for %v", f.name, replica, lasts)
-			f.do(s.p.cluster, replica, lasts)
+			f.do(s, replica, lasts)
 			s.event("%s, %v: over", f.name, replica)
 		})
 		if r.IntN(3) > 0 {
@@ -257,72 +260,80 @@ func (s *simulation) plague(ctx context.Context, r *rand.Rand) {
 // simulatedFaults are what befalls the primary or a replica for a time.
 var simulatedFaults = []struct {
 	name string
-	do   func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration)
+	do   func(s *simulation, replica *routertest.Server, lasts time.Duration)
 }{
-	{"replica trails", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"replica trails", func(_ *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.SetLag(lasts)
 		time.Sleep(2 * lasts)
 		replica.SetLag(0)
 	}},
-	{"replica stands still", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"replica stands still", func(_ *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.PauseReplay()
 		time.Sleep(lasts)
 		replica.ResumeReplay()
 	}},
-	{"replica frozen", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"replica frozen", func(_ *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.Freeze()
 		time.Sleep(lasts)
 		replica.Thaw()
 	}},
-	{"replica down", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"replica down", func(_ *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.Down()
 		time.Sleep(lasts)
 		replica.Up()
 	}},
-	{"replica restarts at an older state", func(_ *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"replica restarts at an older state", func(_ *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.SetLag(lasts)
 		replica.CrashRestart(5)
 		time.Sleep(lasts)
 		replica.SetLag(0)
 	}},
-	{"primary frozen", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
-		primary := c.Primary()
+	{"primary frozen", func(s *simulation, _ *routertest.Server, lasts time.Duration) {
+		primary := s.p.cluster.Primary()
 		primary.Freeze()
 		time.Sleep(lasts)
 		primary.Thaw()
 	}},
-	{"primary down", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
-		primary := c.Primary()
+	{"primary down", func(s *simulation, _ *routertest.Server, lasts time.Duration) {
+		primary := s.p.cluster.Primary()
 		primary.Down()
 		time.Sleep(lasts)
 		primary.Up()
 	}},
-	{"primary restarts", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
-		primary := c.Primary()
+	{"primary restarts", func(s *simulation, _ *routertest.Server, lasts time.Duration) {
+		primary := s.p.cluster.Primary()
 		primary.Down()
 		primary.CrashRestart(0)
 		time.Sleep(lasts)
 		primary.Up()
 	}},
-	{"commits wait", func(c *routertest.Cluster, _ *routertest.Server, lasts time.Duration) {
-		primary := c.Primary()
+	{"commits wait", func(s *simulation, _ *routertest.Server, lasts time.Duration) {
+		primary := s.p.cluster.Primary()
 		primary.SetCommitWait(lasts / 4)
 		time.Sleep(lasts)
 		primary.SetCommitWait(0)
 	}},
-	{"writer's address leads to several", func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"writer's address leads to several", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.PauseReplay()
-		c.BalanceWriter(append(c.Replicas(), c.Primary())...)
+		s.p.cluster.BalanceWriter(append(s.p.cluster.Replicas(), s.p.cluster.Primary())...)
 		time.Sleep(lasts)
-		c.MoveWriter(c.Primary())
+		s.p.cluster.MoveWriter(s.p.cluster.Primary())
 		replica.ResumeReplay()
 	}},
-	{"writer's address leads to a replica", func(c *routertest.Cluster, replica *routertest.Server, lasts time.Duration) {
+	{"writer's address leads to a replica", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
 		replica.PauseReplay()
-		c.MoveWriter(replica)
+		s.p.cluster.MoveWriter(replica)
 		time.Sleep(lasts)
-		c.MoveWriter(c.Primary())
+		s.p.cluster.MoveWriter(s.p.cluster.Primary())
 		replica.ResumeReplay()
+	}},
+	{"the addresses of the writer and a replica are exchanged", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
+		c, at := s.p.cluster, slices.Index(s.addresses, replica)
+		c.MoveWriter(replica)
+		c.Balance(at, c.Primary())
+		time.Sleep(2 * lasts)
+		c.Balance(at, replica)
+		c.MoveWriter(c.Primary())
 	}},
 }
 

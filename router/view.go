@@ -15,7 +15,7 @@ type view struct {
 	leases   []*lease        // what horizons are true of, by the readers' places; nil for those that are not fit
 	ordered  []*Reader       // fit, in the order of the configuration, for policies that take turns
 	least    time.Duration   // the earliest of horizons
-	primary  ahead           // those of fit whose server is the primary, see sessionBind.mayPick
+	primary  ahead           // those of fit whose server is the primary, see sessionBind.shownBy
 	up       []*Reader       // up, however stale
 	replaced chan struct{}   // closed when there is a newer one
 	patience time.Duration   // how long a session's read waits for a reader if none of fit is fresh enough
