@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -92,6 +93,9 @@ func (mysqlFamily) accountStatements(c *Cluster) string {
 		"CREATE DATABASE " + appDatabase + " CHARACTER SET utf8mb4;\n"
 }
 
+// netTimeout is how long a replica waits for its primary's answer before it connects anew.
+const netTimeout = 5 * time.Second
+
 // arguments are those that both products know.
 func (m mysqlFamily) arguments(s *Server) []string {
 	w := s.cluster.workspace
@@ -115,6 +119,8 @@ func (m mysqlFamily) arguments(s *Server) []string {
 		"--innodb-flush-method=nosync", "--innodb-doublewrite=0",
 		// A replica that is killed may leave half an event in its relay log: it fetches anew what it lacks.
 		"--relay-log-recovery=1",
+		// One that is stopped while it connects to a primary that hangs waits for that, 60 seconds by default.
+		fmt.Sprintf("--%s-net-timeout=%d", strings.ToLower(m.words.replica), int(netTimeout.Seconds())),
 	}
 	if s.cluster.options.tls {
 		args = append(args, "--ssl-ca="+w.path(caFile),

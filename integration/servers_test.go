@@ -371,6 +371,21 @@ func TestWithSyncReplication_waitsForAReplica(t *testing.T) {
 	})
 }
 
+// A failover does not wait for a primary that hangs, also where the replica has just been restarted and seeks it.
+func TestPromote_whilePrimaryHangs(t *testing.T) {
+	onEach(t, func(t *testing.T, sys system) {
+		c := sys.start(t, 1)
+		name := create(t, sys, c.Primary)
+		require.NoError(t, c.WaitReplayed(t.Context()))
+		require.NoError(t, c.Primary.Freeze())
+		require.NoError(t, c.Replicas[0].Restart(t.Context()))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		require.NoError(t, c.Replicas[0].Promote(ctx))
+		require.NoError(t, c.Replicas[0].Exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (1)", name)))
+	})
+}
+
 func TestVerbs_mayBeCalledAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, sys system) {
 		c := sys.shared.get(t)
