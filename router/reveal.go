@@ -132,10 +132,10 @@ func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since 
 		return nil
 	}
 	began := r.now()
-	err := r.askRevealed(limit, by.ask, reader, since)
+	from, err := r.askRevealed(limit, by.ask, reader, since)
 	switch {
 	case err == nil:
-		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, since, by.server
+		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, from, by.server
 		return nil
 	case limit.Err() != nil:
 		err = ctx.Err()
@@ -144,8 +144,9 @@ func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since 
 }
 
 // askRevealed asks until the primary has caught up with the reader. If that cannot be asked, or be compared with the primary
-// any more, or has gone back since, all that may have been shown by any reader counts.
-func (r *Router) askRevealed(ctx context.Context, primary binds.Ask, reader *Reader, since time.Duration) error {
+// any more, or has gone back since, all that may have been shown by any reader counts. It returns from when on the primary shows
+// all that the reader has shown, which is no later than since.
+func (r *Router) askRevealed(ctx context.Context, primary binds.Ask, reader *Reader, since time.Duration) (from time.Duration, err error) {
 	if life, server, began, ok := r.monitor.compares(reader); ok && began <= since {
 		replica := func(ctx context.Context, query string) ([]string, error) {
 			return reader.engine.AskAt(ctx, server, query)
@@ -159,18 +160,18 @@ func (r *Router) askRevealed(ctx context.Context, primary binds.Ask, reader *Rea
 			err = r.untilRevealed(ctx, mark, primary, replica, still)
 		}
 		if err == nil || ctx.Err() != nil {
-			return err
+			return began, err
 		}
 	}
 	mark, err := r.reveals.Shown(ctx, primary, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	end := r.now() + unseenReveal
 	if err = r.untilRevealed(ctx, mark, primary, nil, func() bool { return r.now() < end }); err == errNotCompared {
-		return nil
+		return 0, nil
 	}
-	return err
+	return 0, err
 }
 
 // errNotCompared says that waiting for the primary has no more sense.

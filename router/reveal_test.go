@@ -141,6 +141,31 @@ func TestReaderThenWriterIsAskedOnce(t *testing.T) {
 	})
 }
 
+// Sessions that have read on a reader which is not known any more wait for the primary side by side.
+func TestReaderThatIsNotKnownAndManySessions(t *testing.T) {
+	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {
+		var sessions []context.Context
+		for range 20 {
+			session := router.NewSession(t.Context())
+			p.mustRead(t, session)
+			sessions = append(sessions, session)
+			time.Sleep(time.Millisecond)
+		}
+		_, done := aheadOf(t, p, 10*time.Second)
+		p.cluster.Replicas()[0].Down()
+		p.mustRead(t, t.Context()) // finds that out
+		began := time.Now()
+		var reading sync.WaitGroup
+		for i := range sessions {
+			reading.Go(func() { p.mustRead(t, router.OnWriter(sessions[len(sessions)-1-i])) })
+			time.Sleep(time.Millisecond)
+		}
+		reading.Wait()
+		assert.LessOrEqual(t, time.Since(began), 2100*time.Millisecond, "one second for the first, and one for all others")
+		done()
+	})
+}
+
 // After a failover the list of readers has the primary itself among them. It does not show yet what a replica shows, whatever
 // its position says: a session that has read there is not sent on to it.
 func TestReaderThenThePrimaryAsReader(t *testing.T) {
