@@ -32,7 +32,7 @@ func settingOf(quick bool) setting {
 	if quick {
 		s.rounds = 1
 		s.lengths = map[state]time.Duration{
-			settling: time.Second, well: time.Second, slowed: time.Second, again: settle + time.Second/2, frozen: 3 * time.Second / 2,
+			settling: time.Second, well: 3 * time.Second, slowed: time.Second, again: settle + time.Second/2, frozen: 3 * time.Second / 2,
 		}
 		s.perSecond = 20
 	}
