@@ -113,6 +113,12 @@ func (e *Engine) OnConnect(fn func(context.Context, driver.Conn) (driver.Conn, e
 	e.connector.onConnect = fn
 }
 
+// OnMeet has fn told whom each connection met that was made to ask one server, see [Engine.KeepTo] and [Engine.AskAt]. If that
+// is another one and fn says that the one wanted is to be given up, the question fails with [ErrRedial] at once, and else after 16
+// such connections in a row. It must be called before the engine is used; a second call replaces the first. Fn must be safe
+// for concurrent use and must ask the engine nothing.
+func (e *Engine) OnMeet(fn func(wanted string, met Probe) (giveUp bool)) { e.connector.onMeet = fn }
+
 // LimitConnect bounds the making of each new connection by d: a server that accepts connections and
 // never answers must not hold up those who could be served elsewhere. It must be called before the
 // engine is used.
@@ -251,6 +257,7 @@ type connector struct {
 	engine    string
 	limit     time.Duration                                           // of connecting; 0: the driver's own
 	onConnect func(context.Context, driver.Conn) (driver.Conn, error) // nil: nothing more to do
+	onMeet    func(wanted string, met Probe) (giveUp bool)            // nil: nobody is told
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {

@@ -86,6 +86,7 @@ func connectTo(ctx context.Context, c *connector, keep *keeps) (driver.Conn, err
 			return conn, err
 		}
 		probe, err := keep.by.Probe(ctx, AskConn(conn))
+		giveUp := err == nil && c.onMeet != nil && c.onMeet(keep.server, probe)
 		if err == nil && probe.Server == keep.server {
 			return conn, nil
 		}
@@ -93,7 +94,7 @@ func connectTo(ctx context.Context, c *connector, keep *keeps) (driver.Conn, err
 		switch {
 		case err != nil:
 			return nil, err
-		case left == 0:
+		case left == 0, giveUp:
 			return nil, &ConnectError{Engine: c.engine, Err: ErrRedial}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // is lost, whoever becomes the primary.
 var memberFaults = []fault{
 	readerFault("reader killed"), readerFault("reader restarted"), readerFault("reader paused"), readerFault("reader's connections cut"),
-	primaryFault("primary's connections cut"),
+	primaryFault("primary's connections cut"), primaryFault("writer's address leads to several"),
 	{"primary's role given away", func(ctx context.Context, n *nemesis, r *rand.Rand, s *integration.Server) error {
 		at := r.IntN(len(n.readers))
 		steps := context.WithoutCancel(ctx)

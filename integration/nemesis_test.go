@@ -106,6 +106,18 @@ var primaryFaults = []fault{
 		n.writer.cut()
 		return nil
 	}},
+	{"writer's address leads to several", func(ctx context.Context, n *nemesis, r *rand.Rand, s *integration.Server) error {
+		var turns []string // a replica first
+		for _, reader := range n.readers {
+			turns = append(turns, reader.Addr())
+		}
+		n.writer.takeTurns(append(turns, s.Addr())...)
+		n.writer.cut()
+		hold(ctx, r, time.Second, 3*time.Second)
+		n.writer.takeTurns()
+		n.writer.move(s.Addr())
+		return nil
+	}},
 }
 
 func killed(ctx context.Context, r *rand.Rand, s *integration.Server) error {

@@ -92,6 +92,38 @@ func TestWriterAddressMoves(t *testing.T) {
 	})
 }
 
+// An address that led to several servers leads to another one alone, while the one that this process kept to is still up: it is
+// followed as soon as connections are made, not when the monitor's own connection grows old.
+func TestWriterAddressOfSeveralMoves(t *testing.T) {
+	for name, change := range map[string]func(*router.Config){
+		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
+		"with readers":    nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, change, func(t *testing.T, p *process) {
+				old, next := p.cluster.Primary(), p.cluster.Replicas()[0]
+				p.cluster.BalanceWriter(next, old)
+				session := router.NewSession(t.Context())
+				p.readsItsWrites(t, session)
+				require.True(t, p.WriterLeadsToSeveral(t.Context()))
+				p.cluster.Promote(next)
+				for _, s := range p.cluster.Servers() {
+					s.SetLatency(70 * time.Millisecond) // sixteen connections take longer than a probe may
+				}
+				began := time.Now()
+				p.mustWrite(t, session, 60)
+				assert.Less(t, time.Since(began), 3*time.Second)
+				for _, s := range p.cluster.Servers() {
+					s.SetLatency(0)
+				}
+				value, route := p.mustRead(t, session)
+				assert.EqualValues(t, 60, value, route)
+				p.readsItsWrites(t, session)
+			})
+		})
+	}
+}
+
 // Who tries the writer's address waits for a server that hangs. Nobody else waits for longer than his own deadline.
 func TestTriedAddressHoldsUpNobody(t *testing.T) {
 	inBubble(t, 2, nil, func(t *testing.T, p *process) {

@@ -74,7 +74,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 type WriterBehindError struct {
 	Engine string // the writer's name, or that of the reader whose server is the primary
 	Reader string // where the session has read
-	Err    error  // the context's error, or why the two could not be compared; nil if they were
+	Err    error  // the context's error, or why the two could not be compared in time; nil if they were
 }
 
 // late reports that time was over.
@@ -83,7 +83,7 @@ func (e *WriterBehindError) late() bool {
 }
 
 func (e *WriterBehindError) Error() string {
-	if !e.late() {
+	if e.Err != nil && e.Err != context.DeadlineExceeded && e.Err != context.Canceled {
 		return fmt.Sprintf("router: it cannot be told whether %q shows what the session has read on %q: %v", e.Engine, e.Reader, e.Err)
 	}
 	return fmt.Sprintf("router: %q does not show yet what the session has read on %q: a commit waits there: look whether its synchronous standbys answer", e.Engine, e.Reader)

@@ -98,6 +98,7 @@ func (r *Router) watchWriter(e *binds.Engine) {
 		}
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
+	e.OnMeet(r.met)
 	e.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()
 		if positions && r.monitor != nil {

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -126,7 +127,7 @@ func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since 
 	case reader.revealed.turn <- struct{}{}:
 		defer func() { <-reader.revealed.turn }()
 	case <-limit.Done():
-		return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: ctx.Err()}
+		return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: overdue(ctx, errOthersAsk)}
 	}
 	if at := &reader.revealed; at.at > came && at.since <= since && at.server == by.server {
 		return nil
@@ -137,10 +138,30 @@ func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since 
 	case err == nil:
 		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, from, by.server
 		return nil
-	case limit.Err() != nil:
+	case err == errBehind:
 		err = ctx.Err()
+	case limit.Err() != nil:
+		err = overdue(ctx, err)
 	}
 	return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: err}
+}
+
+var (
+	errBehind    = errors.New("router: the primary does not show it yet")
+	errSilent    = errors.New("there was no answer")
+	errOthersAsk = errors.New("the question of another session had no answer yet")
+)
+
+// overdue says that time was over before an answer came, and what it was waited for.
+func overdue(ctx context.Context, err error) error {
+	cause := ctx.Err()
+	if cause == nil {
+		cause = context.DeadlineExceeded // ours
+	}
+	if err == cause {
+		err = errSilent
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // askRevealed asks until the primary has caught up with the reader. If that cannot be asked, or be compared with the primary
@@ -187,7 +208,7 @@ func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, primary, re
 		case !still():
 			return errNotCompared
 		case !pause(ctx, wait):
-			return ctx.Err()
+			return errBehind
 		}
 	}
 }

@@ -100,6 +100,40 @@ func TestReaderThenWriterGivesUp(t *testing.T) {
 	})
 }
 
+// A primary that hangs cannot be asked: the error does not say that it is behind.
+func TestReaderThenWriterThatHangs(t *testing.T) {
+	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {
+		sessions := []context.Context{router.NewSession(t.Context()), router.NewSession(t.Context())}
+		readOnReader := func() {
+			time.Sleep(time.Second)
+			for _, session := range sessions {
+				p.mustRead(t, session)
+			}
+		}
+		readOnReader()
+		p.cluster.Primary().SetLatency(time.Millisecond)
+		var opening sync.WaitGroup
+		for _, session := range sessions { // each connection that is needed, and that for questions
+			opening.Go(func() { p.mustRead(t, router.OnWriter(session)) })
+		}
+		opening.Wait()
+		readOnReader()
+		p.cluster.Primary().Freeze()
+		var reading sync.WaitGroup
+		for i, why := range []string{"there was no answer", "the question of another session had no answer yet"} {
+			ctx, cancel := context.WithTimeout(sessions[i], time.Duration(300-100*i)*time.Millisecond)
+			defer cancel()
+			reading.Go(func() {
+				_, _, err := p.read(router.OnWriter(ctx))
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.ErrorContains(t, err, `router: it cannot be told whether "shop/writer" shows what the session has read on "shop/reader-1": context deadline exceeded: `+why)
+			})
+			synctest.Wait()
+		}
+		reading.Wait()
+	})
+}
+
 // A session is compared with the writer once after it has read on a reader, and sessions that come at the same time
 // share the answer.
 func TestReaderThenWriterIsAskedOnce(t *testing.T) {
