@@ -43,7 +43,29 @@ func TestAskAt(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, row, 1)
 
+	met, misses := map[string]int{}, 0
+	e.OnMeet(func(wanted string, p binds.Probe) bool {
+		assert.Equal(t, primary.Server, wanted)
+		if p.Server == wanted {
+			met["wanted"]++
+			return true // it is no question of giving up
+		}
+		met["other"]++
+		return met["other"] == misses
+	})
+	e.ProbeAnew()
+	_, err = e.AskAt(t.Context(), primary.Server, query)
+	require.NoError(t, err)
+	assert.Equal(t, 1, met["wanted"])
 	c.BalanceWriter(c.Replicas()[0])
+	for give, want := range map[int]int{0: 17, 5: 5} {
+		clear(met)
+		misses = give
+		e.ProbeAnew()
+		_, err = e.AskAt(t.Context(), primary.Server, query)
+		require.ErrorIs(t, err, binds.ErrRedial)
+		assert.Equal(t, want, met["other"], "given up after %d", give)
+	}
 	e.ProbeAnew()
 	_, err = e.AskAt(t.Context(), primary.Server, query)
 	require.ErrorIs(t, err, binds.ErrRedial)

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // galera is MariaDB whose servers form one cluster: each accepts writes, and all agree on a commit.
@@ -147,10 +149,26 @@ func awaitSynced(ctx context.Context, s *Server) error {
 
 const galeraSynced = "4" // wsrep_local_state
 
-// catchUp waits for what the cluster had committed: manual, wsrep_sync_wait.
+// catchUp waits for what the cluster had committed: manual, wsrep_sync_wait. A member that was frozen, or cut off, may have to
+// join again first, and does not know that at once.
 func (*galera) catchUp(ctx context.Context, s *Server) error {
-	return s.exec(ctx, "", "SET STATEMENT wsrep_sync_wait=1 FOR SELECT 1")
+	return poll(ctx, func() (bool, error) {
+		if err := awaitSynced(ctx, s); err != nil {
+			return false, err
+		}
+		err := s.exec(ctx, "", "SET STATEMENT wsrep_sync_wait=1 FOR SELECT 1")
+		var refused *mysql.MySQLError
+		if errors.As(err, &refused) && (refused.Number == galeraNotReady || refused.Number == lockWaitTimeout) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
+
+const (
+	galeraNotReady  = 1047 // ER_UNKNOWN_COM_ERROR
+	lockWaitTimeout = 1205 // ER_LOCK_WAIT_TIMEOUT, of wsrep_sync_wait
+)
 
 // rebuild starts from the seed again, and receives all that has been committed since.
 func (*galera) rebuild(ctx context.Context, s, _ *Server) error { return s.copySeed(ctx) }

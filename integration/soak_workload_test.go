@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun/dialect/feature"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/binds/mysqlbind"
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
@@ -268,6 +269,8 @@ func (w *worker) classOf(err error, d door) string {
 		return "ReadBrokenError"
 	case errors.Is(err, router.ErrNoReader):
 		return "ErrNoReader"
+	case mysqlbind.Driver{}.DoubtsRole(err):
+		return "not committed, by a server that is stopping"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "unexplained: deadline" // no fault lasts that long
 	case d == routed && fault == binds.Unknown: // the router names what it could not serve elsewhere

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -132,6 +133,8 @@ func (r *Router) checkWriter(ctx context.Context, by binds.Positioner, conn driv
 		r.monitor.want()
 	}
 	switch {
+	case err != nil && peers && limit.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("router: the server did not prove within probe_timeout (%v) what it shows: %v", r.fresh.ProbeTimeout, err) // a deadline of ours
 	case err != nil && peers:
 		return err // it has not shown that it holds what other nodes have acknowledged
 	case err != nil:

@@ -80,7 +80,7 @@ func (to *route) reveal(ctx context.Context, v *view) error {
 func (b *sessionBind) revealBy(ctx context.Context, by revealer, was ahead, own *Reader) error {
 	since := b.aheadSince.Load()
 	for _, reader := range b.router.readers {
-		if reader == own || !was.has(reader) {
+		if reader == own || !was.has(reader) || b.router.isOf(by, reader, time.Duration(since)) {
 			continue
 		}
 		if err := b.router.reveal(ctx, by, reader, time.Duration(since)); err != nil {
@@ -90,6 +90,12 @@ func (b *sessionBind) revealBy(ctx context.Context, by revealer, was ahead, own 
 		}
 	}
 	return nil
+}
+
+// isOf reports whether a reader's server has been the primary's own since a moment: what that shows it goes on to show.
+func (r *Router) isOf(by revealer, reader *Reader, since time.Duration) bool {
+	_, server, began, ok := r.monitor.compares(reader)
+	return ok && began <= since && server != "" && server == by.server
 }
 
 // A revealer is a primary that is asked whether it shows what a reader has shown.

@@ -175,6 +175,26 @@ func TestReaderThenWriterIsAskedOnce(t *testing.T) {
 	})
 }
 
+// A reader's address leads to the primary itself. A session that has read there waits on the writer for nobody's commit.
+func TestReaderThatIsThePrimaryThenWriter(t *testing.T) {
+	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {
+		p.cluster.Balance(0, p.cluster.Primary())
+		p.cluster.Replicas()[0].Down()
+		time.Sleep(2 * time.Second)
+		session := router.NewSession(t.Context())
+		_, route := p.mustRead(t, session)
+		require.Equal(t, fromReader1, route)
+		p.cluster.Primary().SetCommitWait(10 * time.Second)
+		var writing sync.WaitGroup
+		writing.Go(func() { p.mustWrite(t, router.NewSession(t.Context()), 7) })
+		synctest.Wait()
+		began := time.Now()
+		p.mustRead(t, router.OnWriter(session))
+		assert.Zero(t, time.Since(began))
+		writing.Wait()
+	})
+}
+
 // Sessions that have read on a reader which is not known any more wait for the primary side by side.
 func TestReaderThatIsNotKnownAndManySessions(t *testing.T) {
 	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {

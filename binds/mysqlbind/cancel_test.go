@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,7 +154,7 @@ func TestContextBoundsCommit(t *testing.T) {
 	stop := time.AfterFunc(100*time.Millisecond, cancel)
 	defer stop.Stop()
 	err = promptly(t, tx.Commit)
-	require.NoError(t, cluster.Primary.Thaw())
+	thaw(t)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, binds.Unknown, e.Classify(err))
 	require.Equal(t, "1", value(t, e, "SELECT 1"))
@@ -171,7 +172,7 @@ func TestRollbackOnFrozenServer(t *testing.T) {
 	err = promptly(t, tx.Rollback)
 	assert.True(t, err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.DeadlineExceeded), "%v", err)
 	require.Eventually(t, func() bool { return e.DB().Stats().InUse == 0 }, patience, 10*time.Millisecond)
-	require.NoError(t, cluster.Primary.Thaw())
+	thaw(t)
 	require.Equal(t, "1", value(t, e, "SELECT 1"))
 }
 
@@ -180,14 +181,8 @@ func TestFrozenServer(t *testing.T) {
 	e := writer(t, "?connect_timeout=300ms")
 	require.NoError(t, e.Ping(bounded(t)))
 	require.NoError(t, cluster.Primary.Freeze())
-	thawed := false
-	thaw := func() {
-		if !thawed {
-			thawed = true
-			require.NoError(t, cluster.Primary.Thaw())
-		}
-	}
-	defer thaw()
+	thawOnce := sync.OnceFunc(func() { thaw(t) })
+	defer thawOnce()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	err := promptly(t, func() error { _, err := e.DB().ExecContext(ctx, "SELECT 1"); return err })
@@ -196,7 +191,7 @@ func TestFrozenServer(t *testing.T) {
 	require.ErrorContains(t, err, "no session within connect_timeout (300ms)")
 	assert.Equal(t, binds.NotSent, e.Classify(err))
 	require.NoError(t, promptly(t, e.Close), "Close waits for kills that cannot be delivered")
-	thaw()
+	thawOnce()
 }
 
 // What runs into read_timeout is killed too.

@@ -165,7 +165,7 @@ func interrupts() *bindtest.Interrupts {
 		Running: "SELECT COUNT(*) FROM " + server().processes +
 			" WHERE USER = 'app' AND INFO IS NOT NULL AND ID <> CONNECTION_ID()",
 		Freeze: replica.Freeze,
-		Thaw:   replica.Thaw,
+		Thaw:   func() error { return errors.Join(replica.Thaw(), cluster.WaitReplayed(context.Background())) },
 	}
 }
 

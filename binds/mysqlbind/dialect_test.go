@@ -59,7 +59,7 @@ func TestDialectOnFrozenServer(t *testing.T) {
 	since := time.Now()
 	d.Features()
 	assert.Less(t, time.Since(since), 400*time.Millisecond, "the second question waits for no server")
-	require.NoError(t, cluster.Primary.Thaw())
+	thaw(t)
 	require.Eventually(t, func() bool { return d.Features().Has(server().feature) }, patience, 50*time.Millisecond,
 		"a failure is remembered for ever")
 }

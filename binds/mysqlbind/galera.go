@@ -29,6 +29,7 @@ const galeraQuery = "SET STATEMENT wsrep_sync_wait = 1 FOR SELECT" +
 const galeraSynced = "4"
 
 var (
+	errGaleraLate      = errors.New("mysqlbind: wsrep_sync_wait takes too long: the node has not applied yet what the cluster has committed")
 	errGaleraNotReady  = errors.New("mysqlbind: the Galera node is not part of the cluster's primary component")
 	errGaleraNotSynced = errors.New("mysqlbind: the Galera node is not synced with its cluster, as while it gives another one its data: it is used again when it is")
 )
@@ -45,7 +46,7 @@ func (a *answer) galera(ctx context.Context, ask binds.Ask) (binds.Probe, error)
 	}
 	row, err := ask(limit, galeraQuery)
 	if err != nil && limit.Err() != nil && ctx.Err() == nil {
-		return binds.Probe{}, &binds.UnprovedError{Probe: p, Err: fmt.Errorf("mysqlbind: wsrep_sync_wait takes too long: %w", err)}
+		return binds.Probe{}, &binds.UnprovedError{Probe: p, Err: errGaleraLate} // it is no deadline of the caller's
 	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) {

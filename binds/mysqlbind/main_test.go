@@ -44,6 +44,13 @@ func run(m *testing.M) int {
 	return code
 }
 
+// thaw lets the frozen primary go on, and waits until it is one of its cluster again: Galera expels who does not answer.
+func thaw(t *testing.T) {
+	t.Helper()
+	require.NoError(t, cluster.Primary.Thaw())
+	require.NoError(t, cluster.WaitReplayed(t.Context()))
+}
+
 // engine opens an engine that the test's end closes.
 func engine(t *testing.T, uri string, opts ...binds.OpenOption) *binds.Engine {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
@@ -129,4 +130,23 @@ func TestProbeOfAGaleraNode(t *testing.T) {
 	}
 	_, err = Driver{}.Probe(t.Context(), answers(t, galeraRow("0"), driver.ErrBadConn))
 	assert.ErrorIs(t, err, driver.ErrBadConn)
+}
+
+// A node that takes too long to prove itself is told from one that does not answer, and the end of the wait from the caller's deadline.
+func TestProbe_galeraTakesLong(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	first := answers(t, galeraRow("0"))
+	_, err := Driver{}.Probe(ctx, func(ctx context.Context, query string) ([]string, error) {
+		if query != galeraQuery {
+			return first(ctx, query)
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	var unproved *binds.UnprovedError
+	require.ErrorAs(t, err, &unproved)
+	assert.ErrorIs(t, err, errGaleraLate)
+	assert.NotErrorIs(t, err, context.DeadlineExceeded)
+	assert.Equal(t, "galera/", unproved.Probe.History[:7])
 }
