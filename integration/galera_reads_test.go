@@ -40,7 +40,22 @@ var (
 			return mend(ctx, func(ctx context.Context) error { return s.Rebuild(ctx, n.primary) })
 		}},
 	}
-	writerNodeFaults = []fault{primaryFault("primary killed"), primaryFault("primary restarted"), primaryFault("primary's connections cut")}
+	writerNodeFaults = []fault{primaryFault("primary killed"), primaryFault("primary restarted"), primaryFault("primary's connections cut"),
+		// A connection proves itself when it is made: one to a node that is held back after that shows what it showed then.
+		{"writer's address leads to several, one held back", func(ctx context.Context, n *nemesis, r *rand.Rand, s *integration.Server) error {
+			n.writer.takeTurns(n.readers[0].Addr(), n.readers[1].Addr(), s.Addr())
+			n.writer.cut()
+			hold(ctx, r, 300*time.Millisecond, 600*time.Millisecond)
+			held := n.readers[r.IntN(len(n.readers))]
+			err := held.PauseReplay(context.WithoutCancel(ctx))
+			if err == nil {
+				hold(ctx, r, 500*time.Millisecond, 1500*time.Millisecond)
+				err = mend(ctx, held.ResumeReplay)
+			}
+			n.writer.takeTurns()
+			n.writer.move(s.Addr())
+			return err
+		}}}
 )
 
 func readerFault(name string) fault  { return named(readerFaults, name) }

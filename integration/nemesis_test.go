@@ -22,6 +22,7 @@ type nemesis struct {
 	history *history
 	seed    uint64
 	held    func(ctx context.Context, primary *integration.Server) (map[int]state, error)
+	more    []fault // of readers, besides those of all
 
 	// A promotion changes who is who, and holds roles; other faults only look.
 	roles   sync.RWMutex
@@ -139,7 +140,7 @@ func frozen(ctx context.Context, _ *nemesis, r *rand.Rand, s *integration.Server
 // run breaks and mends until ctx ends. Everything is mended then.
 func (n *nemesis) run(ctx context.Context) {
 	var running sync.WaitGroup
-	running.Go(func() { n.plague(ctx, 1, readerFaults) })
+	running.Go(func() { n.plague(ctx, 1, append(n.more, readerFaults...)) })
 	running.Go(func() { n.plague(ctx, 2, primaryFaults) })
 	running.Wait()
 }

@@ -62,7 +62,7 @@ func soakSeed(t *testing.T) uint64 {
 
 // TestHistory lets many sessions write and read through a manager while servers are delayed, paused,
 // killed, frozen, restarted and promoted, and checks what each session saw.
-func TestHistory(t *testing.T) { eachHistory(t) }
+func TestHistory(t *testing.T) { eachHistory(t, nil) }
 
 // TestHistory_syncReplication is the same where each commit waits for a replica, which may show it before its
 // primary does.
@@ -71,16 +71,18 @@ func TestHistory_syncReplication(t *testing.T) {
 	if os.Getenv("BINDERY_SOAK_MINUTES") == "" {
 		t.Skip("make soak runs it")
 	}
-	eachHistory(t, integration.WithSyncReplication(1))
+	eachHistory(t, []fault{commitsWait, commitsWait}, integration.WithSyncReplication(1))
 }
 
-func eachHistory(t *testing.T, opts ...integration.Option) {
+// eachHistory has readers suffer more, besides what they always do.
+func eachHistory(t *testing.T, more []fault, opts ...integration.Option) {
 	t.Helper()
 	starts := servers(t)
 	for _, name := range slices.Sorted(maps.Keys(starts)) {
 		t.Run(name, func(t *testing.T) {
 			s := newSoak(t, starts[name](t, opts...), "")
 			n := s.nemesis()
+			n.more = more
 			ctx, stop := context.WithTimeout(t.Context(), soakFor(t))
 			defer stop()
 			var running sync.WaitGroup

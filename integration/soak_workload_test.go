@@ -145,8 +145,10 @@ func (w *worker) run(ctx context.Context) {
 		switch n := w.rand.IntN(100); {
 		case n < 15:
 			w.write()
-		case n < 90:
+		case n < 80:
 			w.read(reads[w.rand.IntN(len(reads))], w.some())
+		case n < 90:
+			w.readOnBoth()
 		case n < 96:
 			w.readAtOnce()
 		case n < 99:
@@ -472,12 +474,7 @@ var reads = []reading{plainReading, plainReading, plainReading, plainReading,
 	{name: "MaxStale", stale: maxStale, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
 		return plainReading.do(router.MaxStale(ctx, maxStale), w, ids)
 	}},
-	{name: "OnReader", free: true, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
-		return plainReading.do(router.OnReader(ctx), w, ids)
-	}},
-	{name: "OnWriter", writer: true, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
-		return plainReading.do(router.OnWriter(ctx), w, ids)
-	}},
+	onReader, onWriter,
 	{name: "bare DB", door: pastRouter, do: func(ctx context.Context, w *workload, ids []int) (found []cell, err error) {
 		return scanCells(w.bind.DB().DB.QueryContext(ctx, w.placeholders("SELECT id, v, n FROM cells WHERE id = ?"), ids[0]))
 	}},
@@ -492,6 +489,14 @@ var reads = []reading{plainReading, plainReading, plainReading, plainReading,
 var plainReading = reading{name: "builder", do: func(ctx context.Context, w *workload, ids []int) (found []cell, err error) {
 	err = w.m.NewSelect(&found).Where("id IN (?)", bun.List(ids)).Scan(ctx)
 	return found, err
+}}
+
+var onReader = reading{name: "OnReader", free: true, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
+	return plainReading.do(router.OnReader(ctx), w, ids)
+}}
+
+var onWriter = reading{name: "OnWriter", writer: true, do: func(ctx context.Context, w *workload, ids []int) ([]cell, error) {
+	return plainReading.do(router.OnWriter(ctx), w, ids)
 }}
 
 func scanCells(rows *sql.Rows, err error) (found []cell, _ error) {
@@ -562,6 +567,13 @@ func (w *worker) read(how reading, ids []int) {
 	for _, c := range found {
 		check.saw(c.ID, c.V, engine+" ("+how.name+", "+route.Reason().String()+")")
 	}
+}
+
+// readOnBoth lets the session read a cell on a reader, and as soon as it has that on the writer: the reader may show a commit first.
+func (w *worker) readOnBoth() {
+	ids := []int{w.rand.IntN(w.cells())}
+	w.read(onReader, ids)
+	w.read(onWriter, ids)
 }
 
 // readAtOnce lets the session do several things at the same time.
