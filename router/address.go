@@ -57,7 +57,8 @@ func (a *address) refuse(p binds.Probe) (primary, many bool) {
 	if p.Primary && !a.primary {
 		return true, false
 	}
-	if a.refused++; a.refused < elsewhere {
+	// A primary is never left for what is none: that may show less. It is counted on, so that the next primary is followed at once.
+	if a.refused++; a.refused < elsewhere || a.primary && !p.Primary {
 		return false, false
 	}
 	a.refused = 0
@@ -71,11 +72,14 @@ func (a *address) kept() (server string, several bool) {
 	return a.server, a.several
 }
 
-// set has all connections lead to p's server.
-func (a *address) set(p binds.Probe, several bool) {
+// set has all connections lead to p's server, and tells keepTo of it, if that is not nil, before anybody else can set another one.
+func (a *address) set(p binds.Probe, several bool, keepTo func(server string)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.server, a.primary, a.several, a.refused = p.Server, p.Primary, several, 0
+	if keepTo != nil {
+		keepTo(p.Server)
+	}
 }
 
 const (
@@ -123,7 +127,7 @@ func (r *Router) leads(ctx context.Context, p binds.Probe) (use, moved bool) {
 			return false, false
 		}
 	}
-	a.set(p, false)
+	a.set(p, false, nil)
 	return true, true
 }
 
@@ -149,6 +153,7 @@ func (r *Router) met(wanted string, at binds.Probe) (giveUp bool) {
 	case !several || !r.leavesFor(at):
 		return false
 	}
+	r.writerConns.retire()
 	if r.monitor != nil {
 		r.monitor.want()
 	}
@@ -164,8 +169,7 @@ func (r *Router) tryAddress(ctx context.Context) (binds.Probe, error) {
 
 // keepTo has all questions go to one of the several servers.
 func (r *Router) keepTo(p binds.Probe) {
-	r.address.set(p, true)
-	r.writer.KeepTo(p.Server)
+	r.address.set(p, true, r.writer.KeepTo)
 }
 
 // probeWriter asks the writer's server for its position. If it was one of several at its address, and is there no more,

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
 	"github.com/bindery-go/bindery/router/routertest"
 )
@@ -122,6 +123,77 @@ func TestWriterAddressOfSeveralMoves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Sixteen connections in a row lead to a replica that trails. The primary is not left for it, with readers and without.
+func TestPrimaryIsNotLeftForAReplica(t *testing.T) {
+	for name, change := range map[string]func(*router.Config){
+		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
+		"with readers":    nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, change, func(t *testing.T, p *process) {
+				primary, far := p.cluster.Primary(), p.cluster.Replicas()[1]
+				far.SetLag(time.Hour)
+				p.cluster.BalanceWriter(primary, far)
+				session := router.NewSession(t.Context())
+				p.readsItsWrites(t, session)
+				require.True(t, p.WriterLeadsToSeveral(t.Context()))
+				var turns []*routertest.Server
+				for range 16 {
+					turns = append(turns, far)
+				}
+				p.cluster.BalanceWriter(append(turns, primary)...)
+				value, route := p.mustRead(t, router.OnWriter(session))
+				assert.EqualValues(t, 50, value, route)
+			})
+		})
+	}
+}
+
+// The address leads to a replica alone, and the pool has connections to the primary: they are used on.
+func TestConnectionsToThePrimaryStay(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		primary, far := p.cluster.Primary(), p.cluster.Replicas()[1]
+		p.cluster.BalanceWriter(primary, far)
+		p.readsItsWrites(t, router.NewSession(t.Context()))
+		p.Writer().DB().SetMaxIdleConns(4)
+		tx, err := p.Writer().DB().BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		p.mustWrite(t, t.Context(), 60) // on a second one, which is idle then
+		second, err := p.Writer().DB().BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		p.cluster.MoveWriter(far)
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		require.Error(t, p.write(short, 61), "it needs a third one")
+		require.NoError(t, tx.Rollback())
+		require.NoError(t, second.Rollback())
+		time.Sleep(time.Second)
+		p.mustWrite(t, t.Context(), 62)
+	})
+}
+
+// It is a question that finds the address to lead elsewhere. No connection to the server of before is used on.
+func TestWriterAddressIsFoundElsewhereByAQuestion(t *testing.T) {
+	inBubble(t, 2, func(cfg *router.Config) { cfg.Readers = nil }, func(t *testing.T, p *process) {
+		old, next := p.cluster.Primary(), p.cluster.Replicas()[0]
+		p.cluster.BalanceWriter(next, old)
+		p.readsItsWrites(t, router.NewSession(t.Context()))
+		p.Writer().DB().SetMaxIdleConns(2)
+		session := router.NewSession(t.Context())
+		p.mustWrite(t, session, 60)
+		p.cluster.Promote(next)     // the address leads there alone, and the old one is still up
+		time.Sleep(2 * time.Minute) // the connection for questions is too old
+		_, err := p.Writer().Probe(t.Context())
+		require.ErrorIs(t, err, binds.ErrRedial)
+		p.mustWrite(t, session, 70)
+		tx, err := p.Writer().DB().BeginTx(t.Context(), nil) // so that the read is on another connection
+		require.NoError(t, err)
+		value, route := p.mustRead(t, session)
+		assert.EqualValues(t, 70, value, route)
+		require.NoError(t, tx.Rollback())
+	})
 }
 
 // Who tries the writer's address waits for a server that hangs. Nobody else waits for longer than his own deadline.

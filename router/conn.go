@@ -255,7 +255,10 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 // revealed lets a session's read that goes to the primary's own server, as a reader, wait until that shows all that the session has
 // seen. If it cannot be asked, the read goes to the writer.
 func (c *Conn) revealed(ctx context.Context, s *scope, v *view, to *route) error {
-	err := to.reveal(ctx, v)
+	if !to.mayBeBehind(v) {
+		return nil
+	}
+	err := to.sb.revealAt(ctx, to.reader)
 	if err == nil {
 		return nil
 	}

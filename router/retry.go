@@ -155,7 +155,7 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 	if len(v.fit) == 0 { // the read took so long that the bind went to rest meanwhile
 		v = r.rouse(ctx, v, false)
 	}
-	if f.conflicts < 2 && f.toReader(ctx, without(v, f.tried), to) {
+	if f.conflicts < 2 && f.toReader(without(v, f.tried), to) {
 		return to, nil
 	}
 	if f.writerHad {
@@ -168,7 +168,7 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 }
 
 // toReader sends the read to one of the readers that are left, and reports false if none may serve it.
-func (f *failures) toReader(ctx context.Context, left *view, to *route) bool {
+func (f *failures) toReader(left *view, to *route) bool {
 	c, r := f.c, f.c.router
 	switch {
 	case len(left.up) == 0:
@@ -178,7 +178,8 @@ func (f *failures) toReader(ctx context.Context, left *view, to *route) bool {
 		return true
 	}
 	need, sb := r.need(f.s)
-	return r.freshReader(left, need, sb, to) && to.reveal(ctx, left) == nil
+	// Who would have to wait at the primary tries the writer first, and all readers then: one that has just failed may be back.
+	return r.freshReader(left, need, sb, to) && !to.mayBeBehind(left)
 }
 
 // without returns the view without some readers.
@@ -315,7 +316,7 @@ func (f *failures) reroute(ctx context.Context) (*route, error) {
 		return next, nil
 	}
 	*next = route{}
-	if f.toReader(ctx, without(f.c.router.view.Load(), f.had), next) {
+	if f.toReader(without(f.c.router.view.Load(), f.had), next) {
 		return next, nil
 	}
 	if err := f.c.fallback(f.s, Stale, nil, next); err != nil {
@@ -330,7 +331,7 @@ func (f *failures) awaitOther(ctx context.Context, err error) (*route, error) {
 	r := f.c.router
 	for not := f.tried; len(f.had) < len(r.Readers()); not = f.had { // after a wait one that was away may be back
 		to := new(route)
-		if f.toReader(ctx, without(r.view.Load(), not), to) {
+		if f.toReader(without(r.view.Load(), not), to) {
 			r.stats.retried.Add(1)
 			return to, nil
 		}

@@ -26,7 +26,11 @@ const (
 // bit stands for all places from there on.
 type ahead uint64
 
-const lastBit = 63
+const (
+	lastBit = 62
+	// asking is the bit that says that the session is being compared: who reads on the primary meanwhile waits for that.
+	asking = 1 << 63
+)
 
 func (r *Reader) bit() uint64 { return 1 << min(r.place, lastBit) }
 
@@ -34,14 +38,22 @@ func (a ahead) has(r *Reader) bool { return uint64(a)&r.bit() != 0 }
 
 // readOn notes that the session has read on a reader.
 func (b *sessionBind) readOn(r *Reader) {
-	bit, noted := r.bit(), b.ahead.Load()
-	if noted&bit != 0 {
+	bit := r.bit()
+	if b.ahead.Load()&bit != 0 {
 		return
 	}
-	if noted == 0 {
-		b.aheadSince.Store(int64(b.router.now()))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ahead.Load() == 0 {
+		b.aheadSince = b.router.now()
 	}
 	b.ahead.Or(bit)
+}
+
+// readElsewhere reports whether the session has read on readers other than those whose server is the primary, as v knows it, since it was
+// compared.
+func (b *sessionBind) readElsewhere(v *view) bool {
+	return ahead(b.ahead.Load())&^(v.primary&^(1<<lastBit)) != 0
 }
 
 // reveal waits until the writer shows all that the session has seen on readers, for as long as a statement waits for the
@@ -50,8 +62,7 @@ func (b *sessionBind) reveal(ctx context.Context) error {
 	if b.router.reveals == nil {
 		return nil
 	}
-	was := ahead(b.ahead.Swap(0)) // first: what is read on a reader from now on is noted anew
-	return b.revealBy(ctx, b.router.revealer(), was, nil)
+	return b.revealBy(ctx, b.router.revealer(), nil)
 }
 
 // revealAt is reveal for a listed reader whose server is the primary.
@@ -64,32 +75,82 @@ func (b *sessionBind) revealAt(ctx context.Context, primary *Reader) error {
 	by := revealer{name: primary.Name(), server: server, ask: func(ctx context.Context, query string) ([]string, error) {
 		return primary.engine.AskAt(ctx, server, query)
 	}}
-	was := ahead(b.ahead.And(primary.bit())) // it stays ahead of whichever server is the primary next
-	return b.revealBy(ctx, by, was, primary)
+	return b.revealBy(ctx, by, primary)
 }
 
-// reveal is revealAt for the session of a read that v sends to the primary's own server as a reader.
-func (to *route) reveal(ctx context.Context, v *view) error {
-	if to.sb == nil || to.reader == nil || !v.primary.has(to.reader) || ahead(to.sb.ahead.Load())&^v.primary == 0 {
-		return nil
+// mayBeBehind says of a read that v sends to the primary's own server, as a reader, that its session may have seen more elsewhere.
+func (to *route) mayBeBehind(v *view) bool {
+	return to.sb != nil && to.reader != nil && v.primary.has(to.reader) && to.sb.readElsewhere(v)
+}
+
+// revealBy waits for the readers that the session has read on, but for the primary's own, if that is a reader: what was read there
+// it must show to whoever is the primary next. One read of a session asks at a time, and those that come meanwhile wait for it.
+func (b *sessionBind) revealBy(ctx context.Context, by revealer, own *Reader) (err error) {
+	limit, cancel := ctx, context.CancelFunc(func() {})
+	if _, ok := ctx.Deadline(); !ok {
+		limit, cancel = context.WithTimeout(ctx, patience)
 	}
-	return to.sb.revealAt(ctx, to.reader)
-}
-
-// revealBy waits for the readers that was holds but for the primary's own.
-func (b *sessionBind) revealBy(ctx context.Context, by revealer, was ahead, own *Reader) error {
-	since := b.aheadSince.Load()
+	defer cancel()
+	turn := b.turnToCompare()
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-limit.Done():
+		return &WriterBehindError{Engine: by.name, Reader: b.anyAhead(), Err: overdue(ctx, errOthersAsk)}
+	}
+	was, since := b.beginCompare(own)
+	defer func() { b.endCompare(was, err) }()
 	for _, reader := range b.router.readers {
-		if reader == own || !was.has(reader) || b.router.isOf(by, reader, time.Duration(since)) {
+		if reader == own || !was.has(reader) || b.router.isOf(by, reader, since) {
 			continue
 		}
-		if err := b.router.reveal(ctx, by, reader, time.Duration(since)); err != nil {
-			b.aheadSince.Store(min(since, b.aheadSince.Load()))
-			b.ahead.Or(uint64(was))
+		if err := b.router.reveal(limit, ctx, by, reader, since); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *sessionBind) turnToCompare() chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.comparing == nil {
+		b.comparing = make(chan struct{}, 1)
+	}
+	return b.comparing
+}
+
+// beginCompare returns the readers to compare, and since when. What is read on a reader from then on is noted anew.
+func (b *sessionBind) beginCompare(own *Reader) (was ahead, since time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was = ahead(b.ahead.Load())
+	var stays uint64
+	if own != nil {
+		stays = uint64(was) & own.bit()
+	}
+	b.ahead.Store(stays | asking)
+	return was, b.aheadSince
+}
+
+func (b *sessionBind) endCompare(was ahead, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.ahead.Or(uint64(was))
+	}
+	b.ahead.And(^uint64(asking))
+}
+
+// anyAhead names one of the readers that the session has read on.
+func (b *sessionBind) anyAhead() string {
+	noted := ahead(b.ahead.Load())
+	for _, reader := range b.router.readers {
+		if noted.has(reader) {
+			return reader.Name()
+		}
+	}
+	return ""
 }
 
 // isOf reports whether a reader's server has been the primary's own since a moment: what that shows it goes on to show.
@@ -121,14 +182,10 @@ type revealed struct {
 	server string        // the primary's
 }
 
-// reveal waits until the primary shows all that a reader has shown between since and the call.
-func (r *Router) reveal(ctx context.Context, by revealer, reader *Reader, since time.Duration) error {
+// reveal waits until the primary shows all that a reader has shown between since and the call, no longer than limit, of which ctx is what
+// the caller gave.
+func (r *Router) reveal(limit, ctx context.Context, by revealer, reader *Reader, since time.Duration) error {
 	came := r.now()
-	limit, cancel := ctx, context.CancelFunc(func() {})
-	if _, ok := ctx.Deadline(); !ok {
-		limit, cancel = context.WithTimeout(ctx, patience)
-	}
-	defer cancel()
 	select {
 	case reader.revealed.turn <- struct{}{}:
 		defer func() { <-reader.revealed.turn }()

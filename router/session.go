@@ -41,10 +41,12 @@ type sessionBind struct {
 	at atomic.Pointer[lease]
 	// ahead are the readers that it has read on since it was compared with the primary, see ahead.
 	ahead atomic.Uint64
-	// aheadSince is a moment before the first of those reads was noted.
-	aheadSince atomic.Int64
 	// stay is its time on the writer for want of a reader that covers what it has seen.
 	stay atomic.Pointer[stay]
+
+	mu         sync.Mutex    // guards the rest, and changes of ahead
+	aheadSince time.Duration // a moment before the first of those reads was noted
+	comparing  chan struct{} // held while the session is compared with the primary; nil before the first time
 }
 
 // A lease is one engine for as long as its state only moves forward: it ends when the server behind
@@ -179,7 +181,8 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 	fit := v.freshEnough(need)
 	if at != nil && at.reader != nil && at.reader.lease.Load() == at {
 		for _, reader := range fit {
-			if reader == at.reader && v.leaseOf(reader) == at {
+			// Where it was sent to the primary in vain, see revealAt, it has read nothing yet.
+			if reader == at.reader && v.leaseOf(reader) == at && (!v.primary.has(reader) || !b.readElsewhere(v)) {
 				return reader, at
 			}
 		}
@@ -206,7 +209,7 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 // shownBy returns those of fit that show all that the session has seen, or all of fit if none does for certain. A primary's own
 // server may not show yet what the session has read on a replica, whatever its position: see [sessionBind.revealAt].
 func (b *sessionBind) shownBy(v *view, fit []*Reader) []*Reader {
-	if ahead(b.ahead.Load())&^v.primary == 0 {
+	if !b.readElsewhere(v) {
 		return fit
 	}
 	if replicas := slices.DeleteFunc(slices.Clone(fit), func(r *Reader) bool { return v.primary.has(r) }); len(replicas) > 0 {
