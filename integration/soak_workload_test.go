@@ -271,6 +271,8 @@ func (w *worker) classOf(err error, d door) string {
 		return "ReadBrokenError"
 	case errors.Is(err, router.ErrNoReader):
 		return "ErrNoReader"
+	case d == pastRouter && fault == binds.Retryable && errors.As(err, new(*router.WriterBehindError)):
+		return "past the router: the writer could not be asked"
 	case mysqlbind.Driver{}.DoubtsRole(err):
 		return "not committed, by a server that is stopping"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -40,6 +40,16 @@ func (d *fakeDriver) Open(_ context.Context, uri string) (binds.Source, error) {
 
 func (d *fakeDriver) Dialect() schema.Dialect { return pgdialect.New() }
 
+// errFakeConflict is what the drivers of real servers call retryable.
+var errFakeConflict = errors.New("fake: conflict")
+
+func (d *fakeDriver) Classify(err error) binds.Fault {
+	if errors.Is(err, errFakeConflict) {
+		return binds.Retryable
+	}
+	return binds.ClassifyCommon(err)
+}
+
 func (d *fakeDriver) setDown(server string, down bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

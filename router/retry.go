@@ -236,8 +236,14 @@ func (f *failures) refusedByReader(by string, err error) (*route, error) {
 func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
 	r := f.c.router
 	fault, ended := r.writer.Classify(err), ctxend.Err(ctx)
-	if ended == nil && fault.LeavesOpen() && errors.As(err, new(*WriterBehindError)) {
-		fault = binds.NotSent // it broke under the question that comes before the statement
+	var behind *WriterBehindError
+	if ended == nil && errors.As(err, &behind) {
+		switch {
+		case behind.late():
+			return nil, err
+		case fault.LeavesOpen(), fault == binds.Retryable:
+			fault = binds.NotSent // it broke under the question that comes before the statement
+		}
 	}
 	// What a read may have written is told by the connection, but for Native's, which nobody watches. Who is refused as a
 	// write is one.

@@ -125,15 +125,18 @@ func TestAQuestionBeforeTheRead(t *testing.T) {
 	b := newBench(t, "shop", 0, nil)
 	f := failures{c: b.routed.ResolveConn(t.Context(), b.db.NewSelect().Model(new(item))).(*Conn), s: &emptyScope, began: time.Now()}
 	to := route{kind: sqlkind.Read, reason: HintWriter}
-	for range 3 {
-		next, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer, Err: io.ErrUnexpectedEOF})
+	for _, broken := range []error{io.ErrUnexpectedEOF, errFakeConflict, io.ErrUnexpectedEOF} {
+		next, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer, Err: broken})
 		require.NoError(t, err)
 		require.Equal(t, to, *next)
 	}
-	_, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer})
-	var behind *WriterBehindError
-	require.ErrorAs(t, err, &behind)
-	require.NotErrorIs(t, err, ErrNoWriter)
+	for _, late := range []error{nil, overdue(t.Context(), errSilent)} {
+		next, err := f.after(t.Context(), to, &WriterBehindError{Engine: writer, Err: late})
+		var behind *WriterBehindError
+		require.ErrorAs(t, err, &behind)
+		require.NotErrorIs(t, err, ErrNoWriter)
+		require.Nil(t, next, "it has waited as long as it may")
+	}
 }
 
 // TestTheLastAttemptIsCutShort has the wait for a primary end in the middle of an attempt to connect: what was found out before is

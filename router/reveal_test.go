@@ -131,6 +131,10 @@ func TestReaderThenWriterThatHangs(t *testing.T) {
 			synctest.Wait()
 		}
 		reading.Wait()
+		began := time.Now()
+		_, _, err := p.read(router.OnWriter(sessions[0]))
+		require.Error(t, err)
+		assert.LessOrEqual(t, time.Since(began), 3*time.Second)
 	})
 }
 
