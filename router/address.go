@@ -86,8 +86,8 @@ const (
 	// tries is how often an address is tried to find out whether it still leads to a server that is known.
 	tries = 4
 	// elsewhere is how many connections in a row must lead elsewhere before the server that this process keeps to is given up,
-	// where an address leads to several. One of three that is met at random is missed so often once in 650 times: then another one is
-	// kept to, which is proved like any.
+	// where an address leads to several. One of three that is met at random is missed so often once in 650 times. A primary is
+	// left for a primary alone.
 	elsewhere = 16
 )
 

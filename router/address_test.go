@@ -93,13 +93,15 @@ func TestWriterAddressMoves(t *testing.T) {
 	})
 }
 
+var withAndWithoutReaders = map[string]func(*router.Config){
+	"without readers": func(cfg *router.Config) { cfg.Readers = nil },
+	"with readers":    nil,
+}
+
 // An address that led to several servers leads to another one alone, while the one that this process kept to is still up: it is
 // followed as soon as connections are made, not when the monitor's own connection grows old.
 func TestWriterAddressOfSeveralMoves(t *testing.T) {
-	for name, change := range map[string]func(*router.Config){
-		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
-		"with readers":    nil,
-	} {
+	for name, change := range withAndWithoutReaders {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 2, change, func(t *testing.T, p *process) {
 				old, next := p.cluster.Primary(), p.cluster.Replicas()[0]
@@ -127,10 +129,7 @@ func TestWriterAddressOfSeveralMoves(t *testing.T) {
 
 // Sixteen connections in a row lead to a replica that trails. The primary is not left for it, with readers and without.
 func TestPrimaryIsNotLeftForAReplica(t *testing.T) {
-	for name, change := range map[string]func(*router.Config){
-		"without readers": func(cfg *router.Config) { cfg.Readers = nil },
-		"with readers":    nil,
-	} {
+	for name, change := range withAndWithoutReaders {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 2, change, func(t *testing.T, p *process) {
 				primary, far := p.cluster.Primary(), p.cluster.Replicas()[1]

@@ -50,9 +50,9 @@ func (b *sessionBind) readOn(r *Reader) {
 	b.ahead.Or(bit)
 }
 
-// readElsewhere reports whether the session has read on readers other than those whose server is the primary, as v knows it, since it was
+// aheadOfPrimary reports whether the session has read on readers other than those whose server is the primary, as v knows it, since it was
 // compared.
-func (b *sessionBind) readElsewhere(v *view) bool {
+func (b *sessionBind) aheadOfPrimary(v *view) bool {
 	return ahead(b.ahead.Load())&^(v.primary&^(1<<lastBit)) != 0
 }
 
@@ -80,7 +80,7 @@ func (b *sessionBind) revealAt(ctx context.Context, primary *Reader) error {
 
 // mayBeBehind says of a read that v sends to the primary's own server, as a reader, that its session may have seen more elsewhere.
 func (to *route) mayBeBehind(v *view) bool {
-	return to.sb != nil && to.reader != nil && v.primary.has(to.reader) && to.sb.readElsewhere(v)
+	return to.sb != nil && to.reader != nil && v.primary.has(to.reader) && to.sb.aheadOfPrimary(v)
 }
 
 // revealBy waits for the readers that the session has read on, but for the primary's own, if that is a reader: what was read there

@@ -227,8 +227,7 @@ func TestReaderThatIsNotKnownAndManySessions(t *testing.T) {
 // After a failover the list of readers has the primary itself among them. It does not show yet what a replica shows, whatever
 // its position says: a session that has read there is not sent on to it.
 func TestReaderThenThePrimaryAsReader(t *testing.T) {
-	roundRobin := func(cfg *router.Config) { sessionWrites(cfg); cfg.Policy = new(router.RoundRobin) }
-	inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {
+	inBubble(t, 2, roundRobinSessions, func(t *testing.T, p *process) {
 		old, next, other := p.cluster.Primary(), p.cluster.Replicas()[0], p.cluster.Replicas()[1]
 		old.Down()
 		p.cluster.Promote(next)
@@ -260,28 +259,17 @@ func TestReaderThenThePrimaryAsReader(t *testing.T) {
 // The writer's address leads to a replica that trails, and the primary is listed as a reader: a session that has read on the other one
 // reads on there, as soon as it shows as much.
 func TestReaderThenThePrimaryThatIsNoWriter(t *testing.T) {
-	roundRobin := func(cfg *router.Config) { sessionWrites(cfg); cfg.Policy = new(router.RoundRobin) }
-	readOnReader2 := func(t *testing.T, p *process) (session context.Context, value int64) {
-		session = router.NewSession(t.Context())
-		value, route := p.mustRead(t, session)
-		if route == fromReader1 {
-			session = router.NewSession(t.Context())
-			value, route = p.mustRead(t, session)
-		}
-		require.Equal(t, fromReader2, route)
-		return session, value
-	}
-	inBubble(t, 2, roundRobin, func(t *testing.T, p *process) {
+	inBubble(t, 2, roundRobinSessions, func(t *testing.T, p *process) {
 		other := failover(t, p, time.Minute)
 		primary, replica := p.cluster.Primary(), p.cluster.Servers()[2]
 		time.Sleep(time.Second)
-		before, _ := readOnReader2(t, p)
+		before, _ := onReader2(t, p)
 		for name, wait := range map[string]time.Duration{"nothing is being committed": 0, "a commit waits": 700 * time.Millisecond} {
 			primary.SetCommitWait(wait)
 			var writing sync.WaitGroup
 			writing.Go(func() { other.mustWrite(t, t.Context(), 500) })
 			synctest.Wait()
-			session, value := readOnReader2(t, p)
+			session, value := onReader2(t, p)
 			require.EqualValues(t, 500, value, name)
 			replica.Down()
 			began := time.Now()
@@ -303,7 +291,7 @@ func TestReaderThenThePrimaryThatIsNoWriter(t *testing.T) {
 		primary.SetCommitWait(time.Minute)
 		go func() { _ = other.write(t.Context(), 600) }()
 		synctest.Wait()
-		session, _ := readOnReader2(t, p)
+		session, _ := onReader2(t, p)
 		replica.Down()
 		began := time.Now()
 		short, cancel := context.WithTimeout(session, 300*time.Millisecond)

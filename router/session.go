@@ -182,7 +182,7 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 	if at != nil && at.reader != nil && at.reader.lease.Load() == at {
 		for _, reader := range fit {
 			// Where it was sent to the primary in vain, see revealAt, it has read nothing yet.
-			if reader == at.reader && v.leaseOf(reader) == at && (!v.primary.has(reader) || !b.readElsewhere(v)) {
+			if reader == at.reader && v.leaseOf(reader) == at && (!v.primary.has(reader) || !b.aheadOfPrimary(v)) {
 				return reader, at
 			}
 		}
@@ -209,7 +209,7 @@ func (b *sessionBind) choose(r *Router, v *view, need time.Duration) (*Reader, *
 // shownBy returns those of fit that show all that the session has seen, or all of fit if none does for certain. A primary's own
 // server may not show yet what the session has read on a replica, whatever its position: see [sessionBind.revealAt].
 func (b *sessionBind) shownBy(v *view, fit []*Reader) []*Reader {
-	if !b.readElsewhere(v) {
+	if !b.aheadOfPrimary(v) {
 		return fit
 	}
 	if replicas := slices.DeleteFunc(slices.Clone(fit), func(r *Reader) bool { return v.primary.has(r) }); len(replicas) > 0 {
