@@ -14,8 +14,9 @@ const (
 	mysqlSetting    = "BINDERY_MYSQL_BIN"
 	galeraSetting   = "BINDERY_GALERA"
 
-	pgbouncerSetting = "BINDERY_PGBOUNCER_BIN"
-	pgpoolSetting    = "BINDERY_PGPOOL_BIN"
+	pgbouncerSetting   = "BINDERY_PGBOUNCER_BIN"
+	pgpoolSetting      = "BINDERY_PGPOOL_BIN"
+	mysqlrouterSetting = "BINDERY_MYSQLROUTER_BIN"
 )
 
 // Where servers are installed, beside PATH. scripts/install-servers.sh has the same lists.
@@ -137,19 +138,24 @@ func findMySQL() (string, error) {
 
 // findPgBouncers returns every program found of PgBouncer.
 func findPgBouncers() ([]string, error) {
-	return findPoolers("PgBouncer", "pgbouncer", pgbouncerSetting, "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26")
+	return findPoolers("PgBouncer", "pgbouncer", "pgbouncer-*/usr/sbin", pgbouncerSetting, "scripts/servers.sh pgbouncer-1.18 pgbouncer-1.26")
 }
 
 // findPgpools returns every program found of Pgpool-II.
 func findPgpools() ([]string, error) {
-	return findPoolers("Pgpool-II", "pgpool", pgpoolSetting, "scripts/servers.sh pgpool-4.3 pgpool-4.7")
+	return findPoolers("Pgpool-II", "pgpool", "pgpool-*/usr/sbin", pgpoolSetting, "scripts/servers.sh pgpool-4.3 pgpool-4.7")
 }
 
-func findPoolers(name, program, setting, install string) (programs []string, err error) {
+// findMySQLRouters returns every program found of MySQL Router.
+func findMySQLRouters() ([]string, error) {
+	return findPoolers("MySQL Router", "mysqlrouter", "mysqlrouter-*/usr/bin", mysqlrouterSetting, "scripts/servers.sh mysqlrouter-9.7")
+}
+
+func findPoolers(name, program, fetchedIn, setting, install string) (programs []string, err error) {
 	if !supported {
 		return nil, errUnsupported
 	}
-	places := searchPath(setting, slices.Concat(poolerPlaces, fetched(program+"-*/usr/sbin")))
+	places := searchPath(setting, slices.Concat(poolerPlaces, fetched(fetchedIn)))
 	for _, dir := range places {
 		if path := executable(filepath.Join(dir, program)); path != "" && !slices.Contains(programs, path) {
 			programs = append(programs, path)

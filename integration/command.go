@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // command returns a program that runs as the servers' user.
@@ -18,6 +19,11 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 
 // runCommand runs a program as the servers' user and waits for its end.
 func (c *Cluster) runCommand(ctx context.Context, program string, args ...string) error {
+	return c.runCommandWith(ctx, "", program, args...)
+}
+
+// runCommandWith is runCommand for a program that reads input.
+func (c *Cluster) runCommandWith(ctx context.Context, input, program string, args ...string) error {
 	output, err := os.CreateTemp(c.workspace.dir, "output-")
 	if err != nil {
 		return err
@@ -25,6 +31,9 @@ func (c *Cluster) runCommand(ctx context.Context, program string, args ...string
 	defer func() { _ = output.Close() }() // only read below, by name
 	cmd := c.command(program, args...)
 	cmd.Stdout, cmd.Stderr = output, output
+	if input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
 	prepareFork(cmd, c.workspace.as, sigKill)
 	if err := c.launcher.finish(ctx, cmd); err != nil {
 		return commandError(filepath.Base(program), err, tail(output.Name(), 0))

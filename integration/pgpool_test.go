@@ -1,12 +1,9 @@
 package integration_test
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -54,8 +51,6 @@ func TestPgpool_readsItsWrites(t *testing.T) {
 		var log syncBuffer
 		m := openManager(t, config(map[string]string{"shop": p.URI()}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
-		bind, err := m.Bind(shop{})
-		require.NoError(t, err)
 		const workers, rounds = 6, 12
 		for id := range workers {
 			_, err := m.NewInsert(&tally{ID: int64(id + 1), Value: -1}).Exec(ctx)
@@ -63,67 +58,13 @@ func TestPgpool_readsItsWrites(t *testing.T) {
 		}
 		require.NoError(t, c.WaitReplayed(ctx))
 		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
-		var mu sync.Mutex
-		stale := map[string]int{}
-		var running sync.WaitGroup
-		for id := range workers {
-			running.Go(func() {
-				for n := range int64(rounds) {
-					session := router.NewSession(ctx)
-					_, err := m.NewUpdate(&tally{ID: int64(id + 1), Value: n}).WherePK().Exec(session)
-					if !assert.NoError(t, err) {
-						return
-					}
-					for way, read := range map[string]func(ctx context.Context, row *tally) error{
-						"session": func(ctx context.Context, row *tally) error { return m.NewSelect(row).WherePK().Scan(ctx) },
-						"transaction": func(ctx context.Context, row *tally) error {
-							return m.InTx(ctx, shop{}, func(ctx context.Context) error { return m.NewSelect(row).WherePK().Scan(ctx) })
-						},
-						"raw": func(ctx context.Context, row *tally) error {
-							return bind.DB().NewRaw("SELECT value FROM tallies WHERE id = ?", row.ID).Scan(ctx, &row.Value)
-						},
-						"prepared": func(ctx context.Context, row *tally) error {
-							s, err := bind.DB().PrepareContext(ctx, "SELECT value FROM tallies WHERE id = $1")
-							if err != nil {
-								return err
-							}
-							defer func() { _ = s.Close() }() // the read's error counts
-							return s.QueryRowContext(ctx, row.ID).Scan(&row.Value)
-						},
-						"pinned": func(ctx context.Context, row *tally) error {
-							return onConn(ctx, bind.Writer().DB, func(conn *sql.Conn) error {
-								return conn.QueryRowContext(ctx, fmt.Sprintf("SELECT value FROM tallies WHERE id = %d", row.ID)).Scan(&row.Value)
-							})
-						},
-					} {
-						row := &tally{ID: int64(id + 1)}
-						assert.NoError(t, read(session, row), way)
-						if row.Value != n {
-							mu.Lock()
-							stale[way]++
-							mu.Unlock()
-						}
-					}
-				}
-			})
-		}
-		running.Wait()
-		assert.Empty(t, stale, "of %d reads each", workers*rounds)
+		assert.Empty(t, readBack(t, m, "$1", workers, rounds), "of %d reads each", workers*rounds)
 		report := m.Check(ctx)
 		assert.NoError(t, report.Err())
 		assert.Contains(t, report.String(), "reached through Pgpool-II (session pooling)")
 		assert.Contains(t, log.String(), "engine is reached through a pooler")
 		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
 	})
-}
-
-func onConn(ctx context.Context, db *sql.DB, do func(conn *sql.Conn) error) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // it goes back to the pool
-	return do(conn)
 }
 
 // TestPgpool_asReader gives Pgpool-II's address to readers: all that they serve is the primary's, and named locks have one holder.

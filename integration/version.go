@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -43,7 +42,7 @@ func programVersion(ctx context.Context, product, program string) (Version, erro
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	args := []string{"--version"}
-	if strings.HasPrefix(product, "M") { // MariaDB, MySQL
+	if product == "MariaDB" || product == "MySQL" {
 		args = []string{"--no-defaults", "--version"}
 	}
 	output, err := exec.CommandContext(ctx, program, args...).CombinedOutput()

@@ -16,7 +16,7 @@
 #   postgres-17, mariadb-11.8 Debian's release trixie
 #   postgres-18, mysql-9.7    Debian's unstable release, which keeps only its newest version
 #   mariadb-10.11, pgbouncer-1.18, pgpool-4.3   Debian's release bookworm
-#   pgbouncer-1.26, pgpool-4.7   Debian's unstable release
+#   pgbouncer-1.26, pgpool-4.7, mysqlrouter-9.7   Debian's unstable release
 # Debian's archive is the one that this machine's apt already uses. A package's programs run with the
 # libraries, and the dynamic linker, of its own release: patchelf writes their places into them.
 #
@@ -26,7 +26,7 @@ set -euo pipefail
 say() { printf 'servers: %s\n' "$*"; }
 complain() { say "$@" >&2; }
 
-all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8 pgbouncer-1.18 pgbouncer-1.26 pgpool-4.3 pgpool-4.7'
+all='postgres-12 postgres-13 postgres-14 postgres-15 postgres-16 postgres-17 postgres-18 mysql-9.7 mariadb-10.11 mariadb-11.8 pgbouncer-1.18 pgbouncer-1.26 pgpool-4.3 pgpool-4.7 mysqlrouter-9.7'
 
 # npm_version NAME prints the pinned version of the npm package.
 npm_version() {
@@ -43,7 +43,7 @@ npm_version() {
 debian_release() {
   case $1 in
     postgres-17 | mariadb-11.8) echo trixie ;;
-    postgres-18 | mysql-9.7 | pgbouncer-1.26 | pgpool-4.7) echo sid ;;
+    postgres-18 | mysql-9.7 | pgbouncer-1.26 | pgpool-4.7 | mysqlrouter-9.7) echo sid ;;
     mariadb-10.11 | pgbouncer-1.18 | pgpool-4.3) echo bookworm ;;
   esac
 }
@@ -56,6 +56,7 @@ debian_packages() {
     mariadb-*) echo "mariadb-server-core mariadb-client-core galera-4" ;;
     pgbouncer-*) echo "pgbouncer" ;;
     pgpool-*) echo "pgpool2" ;;
+    mysqlrouter-*) echo "mysql-router" ;;
   esac
 }
 
@@ -105,6 +106,10 @@ describe() {
     pgpool-*)
       version=$(runs "$dir/usr/sbin/pgpool" --version) || return 1
       printf 'BINDERY_PGPOOL_BIN=%q\n' "$home/usr/sbin" >"$dir/settings.new"
+      ;;
+    mysqlrouter-*)
+      version=$(runs "$dir/usr/bin/mysqlrouter" --version) || return 1
+      printf 'BINDERY_MYSQLROUTER_BIN=%q\n' "$home/usr/bin" >"$dir/settings.new"
       ;;
   esac
   version=$(grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' <<<"${version#*Ver }" | head -n 1)
@@ -256,13 +261,16 @@ bind_programs() {
   patchelf=$(get_patchelf) || return 1
   linker=$(cd "$entry" && find . -name 'ld-linux-x86-64.so.2' | head -n 1)
   [ -n "$linker" ] || { complain "the packages hold no dynamic linker"; return 1; }
-  libraries=$(cd "$entry" && find . -name '*.so*' -path '*x86_64-linux-gnu/*' -printf '%h\n' | grep -E 'x86_64-linux-gnu$' | sort -u |
+  libraries=$(cd "$entry" && find . -name '*.so*' -printf '%h\n' | grep -E '/(x86_64-linux-gnu|mysql-router)$' | sort -u |
     sed "s|^\.|$home|" | paste -sd :)
   while IFS= read -r program; do
     [ "$(head -c 4 "$program" | tr -d '\0')" = $'\177ELF' ] || continue
     "$patchelf" --print-interpreter "$program" >/dev/null 2>&1 || continue # a library
     "$patchelf" --set-interpreter "$home/${linker#./}" --force-rpath --set-rpath "$libraries" "$program" || return 1
   done < <(find "$entry" -type f -perm -100 \( -path '*/bin/*' -o -path '*/sbin/*' \))
+  # mysql-router's own libraries and plugins look for theirs in places of the system.
+  find "$entry" -type f -name '*.so*' \( -path '*/mysql-router/*' -o -path '*/mysqlrouter/plugin/*' \) \
+    -exec "$patchelf" --force-rpath --set-rpath "$libraries" {} +
 }
 
 # get_patchelf prints the path of the program, which it fetches if the machine has none.

@@ -28,6 +28,7 @@ type source struct {
 	maxPacket      int                     // max_allowed_packet of the URI
 	packet         atomic.Int64            // the server's, as the last session told it; 0 before the first
 	version        atomic.Pointer[version] // as the last session told it; nil before the first
+	router         atomic.Pointer[string]  // the MySQL Router that the last session went through; nil if it met none
 }
 
 var _ interface {
@@ -65,7 +66,7 @@ func newSource(s *settings) (*source, error) {
 // Connector returns where connections for role come from. Close it to end what it started: the
 // killing of abandoned statements.
 func (s *source) Connector(role binds.Role) driver.Connector {
-	return &connector{source: s, role: role, killer: newKiller(s)}
+	return &connector{source: s, role: role, killer: newKiller(s, role)}
 }
 
 // NativeConnector returns connections of the MySQL driver's own type. Those for a reader are
@@ -87,6 +88,9 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 	defer cancel()
 	var w wire
 	dc, err := s.native.Connect(context.WithValue(bounded, wireKey{}, &w))
+	if w.opening != nil && w.opening.refused != nil {
+		return nil, session{}, nil, w.opening.refused
+	}
 	if err != nil {
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
 	}
@@ -95,12 +99,17 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		_ = dc.Close() // the mistake below says more
 		return nil, session{}, nil, fmt.Errorf("mysqlbind: connections of type %T lack what database/sql needs", dc)
 	}
-	about, err := begin(bounded, c, s.setUp, role)
+	router, mark, err := routed(bounded, c, w.opening.version(), role)
+	var about session
+	if err == nil {
+		about, err = begin(bounded, c, s.setUp, role)
+	}
 	if err != nil {
 		_ = c.Close() // it never served
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
 	}
-	s.learn(about.version)
+	about.router, about.mark = router, mark
+	s.learn(&about)
 	if about.packet, err = s.hear(about.maxPacket, w.limit); err != nil {
 		_ = c.Close() // it never served
 		return nil, session{}, nil, err
@@ -132,17 +141,22 @@ func (s *source) explain(ctx, bounded context.Context, err error) error {
 	return err
 }
 
-func (s *source) learn(text string) {
-	if known := s.version.Load(); known == nil || known.text != text {
-		v := parseVersion(text)
+// learn keeps what holds for every session.
+func (s *source) learn(about *session) {
+	if known := s.version.Load(); known == nil || known.text != about.version {
+		v := parseVersion(about.version)
 		s.version.Store(&v)
+	}
+	if about.router != s.Pooler() {
+		s.router.Store(&about.router)
 	}
 }
 
 // wire receives the network connection that dial makes for one Connect, and what the MySQL driver was told for it.
 type wire struct {
-	conn  net.Conn
-	limit int // see packetLimit
+	conn    net.Conn
+	opening *opening // the same
+	limit   int      // see packetLimit
 }
 
 type wireKey struct{}
@@ -150,10 +164,13 @@ type wireKey struct{}
 func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, addr)
-	if w, ok := ctx.Value(wireKey{}).(*wire); ok {
-		w.conn = c
+	w, ok := ctx.Value(wireKey{}).(*wire)
+	if err != nil || !ok {
+		return c, err
 	}
-	return c, err
+	w.opening = &opening{Conn: c}
+	w.conn = w.opening
+	return w.conn, nil
 }
 
 // connector makes the connections of one pool.

@@ -172,6 +172,20 @@
 // Without TLS an account of MySQL's caching_sha2_password logs in all the same, the first time, too: the driver encrypts
 // the password with a key that the server, or an impostor, sends.
 //
+// # MySQL Router
+//
+// A router of a port with connection_sharing = 1 gives a server's session to another client when it is idle, and one of access_mode = auto
+// sends what only reads to a replica, which may lack what was just written. Such a router is known by its greeting, whose version ends
+// in "-router" (one of client_ssl_mode = PASSTHROUGH, which hands all through, is none). Each new session begins there with three
+// statements more: ROUTER SET access_mode, which has all of a writer's session go to the primary and a reader's to a replica, where
+// the port chooses at all; the user variable @bindery_holds_this_session, because a session with a variable is not shared; and a
+// named lock, bindery-session-…, by which a session that was given up is known again before it is killed. So a session is on one
+// server, from its beginning to its end, as without a router. Do not release all locks (RELEASE_ALL_LOCKS) there: what is given up
+// then goes on at the server.
+//
+// A splitting port refuses KILL, and some other statements outside of a transaction, such as SHOW GLOBAL STATUS, with error 4501: what is
+// given up goes on at the server until it ends.
+//
 // # Products
 //
 //	                          MySQL 9.7                       MariaDB 10.11, 11.8

@@ -27,6 +27,7 @@ const (
 // contexts ending together do not open a thousand connections.
 type killer struct {
 	source *source
+	role   binds.Role      // of its connections: MySQL Router leads those of readers to another server
 	ctx    context.Context // ends at close
 	cancel context.CancelFunc
 
@@ -36,9 +37,9 @@ type killer struct {
 	closed bool
 }
 
-func newKiller(s *source) *killer {
+func newKiller(s *source, role binds.Role) *killer {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &killer{source: s, ctx: ctx, cancel: cancel}
+	return &killer{source: s, role: role, ctx: ctx, cancel: cancel}
 }
 
 // add has s ended in the background.
@@ -106,13 +107,20 @@ func (k *killer) end(batch []session) {
 		return // the sockets are closed: the server finds out by itself
 	}
 	defer func() { _ = c.Close() }() // nothing depends on it
-	up, err := uptime(ctx, c)
-	if err != nil {
-		return
+	var started time.Time
+	if own.mark == "" {
+		up, err := uptime(ctx, c)
+		if err != nil {
+			return
+		}
+		started = time.Now().Add(-up)
 	}
-	now := time.Now()
 	for _, s := range batch {
-		if isSame(s, own, now.Add(-up)) {
+		same := own.mark == "" && isSame(s, own, started)
+		if s.mark != "" {
+			same = hasMark(ctx, c, s)
+		}
+		if same {
 			// An error means that the session has ended by now.
 			_, _ = c.ExecContext(ctx, "KILL CONNECTION "+strconv.FormatUint(s.id, 10), nil)
 		}
@@ -124,7 +132,7 @@ func (k *killer) connect(ctx context.Context) (nativeConn, session, error) {
 	tick := time.NewTicker(killRetry)
 	defer tick.Stop()
 	for {
-		c, own, _, err := k.source.connect(ctx, binds.Writer)
+		c, own, _, err := k.source.connect(ctx, k.role)
 		if err == nil || (Driver{}).Classify(err) != binds.Busy {
 			return c, own, err
 		}

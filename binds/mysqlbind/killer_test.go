@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 func TestIsSame(t *testing.T) {
@@ -32,7 +34,7 @@ func TestIsSame(t *testing.T) {
 }
 
 func TestKillerClosesTwice(t *testing.T) {
-	k := newKiller(nil)
+	k := newKiller(nil, binds.Writer)
 	k.close()
 	k.close()
 	k.add(session{id: 1}) // too late: nothing is started
@@ -72,7 +74,7 @@ func (s *silent) Driver() driver.Driver { return nil }
 func TestKillerAsksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := new(silent)
-		k := newKiller(&source{native: server})
+		k := newKiller(&source{native: server}, binds.Writer)
 		for id := range uint64(20) {
 			k.add(session{id: id})
 			synctest.Wait()
@@ -92,7 +94,7 @@ func TestKillerAsksOnce(t *testing.T) {
 // Closing waits for the goroutine, but not for a server that does not answer.
 func TestKillerCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKiller(&source{native: new(silent)})
+		k := newKiller(&source{native: new(silent)}, binds.Writer)
 		k.add(session{id: 1})
 		synctest.Wait()
 		k.add(session{id: 2})

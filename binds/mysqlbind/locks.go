@@ -26,7 +26,7 @@ type locks struct{ connector *connector }
 
 // NamedLocks returns where locks come from: GET_LOCK.
 func (s *source) NamedLocks() binds.NamedLocks {
-	return &locks{&connector{source: s, role: binds.Writer, killer: newKiller(s)}}
+	return &locks{&connector{source: s, role: binds.Writer, killer: newKiller(s, binds.Writer)}}
 }
 
 // Open makes a session for one lock.

@@ -37,7 +37,7 @@ var suites = []suite{
 	{"servers", false, integrationFiles("servers_test.go", "servers_secrets_test.go", "servers_orphan_test.go", "postgres_test.go", "mariadb_test.go", "mysql_test.go", "galera_test.go", "group_test.go")},
 	{"routing", true, integrationFiles("routing_test.go", "bun_test.go", "failures_test.go", "faults_test.go", "processes_test.go")},
 	{"freshness", false, integrationFiles("soak_test.go", "longtoken_test.go", "galera_reads_test.go", "group_history_test.go",
-		"function_test.go", "primary_test.go", "reveal_test.go", "several_test.go")},
+		"function_test.go", "primary_test.go", "reveal_test.go", "several_test.go", "mysqlrouter_test.go")},
 	{"locks", true, integrationFiles("lock_test.go")},
 	{"transactions", true, integrationFiles("tx_test.go", "tx_faults_test.go", "tx_lostupdate_test.go")},
 	{"schema", false, integrationFiles("schema_race_test.go", "migrate_processes_test.go")},

@@ -1,0 +1,242 @@
+package integration_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/integration"
+	"github.com/bindery-go/bindery/internal/teston"
+	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/router"
+)
+
+// eachMySQLRouter runs a test with MySQL Router's splitting port and with one that leads to the primary alone, both of which share
+// sessions at once, before a primary with a replica.
+func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluster, uri, does string)) {
+	teston.Only(t, teston.MySQL)
+	if !teston.Has(teston.MySQL) {
+		return
+	}
+	programs := integration.RequireMySQLRouters(t)
+	for _, row := range []struct {
+		does     string
+		settings []string
+	}{
+		{"read-write splitting", nil},
+		{"connection sharing", []string{"destinations = metadata-cache://bindery/?role=PRIMARY", "access_mode ="}},
+		{"sessions of its own", []string{"destinations = metadata-cache://bindery/?role=PRIMARY", "access_mode =", "connection_sharing = 0"}},
+	} {
+		c := teston.Start(t, teston.MySQL, 1, integration.WithTLS())
+		r := integration.StartMySQLRouter(t, c, integration.MySQLRouterOptions{
+			Program: programs[0], Settings: append(row.settings, "connection_sharing_delay = 0"),
+		})
+		uri := r.URI() + "?ssl-mode=VERIFY_IDENTITY&ssl-ca=" + c.TLS().CA
+		t.Run(row.does, func(t *testing.T) {
+			test(t, c, uri, row.does)
+			m := openManager(t, config(map[string]string{"shop": uri}, nil, ""))
+			assert.Contains(t, m.Check(t.Context()).String(), fmt.Sprintf("reached through %s (%s)", r.Version(), row.does))
+		})
+	}
+}
+
+// TestMySQLRouter_readsItsWrites has a manager that knows one address, the router's, read back what it wrote, in every way there is,
+// while the replica that the router sends reads to stands still.
+func TestMySQLRouter_readsItsWrites(t *testing.T) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, _ string) {
+		ctx := t.Context()
+		var log syncBuffer
+		m := openManager(t, config(map[string]string{"shop": uri}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		const workers, rounds = 6, 12
+		for id := range workers {
+			_, err := m.NewInsert(&tally{ID: int64(id + 1), Value: -1}).Exec(ctx)
+			require.NoError(t, err)
+		}
+		require.NoError(t, c.WaitReplayed(ctx))
+		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
+		assert.Empty(t, readBack(t, m, "?", workers, rounds), "of %d reads each", workers*rounds)
+		assert.NoError(t, m.Check(ctx).Err())
+		assert.Contains(t, log.String(), "engine is reached through a pooler")
+		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
+	})
+}
+
+// readBack has workers write to a row each, and read that in each way there is. It returns how often each way found another value.
+func readBack(t *testing.T, m *manager.DBManager, placeholder string, workers, rounds int) map[string]int {
+	ctx := t.Context()
+	bind, err := m.Bind(shop{})
+	require.NoError(t, err)
+	var mu sync.Mutex
+	stale := map[string]int{}
+	var running sync.WaitGroup
+	for id := range workers {
+		running.Go(func() {
+			for n := range int64(rounds) {
+				session := router.NewSession(ctx)
+				_, err := m.NewUpdate(&tally{ID: int64(id + 1), Value: n}).WherePK().Exec(session)
+				if !assert.NoError(t, err) {
+					return
+				}
+				for way, read := range map[string]func(ctx context.Context, row *tally) error{
+					"session": func(ctx context.Context, row *tally) error { return m.NewSelect(row).WherePK().Scan(ctx) },
+					"transaction": func(ctx context.Context, row *tally) error {
+						return m.InTx(ctx, shop{}, func(ctx context.Context) error { return m.NewSelect(row).WherePK().Scan(ctx) })
+					},
+					"raw": func(ctx context.Context, row *tally) error {
+						return bind.DB().NewRaw("SELECT value FROM tallies WHERE id = ?", row.ID).Scan(ctx, &row.Value)
+					},
+					"prepared": func(ctx context.Context, row *tally) error {
+						s, err := bind.DB().PrepareContext(ctx, "SELECT value FROM tallies WHERE id = "+placeholder)
+						if err != nil {
+							return err
+						}
+						defer func() { _ = s.Close() }() // the read's error counts
+						return s.QueryRowContext(ctx, row.ID).Scan(&row.Value)
+					},
+					"pinned": func(ctx context.Context, row *tally) error {
+						return onConn(ctx, bind.Writer().DB, func(conn *sql.Conn) error {
+							return conn.QueryRowContext(ctx, fmt.Sprintf("SELECT value FROM tallies WHERE id = %d", row.ID)).Scan(&row.Value)
+						})
+					},
+				} {
+					row := &tally{ID: int64(id + 1)}
+					assert.NoError(t, read(session, row), way)
+					if row.Value != n {
+						mu.Lock()
+						stale[way]++
+						mu.Unlock()
+					}
+				}
+			}
+		})
+	}
+	running.Wait()
+	return stale
+}
+
+func onConn(ctx context.Context, db *sql.DB, do func(conn *sql.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to the pool
+	return do(conn)
+}
+
+// TestMySQLRouter_asReader gives the router's address to a reader: what that serves is right while the replica behind it stands
+// still, and it serves while that follows, where the port leads to one.
+func TestMySQLRouter_asReader(t *testing.T) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, _ string) {
+		ctx := t.Context()
+		m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{uri}, ""))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		_, err := m.NewInsert(&tally{ID: 1}).Exec(ctx)
+		require.NoError(t, err)
+		served := map[string]int{}
+		update := func(n int64) {
+			_, err := m.NewUpdate(&tally{ID: 1, Value: n}).WherePK().Exec(ctx)
+			require.NoError(t, err)
+		}
+		read := func(n int64) string {
+			row := tally{ID: 1}
+			explained, route := router.Explain(ctx)
+			require.NoError(t, m.NewSelect(&row).WherePK().Scan(explained))
+			require.Equal(t, n, row.Value, route.String())
+			served[route.Engine()]++
+			return route.Engine()
+		}
+		for n := range int64(20) {
+			update(n)
+			require.Eventually(t, func() bool { return read(n) == "shop/reader-1" }, 20*time.Second, time.Millisecond)
+		}
+		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
+		for n := range int64(100) {
+			update(100 + n)
+			read(100 + n)
+		}
+		t.Logf("%v", served)
+		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
+	})
+}
+
+// TestMySQLRouter_sessions has sessions through the router stay what they are while others come and go: a named lock has one holder,
+// a reader's sessions refuse writes and nobody else's do, and what is given up ends on the server.
+func TestMySQLRouter_sessions(t *testing.T) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, does string) {
+		ctx := t.Context()
+		m := openManager(t, config(map[string]string{"shop": uri}, []string{uri}, ""))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		bind, err := m.Bind(shop{})
+		require.NoError(t, err)
+		other := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, nil, ""))
+		lock, err := m.Lock(ctx, shop{}, "one")
+		require.NoError(t, err)
+
+		var running sync.WaitGroup
+		for id := range int64(6) {
+			running.Go(func() {
+				for range 20 {
+					assert.NoError(t, onConn(ctx, bind.Writer().DB, func(conn *sql.Conn) error {
+						return staysInSession(ctx, t, conn, func() error {
+							_, err := conn.ExecContext(ctx, fmt.Sprintf("REPLACE INTO tallies VALUES (%d, 1)", id+1))
+							return err
+						})
+					}))
+					assert.NoError(t, onConn(ctx, bind.ReaderEngines()[0].DB(), func(conn *sql.Conn) error {
+						return staysInSession(ctx, t, conn, func() error {
+							_, err := conn.ExecContext(ctx, "REPLACE INTO tallies VALUES (7, 1)")
+							assert.Error(t, err)
+							return nil
+						})
+					}))
+				}
+			})
+		}
+		running.Wait()
+		_, err = other.Lock(ctx, shop{}, "one", manager.TryOnly())
+		require.ErrorIs(t, err, manager.ErrLockTimeout)
+		require.NoError(t, lock.Context().Err())
+		require.NoError(t, lock.Unlock())
+
+		if does == "read-write splitting" {
+			return // it takes no KILL
+		}
+		for _, engine := range []*sql.DB{bind.WriterEngine().DB(), bind.ReaderEngines()[0].DB()} {
+			brief, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+			_, err := engine.QueryContext(brief, "SELECT SLEEP(60) FROM tallies")
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			for _, s := range []*integration.Server{c.Primary, c.Replicas[0]} {
+				require.Eventually(t, func() bool {
+					n, err := s.QueryString(ctx, "SELECT COUNT(*) FROM performance_schema.processlist WHERE info LIKE '%SLEEP(60)%' AND id <> CONNECTION_ID()")
+					return err == nil && n == "0"
+				}, 10*time.Second, 10*time.Millisecond, s.Addr())
+			}
+		}
+	})
+}
+
+// staysInSession runs do between two looks at who serves the connection.
+func staysInSession(ctx context.Context, t *testing.T, conn *sql.Conn, do func() error) error {
+	const who = "SELECT CONCAT(@@server_id, '/', CONNECTION_ID())"
+	var before, after string
+	if err := conn.QueryRowContext(ctx, who).Scan(&before); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, who).Scan(&after); err != nil {
+		return err
+	}
+	assert.Equal(t, before, after)
+	return nil
+}
