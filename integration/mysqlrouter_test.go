@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -206,6 +207,16 @@ func TestMySQLRouter_sessions(t *testing.T) {
 		require.NoError(t, lock.Context().Err())
 		require.NoError(t, lock.Unlock())
 
+		require.ErrorIs(t, onConn(ctx, bind.WriterEngine().DB(), func(conn *sql.Conn) error {
+			if _, err := conn.ExecContext(ctx, "DO GET_LOCK('left', 0)"); err != nil {
+				return err
+			}
+			return conn.Raw(func(any) error { return driver.ErrBadConn }) // has it closed
+		}), driver.ErrBadConn)
+		require.Eventually(t, func() bool {
+			holder, err := c.Primary.QueryString(ctx, "SELECT IS_USED_LOCK('left')")
+			return err == nil && holder == ""
+		}, 3*time.Second, time.Millisecond, "the session ends with its connection: a router would keep it for five seconds, and its locks")
 		if does == "read-write splitting" {
 			return // it takes no KILL
 		}

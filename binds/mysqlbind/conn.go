@@ -142,6 +142,10 @@ func (c *conn) IsValid() bool { return !c.spoilt && !c.interrupted.Load() && c.n
 // Close closes the connection. Its only error would be that a server which is gone, or a connection
 // that was interrupted, takes no goodbye: that is no news, and the socket is closed all the same.
 func (c *conn) Close() error {
+	if c.session.mark != "" {
+		// A router that is told goodbye keeps the session, with its locks and its open transaction, for the next client.
+		_ = c.netConn.Close() // it was open or not
+	}
 	_ = c.native.Close() // see above
 	return nil
 }

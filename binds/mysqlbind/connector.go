@@ -99,7 +99,7 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		_ = dc.Close() // the mistake below says more
 		return nil, session{}, nil, fmt.Errorf("mysqlbind: connections of type %T lack what database/sql needs", dc)
 	}
-	router, mark, err := routed(bounded, c, w.opening.version(), role)
+	way, err := routed(bounded, c, w.opening.version(), role)
 	var about session
 	if err == nil {
 		about, err = begin(bounded, c, s.setUp, role)
@@ -108,7 +108,7 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		_ = c.Close() // it never served
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
 	}
-	about.router, about.mark = router, mark
+	about.routing = way
 	s.learn(&about)
 	if about.packet, err = s.hear(about.maxPacket, w.limit); err != nil {
 		_ = c.Close() // it never served
@@ -135,6 +135,8 @@ func (s *source) explain(ctx, bounded context.Context, err error) error {
 		return fmt.Errorf("mysqlbind: the server offers no TLS, which ssl-mode asks for: %w", err)
 	case errors.As(err, &answer) && answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED
 		return fmt.Errorf("mysqlbind: the server wants TLS: give ssl-mode=VERIFY_IDENTITY: %w", err)
+	case errors.As(err, &answer) && answer.Number == 2026: // CR_SSL_CONNECTION_ERROR, as MySQL Router says it
+		return fmt.Errorf("mysqlbind: the router wants TLS: give ssl-mode=VERIFY_IDENTITY: %w", err)
 	case errors.Is(err, mysql.ErrCleartextPassword):
 		return fmt.Errorf("mysqlbind: the account wants its password in clear text: give enable-cleartext-plugin=1: %w", err)
 	}

@@ -46,7 +46,7 @@ func newKiller(s *source, role binds.Role) *killer {
 func (k *killer) add(s session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.closed {
+	if k.closed || s.splits {
 		return
 	}
 	k.queue = append(k.queue, s)

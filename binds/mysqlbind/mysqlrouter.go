@@ -27,20 +27,29 @@ const markPrefix = "bindery-session-"
 // refusesMode is how a router answers ROUTER SET that shares sessions, but does not choose servers by statement.
 const refusesMode = "ROUTER SET access_mode"
 
-// routed prepares a session that goes through MySQL Router, and names that, "" if none stands between, and the session's mark.
+const splitting = "read-write splitting"
+
+// A routing is how a session goes through MySQL Router; the zero value is that none stands between.
+type routing struct {
+	router string // its name, and what its port does
+	mark   string // a named lock of the session's
+	splits bool   // it sends each statement where it thinks fit, but for those of this session
+}
+
+// routed prepares a session that goes through MySQL Router.
 // Where the router sends each statement to the server that it thinks fit, the session stays with one: a writer's with the
 // primary, a reader's with a replica while there is one. Without a router it asks nothing.
-func routed(ctx context.Context, c nativeConn, greeted string, role binds.Role) (router, mark string, err error) {
+func routed(ctx context.Context, c nativeConn, greeted string, role binds.Role) (routing, error) {
 	version, ok := strings.CutSuffix(greeted, routerMark)
 	if !ok {
-		return "", "", nil
+		return routing{}, nil
 	}
 	mode := "read_write"
 	if role == binds.Reader {
 		mode = "read_only"
 	}
-	_, err = c.ExecContext(ctx, "ROUTER SET access_mode = '"+mode+"'", nil)
-	does := "read-write splitting"
+	_, err := c.ExecContext(ctx, "ROUTER SET access_mode = '"+mode+"'", nil)
+	does := splitting
 	if answer := (*mysql.MySQLError)(nil); errors.As(err, &answer) && answer.Number == 1064 /* ER_PARSE_ERROR */ {
 		does, err = "sessions of its own", nil // it was the server that answered
 		if strings.HasPrefix(answer.Message, refusesMode) {
@@ -50,14 +59,14 @@ func routed(ctx context.Context, c nativeConn, greeted string, role binds.Role) 
 	if err == nil {
 		_, err = c.ExecContext(ctx, holdSession, nil)
 	}
-	mark = markPrefix + rand.Text()
+	mark := markPrefix + rand.Text()
 	if err == nil {
 		_, err = oneRow(ctx, c, "SELECT GET_LOCK('"+mark+"', 0)")
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("mysqlbind: have MySQL Router keep the session to one server: %w", err)
+		return routing{}, fmt.Errorf("mysqlbind: have MySQL Router keep the session to one server: %w", err)
 	}
-	return fmt.Sprintf("MySQL Router %s (%s)", version, does), mark, nil
+	return routing{router: fmt.Sprintf("MySQL Router %s (%s)", version, does), mark: mark, splits: does == splitting}, nil
 }
 
 // hasMark reports whether a session, marked on the server that c is connected with, is still the client's that it was.

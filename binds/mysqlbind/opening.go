@@ -23,7 +23,7 @@ const (
 	longestOpener = 1 << 16
 	packetOK      = 0x00
 	packetError   = 0xff
-	publicKey     = "\x01-----BEGIN PUBLIC KEY-----" // more data for the login, of this kind
+	packetMore    = 0x01 // more data for the login: of a key, PEM
 )
 
 // An opening is a network connection whose first packets are looked at as they pass, until the login is over or goes on under
@@ -84,7 +84,7 @@ func (o *opening) next() error {
 		o.over = size == 0 || body[0] == packetError
 	case size == 0 || body[0] == packetOK || body[0] == packetError:
 		o.over = true
-	case bytes.HasPrefix(body, []byte(publicKey)) && !isRSA(body[1:]):
+	case body[0] == packetMore && !isRSA(body[1:]):
 		o.refused = errKeyKind
 		return o.refused
 	}

@@ -107,17 +107,17 @@ func TestOpening_ends(t *testing.T) {
 // TestOpening_key lets an RSA key through, and no other, however the packet is cut.
 func TestOpening_key(t *testing.T) {
 	greeting := packetOf(0, "\x0a9.7.4\x00")
-	written := func(key crypto.PublicKey) string {
+	written := func(before, label string, key crypto.PublicKey) string {
 		der, err := x509.MarshalPKIXPublicKey(key)
 		require.NoError(t, err)
-		return greeting + packetOf(4, "\x01"+string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+		return greeting + packetOf(4, "\x01"+before+string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})))
 	}
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"an RSA key":     written(private.Public()),
+		"an RSA key":     written("", "PUBLIC KEY", private.Public()),
 		"a short answer": greeting + packetOf(4, "\x01\x04"),
 		"no key":         greeting + packetOf(4, "\x01-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"),
 	} {
@@ -127,9 +127,13 @@ func TestOpening_key(t *testing.T) {
 			assert.NoError(t, o.refused, name)
 		})
 	}
-	read(t, written(other.Public()), func(o *opening, got string, err error) {
-		assert.Equal(t, greeting, got, "nothing of the key")
-		assert.ErrorIs(t, err, errKeyKind)
-		assert.ErrorIs(t, o.refused, errKeyKind)
-	})
+	for _, label := range []string{"PUBLIC KEY", "EC PUBLIC KEY"} {
+		for _, before := range []string{"", "\n", "a key:\n"} {
+			read(t, written(before, label, other.Public()), func(o *opening, got string, err error) {
+				assert.Equal(t, greeting, got, "nothing of the key")
+				assert.ErrorIs(t, err, errKeyKind)
+				assert.ErrorIs(t, o.refused, errKeyKind)
+			})
+		}
+	}
 }

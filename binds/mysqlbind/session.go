@@ -25,10 +25,9 @@ type session struct {
 	server  string // which server it is on
 	version string
 	mariaDB bool
-	router  string // the MySQL Router that it goes through, "" if none
-	mark    string // a named lock that it has there
 	since   time.Time
 
+	routing
 	maxPacket string // @@max_allowed_packet
 	packet    packetLimit
 }
