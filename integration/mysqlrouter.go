@@ -27,7 +27,7 @@ func MySQLRouters() ([]string, error) { return findMySQLRouters() }
 // StartMySQLRouter starts MySQL Router, version 8.4 or newer, in front of a cluster of MySQL that was started [WithTLS]. It is
 // stopped when t and its subtests have ended. T fails if it is not installed or does not start.
 //
-// It takes the cluster for an InnoDB ReplicaSet, whose primary is c.Primary whatever becomes of that later. What MySQL Shell would
+// It takes the cluster for an InnoDB ReplicaSet, whose primary is c.Primary until [MySQLRouter.SetPrimary] says otherwise. What MySQL Shell would
 // write for that into the primary, the database mysql_innodb_cluster_metadata, this function writes, and no more than a router reads.
 func StartMySQLRouter(t testing.TB, c *Cluster, o MySQLRouterOptions) *MySQLRouter {
 	t.Helper()
@@ -67,7 +67,8 @@ func NewMySQLRouter(ctx context.Context, c *Cluster, o MySQLRouterOptions) (*MyS
 func describeReplicaSet(ctx context.Context, c *Cluster) error {
 	text := `CREATE DATABASE mysql_innodb_cluster_metadata;
 USE mysql_innodb_cluster_metadata;
-CREATE TABLE members (id INT PRIMARY KEY, uuid CHAR(36) CHARACTER SET ascii NOT NULL, address VARCHAR(265) NOT NULL, role VARCHAR(9) NOT NULL);
+CREATE TABLE members (id INT PRIMARY KEY, uuid CHAR(36) CHARACTER SET ascii NOT NULL, address VARCHAR(265) NOT NULL,
+	role VARCHAR(9) NOT NULL, view INT NOT NULL DEFAULT 1);
 CREATE VIEW schema_version (major, minor, patch) AS SELECT 2, 2, 0;
 CREATE VIEW v2_clusters AS
 	SELECT 'ar' cluster_type, 'pm' primary_mode, '` + replicaSetID + `' cluster_id, 'bindery' cluster_name, CAST('{}' AS JSON) router_options;
@@ -80,7 +81,7 @@ CREATE VIEW v2_this_instance AS
 	SELECT '` + replicaSetID + `' cluster_id, id instance_id, 'bindery' cluster_name, 'ar' cluster_type FROM members 
 		WHERE uuid = (SELECT CONVERT(variable_value USING ascii) FROM performance_schema.global_variables WHERE variable_name = 'server_uuid');
 CREATE VIEW v2_ar_members AS
-	SELECT 1 view_id, '` + replicaSetID + `' cluster_id, id instance_id, address label, uuid member_id, role member_role FROM members;
+	SELECT view view_id, '` + replicaSetID + `' cluster_id, id instance_id, address label, uuid member_id, role member_role FROM members;
 CREATE TABLE v2_routers (router_id INT PRIMARY KEY, router_name VARCHAR(265) NOT NULL, address VARCHAR(256) NOT NULL,
 	product_name VARCHAR(128) NOT NULL, version VARCHAR(12), last_check_in TIMESTAMP NULL, attributes JSON, cluster_id CHAR(36), options JSON);
 INSERT INTO v2_routers VALUES (1, 'bindery', '127.0.0.1', 'MySQL Router', NULL, NULL, '{}', '` + replicaSetID + `', '{}');
@@ -93,10 +94,16 @@ CREATE VIEW v2_cs_members AS SELECT NULL clusterset_id, NULL cluster_id, NULL me
 		if err != nil {
 			return err
 		}
-		text += fmt.Sprintf("INSERT INTO members VALUES (%d, '%s', '%s', '%s');\n", i+1, id, s.Addr(), role)
+		text += fmt.Sprintf("INSERT INTO members (id, uuid, address, role) VALUES (%d, '%s', '%s', '%s');\n", i+1, id, s.Addr(), role)
 		role = "SECONDARY"
 	}
 	return c.Primary.Exec(ctx, text)
+}
+
+// SetPrimary tells the router that s, which has been promoted, is the primary of the others, as MySQL Shell does after a failover. The
+// router learns it within a second.
+func (b *MySQLRouter) SetPrimary(ctx context.Context, s *Server) error {
+	return s.Exec(ctx, "UPDATE mysql_innodb_cluster_metadata.members SET view = view + 1, role = IF(uuid = @@server_uuid, 'PRIMARY', 'SECONDARY')")
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 
 // eachMySQLRouter runs a test with MySQL Router's splitting port and with one that leads to the primary alone, both of which share
 // sessions at once, before a primary with a replica.
-func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluster, uri, does string)) {
+func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluster, r *integration.MySQLRouter, uri string)) {
 	teston.Only(t, teston.MySQL)
 	if !teston.Has(teston.MySQL) {
 		return
@@ -41,9 +42,9 @@ func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluste
 		})
 		uri := r.URI() + "?ssl-mode=VERIFY_IDENTITY&ssl-ca=" + c.TLS().CA
 		t.Run(row.does, func(t *testing.T) {
-			test(t, c, uri, row.does)
 			m := openManager(t, config(map[string]string{"shop": uri}, nil, ""))
 			assert.Contains(t, m.Check(t.Context()).String(), fmt.Sprintf("reached through %s (%s)", r.Version(), row.does))
+			test(t, c, r, uri)
 		})
 	}
 }
@@ -51,7 +52,7 @@ func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluste
 // TestMySQLRouter_readsItsWrites has a manager that knows one address, the router's, read back what it wrote, in every way there is,
 // while the replica that the router sends reads to stands still.
 func TestMySQLRouter_readsItsWrites(t *testing.T) {
-	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, _ string) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, _ *integration.MySQLRouter, uri string) {
 		ctx := t.Context()
 		var log syncBuffer
 		m := openManager(t, config(map[string]string{"shop": uri}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
@@ -135,7 +136,7 @@ func onConn(ctx context.Context, db *sql.DB, do func(conn *sql.Conn) error) erro
 // TestMySQLRouter_asReader gives the router's address to a reader: what that serves is right while the replica behind it stands
 // still, and it serves while that follows, where the port leads to one.
 func TestMySQLRouter_asReader(t *testing.T) {
-	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, _ string) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, _ *integration.MySQLRouter, uri string) {
 		ctx := t.Context()
 		m := openManager(t, config(map[string]string{"shop": c.Primary.URI()}, []string{uri}, ""))
 		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
@@ -171,7 +172,7 @@ func TestMySQLRouter_asReader(t *testing.T) {
 // TestMySQLRouter_sessions has sessions through the router stay what they are while others come and go: a named lock has one holder,
 // a reader's sessions refuse writes and nobody else's do, and what is given up ends on the server.
 func TestMySQLRouter_sessions(t *testing.T) {
-	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, uri, does string) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, _ *integration.MySQLRouter, uri string) {
 		ctx := t.Context()
 		m := openManager(t, config(map[string]string{"shop": uri}, []string{uri}, ""))
 		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
@@ -217,7 +218,7 @@ func TestMySQLRouter_sessions(t *testing.T) {
 			holder, err := c.Primary.QueryString(ctx, "SELECT IS_USED_LOCK('left')")
 			return err == nil && holder == ""
 		}, 3*time.Second, time.Millisecond, "the session ends with its connection: a router would keep it for five seconds, and its locks")
-		if does == "read-write splitting" {
+		if strings.Contains(bind.WriterEngine().Pooler(), "splitting") {
 			return // it takes no KILL
 		}
 		for _, engine := range []*sql.DB{bind.WriterEngine().DB(), bind.ReaderEngines()[0].DB()} {
@@ -250,4 +251,40 @@ func staysInSession(ctx context.Context, t *testing.T, conn *sql.Conn, do func()
 	}
 	assert.Equal(t, before, after)
 	return nil
+}
+
+// TestMySQLRouter_failover has the primary die behind the router: what is written after that goes to the new one, and is read back there,
+// also once the old one has come back as a replica that stands still.
+func TestMySQLRouter_failover(t *testing.T) {
+	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, r *integration.MySQLRouter, uri string) {
+		ctx := t.Context()
+		m := openManager(t, config(map[string]string{"shop": uri + "&connect_timeout=2"}, nil, ""))
+		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
+		for id := range int64(3) {
+			_, err := m.NewInsert(&tally{ID: id + 1, Value: -1}).Exec(ctx)
+			require.NoError(t, err)
+		}
+		session := router.NewSession(ctx)
+		_, err := m.NewUpdate(&tally{ID: 1, Value: 41}).WherePK().Exec(session)
+		require.NoError(t, err)
+		require.NoError(t, c.WaitReplayed(ctx))
+
+		old, promoted := c.Primary, c.Replicas[0]
+		require.NoError(t, old.Kill(ctx))
+		require.NoError(t, promoted.Promote(ctx))
+		require.NoError(t, r.SetPrimary(ctx, promoted))
+		bounded, cancel := context.WithTimeout(session, 30*time.Second)
+		defer cancel()
+		row := &tally{ID: 1}
+		require.NoError(t, m.NewSelect(row).WherePK().Scan(bounded))
+		assert.EqualValues(t, 41, row.Value)
+		_, err = m.NewUpdate(&tally{ID: 1, Value: 42}).WherePK().Exec(bounded)
+		require.NoError(t, err)
+		assert.Empty(t, readBack(t, m, "?", 3, 3))
+
+		require.NoError(t, old.Rebuild(ctx, promoted))
+		require.NoError(t, c.WaitReplayed(ctx))
+		require.NoError(t, old.PauseReplay(ctx))
+		assert.Empty(t, readBack(t, m, "?", 3, 12))
+	})
 }
