@@ -44,15 +44,15 @@ func TestSimulation(t *testing.T) {
 		require.NoError(t, err)
 		first = rand.Uint64N(1 << 32)
 	}
-	reads, writes, fromReaders, faults := 0, 0, 0, 0
+	reads, writes, fromReaders, faults, looks := 0, 0, 0, 0, 0
 	for i := range uint64(many) {
 		s := simulate(t, first+i)
 		if s.judge(t); t.Failed() {
 			t.Fatalf("replay with BINDERY_SIMULATION_SEED=%d", first+i)
 		}
-		reads, writes, fromReaders, faults = reads+s.reads, writes+s.writes, fromReaders+s.fromReaders, faults+len(s.events)
+		reads, writes, fromReaders, faults, looks = reads+s.reads, writes+s.writes, fromReaders+s.fromReaders, faults+len(s.events), looks+s.lagging
 	}
-	t.Logf("%d histories from seed %d: %d reads, %d of them on readers, %d writes, %d faults", many, first, reads, fromReaders, writes, faults)
+	t.Logf("%d histories from seed %d: %d reads, %d of them on readers, %d writes, %d faults; %d looks", many, first, reads, fromReaders, writes, faults, looks)
 	assert.Greater(t, 10*fromReaders, reads, "a tenth at least is served by readers")
 }
 
@@ -66,7 +66,8 @@ const (
 
 // simulation is one history. Goroutines of a bubble run in parallel, so it is guarded.
 type simulation struct {
-	p *process
+	p     *process
+	other *process // which reads what may be simulatedLag old, and writes nothing
 
 	addresses []*routertest.Server // whom the readers' addresses lead to; the nemesis's own
 	writing   chan struct{}        // who writes puts one in, and who promotes all that there is room for: so no write is lost
@@ -76,6 +77,10 @@ type simulation struct {
 	events      []string
 	wrong       []string
 	acked, sent []int64 // of each row
+	acks        []ack
+	astray      int       // faults of addresses
+	led         time.Time // the end of the latest of them
+	lagging     int       // reads of what may be old, checked
 	reads       int
 	fromReaders int
 	writes      int
@@ -99,7 +104,20 @@ func (s *simulation) judge(t *testing.T) {
 	assert.Positive(t, s.writes)
 }
 
-const simulatedSessions = 4
+const (
+	simulatedSessions = 4
+	// simulatedLag is the other process's max_lag. Its view of a server is as old as a probe that the server lets wait for its time-out, and
+	// as the question before.
+	simulatedLag  = 500 * time.Millisecond
+	simulatedView = 2500 * time.Millisecond
+)
+
+// An ack is a write that was carried out.
+type ack struct {
+	at    time.Time
+	row   int
+	value int64
+}
 
 func simulate(t *testing.T, seed uint64) *simulation {
 	t.Helper()
@@ -108,6 +126,9 @@ func simulate(t *testing.T, seed uint64) *simulation {
 		s.writing = make(chan struct{}, simulatedSessions)
 		c := routertest.New(t, 2)
 		s.p, s.began, s.addresses = newProcess(t, c, nil), time.Now(), c.Replicas()
+		s.other = newProcess(t, c, func(cfg *router.Config) {
+			cfg.Freshness.ReadYourWrites, cfg.Freshness.MaxLag = router.NoWrites, simulatedLag
+		})
 		s.p.createTable(t)
 		for row := 2; row <= simulatedSessions; row++ {
 			_, err := s.p.db.NewInsert().Model(&counter{ID: int64(row)}).Exec(t.Context())
@@ -119,6 +140,7 @@ func simulate(t *testing.T, seed uint64) *simulation {
 		for row := 1; row <= simulatedSessions; row++ {
 			running.Go(func() { s.session(ctx, rand.New(rand.NewPCG(seed, uint64(row))), row) })
 		}
+		running.Go(func() { s.look(ctx, rand.New(rand.NewPCG(seed, simulatedSessions+1))) })
 		running.Go(func() { s.plague(ctx, rand.New(rand.NewPCG(seed, 0))) })
 		running.Wait()
 	})
@@ -160,6 +182,49 @@ func (s *simulation) session(ctx context.Context, r *rand.Rand, row int) {
 	}
 }
 
+// look reads what may be old, but no older than simulatedLag, by a process that has written nothing. While it meets others than the
+// primary at the writer's address it cannot know, and for a while after that.
+func (s *simulation) look(ctx context.Context, r *rand.Rand) {
+	for ctx.Err() == nil {
+		time.Sleep(time.Duration(r.Int64N(int64(60 * time.Millisecond))))
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTime)
+		bounded, route := router.Explain(bounded)
+		began := time.Now()
+		var rows []counter
+		err := s.other.db.NewSelect().Model(&rows).Scan(bounded)
+		s.took("a look", began, err)
+		cancel()
+		if err != nil {
+			continue
+		}
+		s.mu.Lock()
+		if s.astray == 0 && began.Sub(s.led) > simulatedView {
+			s.lagging++
+			for _, row := range rows {
+				least := int64(0)
+				for _, a := range s.acks {
+					if a.row == int(row.ID) && began.Sub(a.at) > simulatedLag+simulatedView {
+						least = max(least, a.value)
+					}
+				}
+				if row.Value < least {
+					s.wrong = append(s.wrong, fmt.Sprintf("%8v a look at row %d shows %d, %d was written more than %v before: %s",
+						time.Since(s.began), row.ID, row.Value, least, simulatedLag+simulatedView, route))
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// leadAstray counts the faults of addresses that last.
+func (s *simulation) leadAstray(by int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.astray += by
+	s.led = time.Now()
+}
+
 // statementTime bounds a statement, as a request's deadline does.
 const statementTime = 15 * time.Second
 
@@ -182,6 +247,7 @@ func (s *simulation) write(ctx context.Context, row int, least []shown) {
 	defer s.mu.Unlock()
 	s.writes++
 	s.acked[row] = value
+	s.acks = append(s.acks, ack{time.Now(), row, value})
 	least[row] = shown{value, "its own write"}
 }
 
@@ -307,6 +373,19 @@ var simulatedFaults = []struct {
 		time.Sleep(lasts)
 		primary.Up()
 	}},
+	{"primary restarts twice while a replica has stood still", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
+		primary := s.p.cluster.Primary()
+		replica.PauseReplay()
+		time.Sleep(2 * simulatedView)
+		for _, up := range []time.Duration{210 * time.Millisecond, 0} {
+			primary.Down()
+			primary.CrashRestart(0)
+			time.Sleep(lasts)
+			primary.Up()
+			time.Sleep(up)
+		}
+		replica.ResumeReplay()
+	}},
 	{"commits wait", func(s *simulation, _ *routertest.Server, lasts time.Duration) {
 		primary := s.p.cluster.Primary()
 		primary.SetCommitWait(lasts / 4)
@@ -314,6 +393,8 @@ var simulatedFaults = []struct {
 		primary.SetCommitWait(0)
 	}},
 	{"writer's address leads to several", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
+		s.leadAstray(1)
+		defer s.leadAstray(-1)
 		replica.PauseReplay()
 		s.p.cluster.BalanceWriter(append(s.p.cluster.Replicas(), s.p.cluster.Primary())...)
 		time.Sleep(lasts)
@@ -321,6 +402,8 @@ var simulatedFaults = []struct {
 		replica.ResumeReplay()
 	}},
 	{"writer's address leads to a replica", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
+		s.leadAstray(1)
+		defer s.leadAstray(-1)
 		replica.PauseReplay()
 		s.p.cluster.MoveWriter(replica)
 		time.Sleep(lasts)
@@ -328,6 +411,8 @@ var simulatedFaults = []struct {
 		replica.ResumeReplay()
 	}},
 	{"the addresses of the writer and a replica are exchanged", func(s *simulation, replica *routertest.Server, lasts time.Duration) {
+		s.leadAstray(1)
+		defer s.leadAstray(-1)
 		c, at := s.p.cluster, slices.Index(s.addresses, replica)
 		c.MoveWriter(replica)
 		c.Balance(at, c.Primary())
