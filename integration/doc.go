@@ -75,6 +75,20 @@
 // These methods may be called from several goroutines: for one server they run one after the
 // other. A context without a deadline gives each of them a minute.
 //
+// # Poolers
+//
+// [StartPgBouncer], [StartPgpool] and [StartMySQLRouter] put a pooler before a cluster. Its URI leads to the same database as the
+// primary's:
+//
+//	func TestThroughThePooler(t *testing.T) {
+//		c := integration.StartPostgres(t, 1)
+//		p := integration.StartPgBouncer(t, c.Primary, integration.PgBouncerOptions{Mode: integration.PoolTransactions})
+//		db := open(t, p.URI())
+//	}
+//
+// BINDERY_PGBOUNCER_BIN, BINDERY_PGPOOL_BIN and BINDERY_MYSQLROUTER_BIN name their directories. A test that needs one which is not
+// installed fails; [RequirePgBouncers] and its like have it not run instead.
+//
 // # Where the binaries come from
 //
 // The directories of BINDERY_PG_BIN, BINDERY_MARIADB_BIN and BINDERY_MYSQL_BIN (written like PATH) are searched and
