@@ -89,7 +89,15 @@ func (b *sessionBind) proveWriter() {
 func (m *monitor) staysUnproved(i int, err error) bool {
 	var unproved *binds.UnprovedError
 	s := &m.states[i]
-	return errors.As(err, &unproved) && !s.down && s.why == nil && unproved.Probe.Server == s.server && unproved.Probe.History == s.history
+	return errors.As(err, &unproved) && !s.down && s.why == nil &&
+		unproved.Probe.Server == s.server && unproved.Probe.History == s.history && m.samples.otherView(unproved.Probe) == nil
+}
+
+// isUnprovedAsKnown is staysUnproved for a new connection to a reader, which may be sent what the reader has proved.
+func (m *monitor) isUnprovedAsKnown(reader *Reader, err error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.staysUnproved(reader.place, err)
 }
 
 // provesAlone reports whether reader i is to be asked steadily, since it proves itself and the writer does not answer:

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -212,6 +213,19 @@ func TestPeersThatProveNothingForAWhile(t *testing.T) {
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
+		// A new connection to a node is one to the node that has proved what it serves.
+		for _, reader := range p.cluster.Replicas() {
+			reader.SetLatency(20 * time.Millisecond) // reads side by side need connections of their own
+		}
+		var reading sync.WaitGroup
+		for range 20 {
+			reading.Go(func() {
+				value, route := p.mustRead(t, t.Context())
+				assert.EqualValues(t, 7, value, route)
+			})
+		}
+		reading.Wait()
+		assert.NotContains(t, p.log.String(), "reader is down")
 		_, route, err := p.read(router.MaxStale(t.Context(), time.Second))
 		require.ErrorIs(t, err, router.ErrNoWriter, route)
 		time.Sleep(10 * time.Second)

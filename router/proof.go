@@ -50,6 +50,8 @@ func (r *Router) prove(ctx context.Context, reader *Reader, by binds.Positioner,
 		err = r.monitor.otherView(probe)
 	}
 	switch {
+	case err != nil && r.monitor.isUnprovedAsKnown(reader, err):
+		return nil // it shows what it has shown
 	case err != nil:
 		return err
 	case probe.Shared && claim.proven == nil:
