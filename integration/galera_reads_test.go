@@ -111,6 +111,11 @@ func TestGalera_deadWriter(t *testing.T) {
 	session := router.NewSession(t.Context())
 	require.NoError(t, setCell(session, m, 7))
 	require.NoError(t, c.WaitReplayed(t.Context()))
+	// For five seconds after a node's death the others prove nothing: what has not been proved before cannot be read back then.
+	require.Eventually(t, func() bool {
+		_, engine, err := readCell(session, m)
+		return err == nil && strings.Contains(engine, "/reader-")
+	}, waitFor, tick)
 	require.NoError(t, c.Primary.Kill(t.Context()))
 	served := map[string]int{}
 	pace := time.NewTicker(50 * time.Millisecond)
