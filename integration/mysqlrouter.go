@@ -24,11 +24,12 @@ type MySQLRouterOptions struct {
 // whatever else is installed before them. The error is a [*MissingServerError] if there is none.
 func MySQLRouters() ([]string, error) { return findMySQLRouters() }
 
-// StartMySQLRouter starts MySQL Router, version 8.4 or newer, in front of a cluster of MySQL that was started [WithTLS]. It is
+// StartMySQLRouter starts MySQL Router, of which 9.7 was tried, in front of a cluster of MySQL that was started [WithTLS]. It is
 // stopped when t and its subtests have ended. T fails if it is not installed or does not start.
 //
-// It takes the cluster for an InnoDB ReplicaSet, whose primary is c.Primary until [MySQLRouter.SetPrimary] says otherwise. What MySQL Shell would
-// write for that into the primary, the database mysql_innodb_cluster_metadata, this function writes, and no more than a router reads.
+// It takes the cluster for an InnoDB ReplicaSet, whose primary is c.Primary until [MySQLRouter.SetPrimary] says otherwise.
+// What MySQL Shell would write for that into the primary, the database mysql_innodb_cluster_metadata, this function
+// writes, once: a cluster has one router.
 func StartMySQLRouter(t testing.TB, c *Cluster, o MySQLRouterOptions) *MySQLRouter {
 	t.Helper()
 	b, err := NewMySQLRouter(t.Context(), c, o)
@@ -54,7 +55,7 @@ func NewMySQLRouter(ctx context.Context, c *Cluster, o MySQLRouterOptions) (*MyS
 		conf := filepath.Join(b.dir, "mysqlrouter.conf")
 		return []string{"--config=" + conf}, errors.Join(
 			b.writeKeyring(ctx, c),
-			c.workspace.write(filepath.Join(b.dir, "state.json"), b.state(c)),
+			c.workspace.write(filepath.Join(b.dir, "state.json"), routerState(c)),
 			c.workspace.write(conf, b.configuration(c, o)))
 	})
 	if err != nil {
@@ -63,22 +64,19 @@ func NewMySQLRouter(ctx context.Context, c *Cluster, o MySQLRouterOptions) (*MyS
 	return b, nil
 }
 
-// describeReplicaSet writes what a router asks of an InnoDB ReplicaSet: its metadata's public views, version 2.
+// describeReplicaSet writes what a router asks of an InnoDB ReplicaSet, of its metadata's public views, version 2.
 func describeReplicaSet(ctx context.Context, c *Cluster) error {
 	text := `CREATE DATABASE mysql_innodb_cluster_metadata;
 USE mysql_innodb_cluster_metadata;
 CREATE TABLE members (id INT PRIMARY KEY, uuid CHAR(36) CHARACTER SET ascii NOT NULL, address VARCHAR(265) NOT NULL,
 	role VARCHAR(9) NOT NULL, view INT NOT NULL DEFAULT 1);
 CREATE VIEW schema_version (major, minor, patch) AS SELECT 2, 2, 0;
-CREATE VIEW v2_clusters AS
-	SELECT 'ar' cluster_type, 'pm' primary_mode, '` + replicaSetID + `' cluster_id, 'bindery' cluster_name, CAST('{}' AS JSON) router_options;
-CREATE VIEW v2_ar_clusters AS SELECT * FROM v2_clusters;
-CREATE VIEW v2_gr_clusters AS SELECT c.*, '' group_name, NULL clusterset_id FROM v2_clusters c WHERE cluster_type = 'gr';
+CREATE VIEW v2_ar_clusters AS SELECT '` + replicaSetID + `' cluster_id, 'bindery' cluster_name, 'ar' cluster_type;
 CREATE VIEW v2_instances AS
 	SELECT id instance_id, '` + replicaSetID + `' cluster_id, address label, uuid mysql_server_uuid, address, address endpoint,
 		NULL xendpoint, CAST('{}' AS JSON) attributes FROM members;
 CREATE VIEW v2_this_instance AS
-	SELECT '` + replicaSetID + `' cluster_id, id instance_id, 'bindery' cluster_name, 'ar' cluster_type FROM members 
+	SELECT '` + replicaSetID + `' cluster_id, id instance_id, 'bindery' cluster_name, 'ar' cluster_type FROM members
 		WHERE uuid = (SELECT CONVERT(variable_value USING ascii) FROM performance_schema.global_variables WHERE variable_name = 'server_uuid');
 CREATE VIEW v2_ar_members AS
 	SELECT view view_id, '` + replicaSetID + `' cluster_id, id instance_id, address label, uuid member_id, role member_role FROM members;
@@ -86,7 +84,6 @@ CREATE TABLE v2_routers (router_id INT PRIMARY KEY, router_name VARCHAR(265) NOT
 	product_name VARCHAR(128) NOT NULL, version VARCHAR(12), last_check_in TIMESTAMP NULL, attributes JSON, cluster_id CHAR(36), options JSON);
 INSERT INTO v2_routers VALUES (1, 'bindery', '127.0.0.1', 'MySQL Router', NULL, NULL, '{}', '` + replicaSetID + `', '{}');
 CREATE VIEW v2_router_options AS SELECT router_id, router_name, CAST('{}' AS JSON) router_options FROM v2_routers;
-CREATE VIEW v2_cs_members AS SELECT NULL clusterset_id, NULL cluster_id, NULL member_role, 0 invalidated WHERE FALSE;
 `
 	role := "PRIMARY"
 	for i, s := range append([]*Server{c.Primary}, c.Replicas...) {
@@ -112,8 +109,8 @@ const (
 	masterKeyFile = "master-key"
 )
 
-// state is the file that lists where the metadata is.
-func (b *MySQLRouter) state(c *Cluster) string {
+// routerState is the file that lists where the metadata is.
+func routerState(c *Cluster) string {
 	return fmt.Sprintf(`{"version": "1.1.0", "metadata-cache": {"group-replication-id": "", "cluster-metadata-servers": ["mysql://%s"]}}`, c.Primary.Addr())
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -14,14 +13,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/binds/mysqlbind"
 	"github.com/bindery-go/bindery/integration"
 	"github.com/bindery-go/bindery/internal/teston"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
 )
 
-// eachMySQLRouter runs a test with MySQL Router's splitting port and with one that leads to the primary alone, both of which share
-// sessions at once, before a primary with a replica.
+// eachMySQLRouter runs a test with a port of MySQL Router that splits, one that shares sessions, and one that does neither, before a
+// primary with a replica.
 func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluster, r *integration.MySQLRouter, uri string)) {
 	teston.Only(t, teston.MySQL)
 	if !teston.Has(teston.MySQL) {
@@ -53,84 +54,8 @@ func eachMySQLRouter(t *testing.T, test func(t *testing.T, c *integration.Cluste
 // while the replica that the router sends reads to stands still.
 func TestMySQLRouter_readsItsWrites(t *testing.T) {
 	eachMySQLRouter(t, func(t *testing.T, c *integration.Cluster, _ *integration.MySQLRouter, uri string) {
-		ctx := t.Context()
-		var log syncBuffer
-		m := openManager(t, config(map[string]string{"shop": uri}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
-		const workers, rounds = 6, 12
-		for id := range workers {
-			_, err := m.NewInsert(&tally{ID: int64(id + 1), Value: -1}).Exec(ctx)
-			require.NoError(t, err)
-		}
-		require.NoError(t, c.WaitReplayed(ctx))
-		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
-		assert.Empty(t, readBack(t, m, "?", workers, rounds), "of %d reads each", workers*rounds)
-		assert.NoError(t, m.Check(ctx).Err())
-		assert.Contains(t, log.String(), "engine is reached through a pooler")
-		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
+		readsItsWritesThrough(t, c, uri, "?")
 	})
-}
-
-// readBack has workers write to a row each, and read that in each way there is. It returns how often each way found another value.
-func readBack(t *testing.T, m *manager.DBManager, placeholder string, workers, rounds int) map[string]int {
-	ctx := t.Context()
-	bind, err := m.Bind(shop{})
-	require.NoError(t, err)
-	var mu sync.Mutex
-	stale := map[string]int{}
-	var running sync.WaitGroup
-	for id := range workers {
-		running.Go(func() {
-			for n := range int64(rounds) {
-				session := router.NewSession(ctx)
-				_, err := m.NewUpdate(&tally{ID: int64(id + 1), Value: n}).WherePK().Exec(session)
-				if !assert.NoError(t, err) {
-					return
-				}
-				for way, read := range map[string]func(ctx context.Context, row *tally) error{
-					"session": func(ctx context.Context, row *tally) error { return m.NewSelect(row).WherePK().Scan(ctx) },
-					"transaction": func(ctx context.Context, row *tally) error {
-						return m.InTx(ctx, shop{}, func(ctx context.Context) error { return m.NewSelect(row).WherePK().Scan(ctx) })
-					},
-					"raw": func(ctx context.Context, row *tally) error {
-						return bind.DB().NewRaw("SELECT value FROM tallies WHERE id = ?", row.ID).Scan(ctx, &row.Value)
-					},
-					"prepared": func(ctx context.Context, row *tally) error {
-						s, err := bind.DB().PrepareContext(ctx, "SELECT value FROM tallies WHERE id = "+placeholder)
-						if err != nil {
-							return err
-						}
-						defer func() { _ = s.Close() }() // the read's error counts
-						return s.QueryRowContext(ctx, row.ID).Scan(&row.Value)
-					},
-					"pinned": func(ctx context.Context, row *tally) error {
-						return onConn(ctx, bind.Writer().DB, func(conn *sql.Conn) error {
-							return conn.QueryRowContext(ctx, fmt.Sprintf("SELECT value FROM tallies WHERE id = %d", row.ID)).Scan(&row.Value)
-						})
-					},
-				} {
-					row := &tally{ID: int64(id + 1)}
-					assert.NoError(t, read(session, row), way)
-					if row.Value != n {
-						mu.Lock()
-						stale[way]++
-						mu.Unlock()
-					}
-				}
-			}
-		})
-	}
-	running.Wait()
-	return stale
-}
-
-func onConn(ctx context.Context, db *sql.DB, do func(conn *sql.Conn) error) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // it goes back to the pool
-	return do(conn)
 }
 
 // TestMySQLRouter_asReader gives the router's address to a reader: what that serves is right while the replica behind it stands
@@ -287,4 +212,20 @@ func TestMySQLRouter_failover(t *testing.T) {
 		require.NoError(t, old.PauseReplay(ctx))
 		assert.Empty(t, readBack(t, m, "?", 3, 12))
 	})
+}
+
+// TestMySQLRouter_wantsTLS says what to do where the router takes no other clients.
+func TestMySQLRouter_wantsTLS(t *testing.T) {
+	teston.Only(t, teston.MySQL)
+	if !teston.Has(teston.MySQL) {
+		return
+	}
+	integration.RequireMySQLRouters(t)
+	c := teston.Start(t, teston.MySQL, 0, integration.WithTLS())
+	r := integration.StartMySQLRouter(t, c, integration.MySQLRouterOptions{Settings: []string{"client_ssl_mode = REQUIRED"}})
+	source, err := mysqlbind.Driver{}.Open(t.Context(), r.URI())
+	require.NoError(t, err)
+	_, err = source.Connector(binds.Writer).Connect(t.Context())
+	require.ErrorContains(t, err, "the router wants TLS: give ssl-mode=VERIFY_IDENTITY")
+	assertNoPassword(t, err)
 }

@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"testing"
 
@@ -47,23 +46,8 @@ func eachPgpool(t *testing.T, test func(t *testing.T, c *integration.Cluster, p 
 // the standby that Pgpool-II sends reads to stands still.
 func TestPgpool_readsItsWrites(t *testing.T) {
 	eachPgpool(t, func(t *testing.T, c *integration.Cluster, p *integration.Pgpool) {
-		ctx := t.Context()
-		var log syncBuffer
-		m := openManager(t, config(map[string]string{"shop": p.URI()}, nil, ""), manager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-		require.NoError(t, m.CreateTables(ctx, (*tally)(nil)))
-		const workers, rounds = 6, 12
-		for id := range workers {
-			_, err := m.NewInsert(&tally{ID: int64(id + 1), Value: -1}).Exec(ctx)
-			require.NoError(t, err)
-		}
-		require.NoError(t, c.WaitReplayed(ctx))
-		require.NoError(t, c.Replicas[0].PauseReplay(ctx))
-		assert.Empty(t, readBack(t, m, "$1", workers, rounds), "of %d reads each", workers*rounds)
-		report := m.Check(ctx)
-		assert.NoError(t, report.Err())
+		report := readsItsWritesThrough(t, c, p.URI(), "$1")
 		assert.Contains(t, report.String(), "reached through Pgpool-II (session pooling)")
-		assert.Contains(t, log.String(), "engine is reached through a pooler")
-		require.NoError(t, c.Replicas[0].ResumeReplay(ctx))
 	})
 }
 

@@ -54,6 +54,7 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d histories from seed %d: %d reads, %d of them on readers, %d writes, %d faults; %d looks", many, first, reads, fromReaders, writes, faults, looks)
 	assert.Greater(t, 10*fromReaders, reads, "a tenth at least is served by readers")
+	assert.Positive(t, looks)
 }
 
 const (

@@ -114,7 +114,7 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		_ = c.Close() // it never served
 		return nil, session{}, nil, err
 	}
-	return c, about, w.conn, nil
+	return c, about, w.opening, nil
 }
 
 // timeout bounds connecting under ctx; 0: nothing does but ctx.
@@ -156,8 +156,7 @@ func (s *source) learn(about *session) {
 
 // wire receives the network connection that dial makes for one Connect, and what the MySQL driver was told for it.
 type wire struct {
-	conn    net.Conn
-	opening *opening // the same
+	opening *opening // the connection; nil before there is one
 	limit   int      // see packetLimit
 }
 
@@ -171,8 +170,7 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c, err
 	}
 	w.opening = &opening{Conn: c}
-	w.conn = w.opening
-	return w.conn, nil
+	return w.opening, nil
 }
 
 // connector makes the connections of one pool.

@@ -174,20 +174,24 @@
 //
 // # MySQL Router
 //
-// A router of a port with connection_sharing = 1 gives a server's session to another client when it is idle, and one of access_mode = auto
-// sends what only reads to a replica, which may lack what was just written. Such a router is known by its greeting, whose version ends
-// in "-router" (one that hands the server's own greeting through, by client_ssl_mode = PASSTHROUGH or server_ssl_mode = AS_CLIENT, shares
-// and splits nothing, and is not known). Each new session begins there with three
-// statements more: ROUTER SET access_mode, which has all of a writer's session go to the primary and a reader's to a replica, where
-// the port chooses at all; the user variable @bindery_holds_this_session, because a session with a variable is not shared; and a
-// named lock, bindery-session-…, by which a session that was given up is known again before it is killed. So a session is on one
-// server, from its beginning to its end, as without a router; a connection is closed without a word, because a router that is told
-// goodbye keeps the session for some seconds, with its locks and its open transaction. Those of native connections are kept so. Do not release all locks (RELEASE_ALL_LOCKS) there: what is given up
-// then goes on at the server.
+// A router's port with connection_sharing = 1 gives a server's session to another client when it is idle, and one with
+// access_mode = auto sends what only reads to a replica, which may lack what was just written. Such a router is known by
+// its greeting, whose version ends in "-router". One that hands the server's own greeting through (client_ssl_mode =
+// PASSTHROUGH, or server_ssl_mode = AS_CLIENT) shares and splits nothing, and is not known.
 //
-// A splitting port refuses KILL at all times, and SHOW GLOBAL STATUS and its like outside of a transaction, with error 4501: what is given
-// up goes on at the server until it ends. So it does where one port of a reader leads to several servers, and the connection that
-// would kill comes to another one.
+// Each new session begins there with three statements more: ROUTER SET access_mode, which has all of a writer's session
+// go to the primary and a reader's to a replica, where the port chooses at all; the user variable
+// @bindery_holds_this_session, because a session with a variable is not shared; and a named lock, bindery-session-…, by
+// which a session that was given up is known again before it is killed. So a session is on one server from its beginning
+// to its end, as without a router.
+//
+// A connection is closed without a goodbye: a router that is told goodbye keeps the session for some seconds, with its
+// locks and its open transaction. It does so with native connections. Do not release all locks (RELEASE_ALL_LOCKS)
+// there: what is given up then goes on at the server.
+//
+// A splitting port refuses KILL at all times, and SHOW GLOBAL STATUS and its like outside of a transaction, with error
+// 4501: what is given up goes on at the server until it ends. So it does where one port of a reader leads to several
+// servers, and the connection that would kill comes to another one.
 //
 // # Products
 //

@@ -107,20 +107,12 @@ func (k *killer) end(batch []session) {
 		return // the sockets are closed: the server finds out by itself
 	}
 	defer func() { _ = c.Close() }() // nothing depends on it
-	var started time.Time
-	if own.mark == "" {
-		up, err := uptime(ctx, c)
-		if err != nil {
-			return
-		}
-		started = time.Now().Add(-up)
+	still, err := stillOf(ctx, c, own)
+	if err != nil {
+		return
 	}
 	for _, s := range batch {
-		same := own.mark == "" && isSame(s, own, started)
-		if s.mark != "" {
-			same = hasMark(ctx, c, s)
-		}
-		if same {
+		if still(s) {
 			// An error means that the session has ended by now.
 			_, _ = c.ExecContext(ctx, "KILL CONNECTION "+strconv.FormatUint(s.id, 10), nil)
 		}
@@ -142,6 +134,24 @@ func (k *killer) connect(ctx context.Context) (nativeConn, session, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// stillOf returns what tells, on a connection with the session own, whether a session is still the one that it was.
+func stillOf(ctx context.Context, c nativeConn, own session) (func(session) bool, error) {
+	var started time.Time
+	if own.mark == "" {
+		up, err := uptime(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		started = time.Now().Add(-up)
+	}
+	return func(s session) bool {
+		if s.mark != "" {
+			return hasMark(ctx, c, s)
+		}
+		return own.mark == "" && isSame(s, own, started)
+	}, nil
 }
 
 // isSame reports whether the identifier of s, seen from the later session own on a server that

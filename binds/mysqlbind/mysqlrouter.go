@@ -69,7 +69,7 @@ func routed(ctx context.Context, c nativeConn, greeted string, role binds.Role) 
 	return routing{router: fmt.Sprintf("MySQL Router %s (%s)", version, does), mark: mark, splits: does == splitting}, nil
 }
 
-// hasMark reports whether a session, marked on the server that c is connected with, is still the client's that it was.
+// hasMark reports whether a session of the server that c is connected with is still that of the client that marked it.
 func hasMark(ctx context.Context, c nativeConn, s session) bool {
 	row, err := oneRow(ctx, c, fmt.Sprintf("SELECT IS_USED_LOCK('%s') = %d", s.mark, s.id))
 	return err == nil && row[0] == "1"
