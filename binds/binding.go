@@ -86,7 +86,8 @@ func isOnlyName(t reflect.Type) bool {
 	return true
 }
 
-// markersIn collects the distinct marker types embedded in t, in the order of its fields. Within
+// markersIn collects the distinct marker types embedded in t, in the order of its fields, and those that
+// should have been. Within
 // holds the types that embed t, because embedded pointers may go round in circles.
 //
 // An embedded type counts as a marker if it declares BindKey itself. Reflection does not tell its
@@ -97,18 +98,32 @@ func markersIn(t reflect.Type, within []reflect.Type) []Marker {
 	within = append(within, t)
 	for i := range numField(t) {
 		f := t.Field(i)
-		if !f.Anonymous {
-			continue
-		}
 		ft := f.Type
 		if ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()
 		}
-		if !slices.Contains(within, ft) {
+		switch {
+		case !f.Anonymous && isNamedMarker(f, ft):
+			found = merge(found, []Marker{{Type: ft, err: &NamedMarkerError{Marker: ft}}}, f.Name)
+		case f.Anonymous && !slices.Contains(within, ft):
 			found = merge(found, markersOf(ft, within), f.Name)
 		}
 	}
 	return found
+}
+
+// isNamedMarker reports whether a field with a name, of type t or a pointer to it, was meant to be a
+// marker: t declares BindKey and has nothing to store. The tag `bun:"-"` says that it was not.
+func isNamedMarker(f reflect.StructField, t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || !declares(t) || f.Tag.Get("bun") == "-" {
+		return false
+	}
+	for i := range t.NumField() {
+		if t.Field(i).IsExported() || t.Field(i).Anonymous {
+			return false
+		}
+	}
+	return true
 }
 
 // markersOf returns the markers that embedding t brings, their paths beginning below t.
@@ -126,6 +141,8 @@ func markersOf(t reflect.Type, within []reflect.Type) []Marker {
 	switch {
 	case err != nil:
 		return []Marker{{Type: t, err: err}}
+	case declared && len(inner) == 0 && asksItsFields(t, key):
+		return []Marker{{Type: t, err: &DynamicBindError{}}}
 	case declared && (len(inner) == 0 || len(inner) == 1 && inner[0].Key != key):
 		return append([]Marker{{Type: t, Key: key}}, inner...)
 	}
@@ -139,8 +156,11 @@ func merge(found, more []Marker, field string) []Marker {
 		if !slices.ContainsFunc(found, func(x Marker) bool { return x.Type == m.Type }) {
 			found = append(found, m)
 		}
-		if dynamic, ok := m.err.(*DynamicBindError); ok {
-			dynamic.Field = m.Path
+		switch err := m.err.(type) {
+		case *DynamicBindError:
+			err.Field = m.Path
+		case *NamedMarkerError:
+			err.Field = m.Path
 		}
 	}
 	return found
@@ -155,8 +175,11 @@ func join(field, path string) string {
 
 // withModel names the model in errors that were made before it was known.
 func withModel(err error, model reflect.Type) error {
-	if dynamic, ok := err.(*DynamicBindError); ok {
-		dynamic.Model = model
+	switch err := err.(type) {
+	case *DynamicBindError:
+		err.Model = model
+	case *NamedMarkerError:
+		err.Model = model
 	}
 	return err
 }
@@ -169,7 +192,7 @@ func declares(t reflect.Type) bool {
 // a panic is the method's own fault and not that of its promotion.
 func declaredKey(t reflect.Type) (key Key, declared bool, err error) {
 	if !declares(t) {
-		return "", false, nil
+		return "", false, wrongSignature(t)
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -179,6 +202,65 @@ func declaredKey(t reflect.Type) (key Key, declared bool, err error) {
 	v := reflect.New(t)
 	fillEmbedded(v.Elem(), nil)
 	return v.Interface().(Bound).BindKey(), true, nil
+}
+
+// wrongSignature returns an error if t, which declares no bind, has a method called BindKey all the same.
+func wrongSignature(t reflect.Type) error {
+	if t.Kind() == reflect.Interface {
+		return nil
+	}
+	if _, ok := reflect.PointerTo(t).MethodByName("BindKey"); !ok {
+		return nil
+	}
+	return &BindKeyError{Type: t, Signature: reflect.Zero(reflect.PointerTo(t)).MethodByName("BindKey").Type()}
+}
+
+// asksItsFields reports whether BindKey of t says something else than key, its answer for a zero value, when t's
+// fields are set.
+func asksItsFields(t reflect.Type, key Key) (asks bool) {
+	if t.Size() == 0 {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			asks = false // values of ours are not what it expects
+		}
+	}()
+	v := reflect.New(t)
+	fillEmbedded(v.Elem(), nil)
+	setAll(v.Elem(), 0)
+	return v.Interface().(Bound).BindKey() != key
+}
+
+const deepestField = 8
+
+// setAll makes numbers, texts and truth values in v other than zero.
+func setAll(v reflect.Value, depth int) {
+	switch k := v.Kind(); {
+	case depth > deepestField:
+	case k == reflect.String:
+		v.SetString("x")
+	case k == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(1)
+	case v.CanUint():
+		v.SetUint(1)
+	case v.CanFloat():
+		v.SetFloat(1)
+	case k == reflect.Array:
+		for i := range v.Len() {
+			setAll(v.Index(i), depth+1)
+		}
+	case k == reflect.Pointer && v.IsNil():
+		v.Set(reflect.New(v.Type().Elem()))
+		setAll(v.Elem(), depth+1)
+	case k == reflect.Struct:
+		for i := range v.NumField() { // by address: reflection does not set unexported fields
+			f := v.Field(i)
+			setAll(reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem(), depth+1)
+		}
+	}
 }
 
 // fillEmbedded points the embedded pointers of v, a struct or not, at zero values.

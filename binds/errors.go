@@ -42,8 +42,22 @@ func (e *AmbiguousBindError) Error() string {
 		e.Model, len(e.Markers), strings.Join(names, " and "))
 }
 
+// NamedMarkerError reports a model with a marker in a field that has a name. Only an embedded marker says
+// where the model lives.
+type NamedMarkerError struct {
+	Model  reflect.Type
+	Field  string       // the field: "Bind", "Base.Bind"
+	Marker reflect.Type // its type, without a pointer
+}
+
+func (e *NamedMarkerError) Error() string {
+	return fmt.Sprintf("binds: model %s has the marker %s in the field %s, where it says nothing: embed it, by a line that is only %q (a field that is no marker takes the tag `bun:\"-\"`)",
+		e.Model, e.Marker, e.Field, e.Marker.String())
+}
+
 // DynamicBindError reports a model whose bind cannot be known from its type: it embeds a [Key] or an
-// interface with a BindKey method, or it is a slice of either.
+// interface with a BindKey method, or a type whose BindKey says something else when its fields are set, or it
+// is a slice of a [Key] or such an interface.
 type DynamicBindError struct {
 	Model reflect.Type
 	Field string // the embedded field: "Base.Bound"; "" if Model itself is a Key or interface
@@ -57,13 +71,17 @@ func (e *DynamicBindError) Error() string {
 		e.Model, e.Field)
 }
 
-// BindKeyError reports a BindKey method that panics on a zero value.
+// BindKeyError reports a BindKey method that panics on a zero value, or that is no method of [Bound].
 type BindKeyError struct {
-	Type  reflect.Type // the type whose method it is
-	Cause any          // what it panicked with
+	Type      reflect.Type // the type whose method it is
+	Cause     any          // what it panicked with
+	Signature reflect.Type // the method's type, if that is what is wrong; else nil
 }
 
 func (e *BindKeyError) Error() string {
+	if e.Signature != nil {
+		return fmt.Sprintf("binds: BindKey of %s is a %s and names no bind: make it func() binds.Key", e.Type, e.Signature)
+	}
 	return fmt.Sprintf("binds: BindKey of a zero %s panics (%v): it must return one key for every value", e.Type, e.Cause)
 }
 

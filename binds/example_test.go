@@ -49,6 +49,16 @@ func ExampleAmbiguousBindError() {
 	// Output: binds: model binds_test.Copied has 2 markers, binds_test.Billing (bind "billing", as Invoice.Billing) and binds_test.Audit (bind "audit", as Audit): keep one
 }
 
+func ExampleNamedMarkerError() {
+	type Receipt struct {
+		Bind Audit // a marker says where a model lives only when it is embedded
+		ID   int64
+	}
+	_, err := binds.KeyOf(&Receipt{})
+	fmt.Println(err)
+	// Output: binds: model binds_test.Receipt has the marker binds_test.Audit in the field Bind, where it says nothing: embed it, by a line that is only "binds_test.Audit" (a field that is no marker takes the tag `bun:"-"`)
+}
+
 func ExampleDrivers_Open() {
 	var drivers binds.Drivers
 	_, err := drivers.Open(context.Background(), "main", "postgres://app:s3cret@db1/shop")

@@ -10,7 +10,8 @@ import "reflect"
 // value, a [Key] and any other [Bound] that embeds no marker are asked themselves.
 //
 // Two marker types in one model are an [*AmbiguousBindError], never the default bind: at one depth
-// Go promotes neither, at two depths one silently hides the other. An embedded interface is a
+// Go promotes neither, at two depths one silently hides the other. A marker in a field with a name is a
+// [*NamedMarkerError], an embedded interface, or a marker whose answer depends on its fields, a
 // [*DynamicBindError], a BindKey that panics a [*BindKeyError]. An untyped nil, or a nil *Key, is
 // [ErrNilModel].
 //

@@ -175,6 +175,7 @@ func TestKeyOf(t *testing.T) {
 		"a pointer to a slice of pointers":        {&[]*User{}, "accounts"},
 		"a nil pointer to a slice":                {(*[]User)(nil), "accounts"},
 		"an array":                                {[2]User{}, "accounts"},
+		"a marker with data that says the same":   {EmbedsConstant{}, "constant"},
 		"a marker by pointer":                     {ByPointer{}, "accounts"},
 		"a marker by pointer that points":         {ByPointer{&Accounts{}}, "accounts"},
 		"a marker in a mixin":                     {InMixin{}, "accounts"},
@@ -188,11 +189,9 @@ func TestKeyOf(t *testing.T) {
 		"an unexported mixin by pointer":          {UnexportedDeep{}, "hidden"},
 		"a generic model":                         {Generic[int]{}, "accounts"},
 		"the same of another type":                {&Generic[[]User]{}, "accounts"},
-		"a type parameter is no marker":           {GenericMarked[Accounts]{}, ""},
 		"no marker":                               {Unmarked{}, ""},
 		"a marker that names the default":         {Defaulted{}, ""},
 		"a field called BindKey hides no marker":  {FieldHidesMethod{}, "accounts"},
-		"a marker in a named field is no marker":  {NamedNotEmbedded{}, ""},
 		// Go promotes neither copy at one depth, but both say the same: there is nothing to choose.
 		"one marker type through two mixins":      {TwiceInMixins{}, "accounts"},
 		"one mixin through two mixins":            {SharedMixinTwice{}, "accounts"},
@@ -219,7 +218,6 @@ func TestKeyOf(t *testing.T) {
 		"a bound that is no struct":               {Tenant("a"), "tenant-a"},
 		"a pointer to one":                        {ptr(Tenant("a")), "tenant-a"},
 		"a slice of them asks a zero one":         {[]Tenant{"a"}, "tenant-"},
-		"an embedded one asks a zero one":         {EmbedsTenant{"a"}, "tenant-"},
 		"a pointer's own answer":                  {&OwnByPointer{"a"}, "own-a"},
 		"a value whose pointer answers":           {OwnByPointer{"a"}, "own-"},
 		"a named slice with a method":             {Users{}, "users"},
@@ -307,6 +305,106 @@ func TestKeyOfAmbiguous(t *testing.T) {
 	}
 }
 
+// Markers that are no markers, and models that hold them.
+type (
+	WithData     struct{ key binds.Key }
+	WithDataByP  struct{ key *binds.Key }
+	Constant     struct{ Region string }
+	Flagged      struct{ on [1]bool }
+	ReturnsText  struct{}
+	TakesArg     struct{}
+	NamedPointer struct{ Bind *Accounts }
+	NamedInMixin struct{ NamedNotEmbedded }
+	NamedHidden  struct {
+		//lint:ignore U1000 KeyOf finds it by reflection
+		bind Accounts
+	}
+	NamedAndEmbedded struct {
+		Accounts
+		Second Audit
+	}
+	NamedWithData struct{ Bind WithData }
+	Excused       struct {
+		Bind Accounts `bun:"-"`
+	}
+	Related struct {
+		User  *User `bun:"rel:belongs-to,join:id=id"`
+		Owner User
+		Tags  Users
+		Bind  Tenant // a column
+	}
+	EmbedsData     struct{ WithData }
+	EmbedsDataByP  struct{ *WithDataByP }
+	EmbedsFlagged  struct{ Flagged }
+	EmbedsConstant struct{ Constant }
+	EmbedsText     struct{ ReturnsText }
+	EmbedsArg      struct{ *TakesArg }
+)
+
+func (w WithData) BindKey() binds.Key { return w.key }
+func (w *WithDataByP) BindKey() binds.Key {
+	if w.key == nil {
+		return "none"
+	}
+	return *w.key
+}
+func (Constant) BindKey() binds.Key { return "constant" }
+func (f Flagged) BindKey() binds.Key {
+	if f.on[0] {
+		return "on"
+	}
+	return "off"
+}
+func (ReturnsText) BindKey() string          { return "accounts" }
+func (*TakesArg) BindKey(k string) binds.Key { return binds.Key(k) }
+
+func TestKeyOfNamedMarker(t *testing.T) {
+	accounts := reflect.TypeFor[Accounts]()
+	for reason, row := range map[string]struct {
+		model  any
+		marker reflect.Type
+		field  string
+	}{
+		"a field with a name":       {NamedNotEmbedded{}, accounts, "Marker"},
+		"a pointer":                 {&[]*NamedPointer{}, accounts, "Bind"},
+		"in a mixin":                {NamedInMixin{}, accounts, "NamedNotEmbedded.Marker"},
+		"a field without export":    {(*NamedHidden)(nil), accounts, "bind"},
+		"of a type parameter":       {GenericMarked[Accounts]{}, accounts, "Value"},
+		"beside an embedded one":    {NamedAndEmbedded{}, reflect.TypeFor[Audit](), "Second"},
+		"a marker that has the key": {NamedWithData{}, reflect.TypeFor[WithData](), "Bind"},
+		"a slice of such models":    {[]NamedNotEmbedded{}, accounts, "Marker"},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			key, err := binds.KeyOf(row.model)
+			var named *binds.NamedMarkerError
+			require.ErrorAs(t, err, &named)
+			assert.Empty(t, key)
+			assert.Equal(t, row.field, named.Field)
+			assert.Equal(t, row.marker, named.Marker)
+			assert.NotNil(t, named.Model)
+		})
+	}
+	_, err := binds.KeyOf(NamedNotEmbedded{})
+	assert.EqualError(t, err, "binds: model binds_test.NamedNotEmbedded has the marker binds_test.Accounts in the field Marker, where it says "+
+		"nothing: embed it, by a line that is only \"binds_test.Accounts\" (a field that is no marker takes the tag `bun:\"-\"`)")
+	for _, model := range []any{Excused{}, Related{}} {
+		key, err := binds.KeyOf(model)
+		require.NoError(t, err, "%T", model)
+		assert.Empty(t, key)
+	}
+}
+
+func TestKeyOfSignature(t *testing.T) {
+	for _, model := range []any{EmbedsText{}, &[]EmbedsText{}, EmbedsArg{}, ReturnsText{}} {
+		_, err := binds.KeyOf(model)
+		var wrong *binds.BindKeyError
+		require.ErrorAs(t, err, &wrong, "%T", model)
+		assert.Contains(t, err.Error(), "make it func() binds.Key")
+	}
+	_, err := binds.KeyOf(EmbedsText{})
+	assert.EqualError(t, err, "binds: BindKey of binds_test.ReturnsText is a func() string and names no bind: make it func() binds.Key")
+}
+
 func TestKeyOfDynamic(t *testing.T) {
 	const atRunTime = ", whose bind is known only at run time: embed a marker struct instead"
 	for reason, row := range map[string]struct {
@@ -317,6 +415,10 @@ func TestKeyOfDynamic(t *testing.T) {
 		"one with a value":          {EmbedsInterface{Accounts{}}, "binds: model binds_test.EmbedsInterface embeds Bound" + atRunTime},
 		"one in a mixin":            {&[]EmbedsInterfaceDeep{}, "binds: model binds_test.EmbedsInterfaceDeep embeds EmbedsInterface.Bound" + atRunTime},
 		"an embedded key":           {EmbedsKey{"k"}, "binds: model binds_test.EmbedsKey embeds Key" + atRunTime},
+		"an embedded text":          {EmbedsTenant{"a"}, "binds: model binds_test.EmbedsTenant embeds Tenant" + atRunTime},
+		"one that holds its key":    {EmbedsData{WithData{"k"}}, "binds: model binds_test.EmbedsData embeds WithData" + atRunTime},
+		"one that points to it":     {&EmbedsDataByP{}, "binds: model binds_test.EmbedsDataByP embeds WithDataByP" + atRunTime},
+		"one that has a flag":       {EmbedsFlagged{}, "binds: model binds_test.EmbedsFlagged embeds Flagged" + atRunTime},
 		"a slice of interfaces":     {[]binds.Bound{Accounts{}}, "binds: a slice of or pointer to binds.Bound names no bind: pass one of its values"},
 		"a pointer to an interface": {new(binds.Bound), "binds: a slice of or pointer to binds.Bound names no bind: pass one of its values"},
 		"a slice of keys":           {[]binds.Key{"k"}, "binds: a slice of or pointer to binds.Key names no bind: pass one of its values"},

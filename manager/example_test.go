@@ -210,6 +210,23 @@ func ExampleDBManager_ResetTables() {
 	// 0 <nil>
 }
 
+// A transaction of Bun's own goes past the router; with a guard it keeps to its bind all the same.
+func ExampleWithGuard() {
+	ctx := context.Background()
+	m, done := exampleManager(manager.WithGuard())
+	defer done()
+	bind, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	err = bind.DB().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(new(Entry)).Exec(ctx)
+		return err
+	})
+	fmt.Println(err)
+	// Output: router: model manager_test.Entry lives in bind "audit" but was queried on bind "accounts": use the manager's own builders, or the DB of bind "audit"
+}
+
 func ExampleWithPolicy() {
 	m, done := exampleManager(manager.WithPolicy(Accounts{}, new(router.RoundRobin)))
 	defer done()

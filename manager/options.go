@@ -21,6 +21,7 @@ type options struct {
 	hooks    []bun.QueryHook
 
 	noForeignKeys bool
+	guard         bool
 }
 
 type boundPolicy struct {
@@ -58,6 +59,13 @@ func WithPolicy(b binds.Bound, p router.Policy) Option {
 func WithQueryHook(h bun.QueryHook) Option {
 	return func(o *options) { o.hooks = append(o.hooks, h) }
 }
+
+// WithGuard refuses also what Bun sends past the router to the wrong bind: builders of a bun.Tx or a
+// bun.Conn on a model that lives in another bind, and builders of another bind in the arguments of a Bun DB's
+// ExecContext and QueryContext. The error is a [*router.WrongBindError], and nothing is sent. Everything
+// else is checked without this option: the manager's builders, those of [Bind.DB], InTx, and the
+// functions of package models. It costs what any of Bun's hooks costs: an allocation for each query.
+func WithGuard() Option { return func(o *options) { o.guard = true } }
 
 // WithBunOptions opens the Bun DBs of every bind with opts, such as bun.WithDiscardUnknownColumns.
 // A bun.WithConnResolver among them is replaced by the bind's router.

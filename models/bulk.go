@@ -82,6 +82,9 @@ func newBulk[E any](db bun.IDB, opts []BulkOption) (*bulk[E], error) {
 	if typ.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("models: bulk insert of %v: a row must be a struct or a pointer to one", reflect.TypeFor[E]())
 	}
+	if err := checkHome(db, typ); err != nil {
+		return nil, fmt.Errorf("models: bulk insert of %v: %w", typ, err)
+	}
 	b.table = db.Dialect().Tables().Get(typ)
 	if err := b.check(b.table); err != nil {
 		return nil, fmt.Errorf("models: bulk insert of %v: %w", typ, err)

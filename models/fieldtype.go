@@ -10,6 +10,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/modelhome"
 )
 
 // A ColumnTyper is a field's type that knows its column's type. Types of your own may implement it,
@@ -63,6 +65,10 @@ func (r *registry) model(model any) {
 	}
 	if typ == nil || typ.Kind() != reflect.Struct {
 		r.errs = append(r.errs, fmt.Errorf("models: register %T: not a model: pass (*Model)(nil)", model))
+		return
+	}
+	if err := modelhome.Check(r.dialect, typ); err != nil {
+		r.errs = append(r.errs, fmt.Errorf("models: register %v: %w", typ, err))
 		return
 	}
 	r.table(r.dialect.Tables().Get(typ))

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/uptrace/bun"
@@ -13,6 +14,9 @@ func PrimaryKeys(db bun.IDB, model any) ([]string, error) {
 	typ, err := structType("PrimaryKeys", model)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkHome(db, typ); err != nil {
+		return nil, fmt.Errorf("models: PrimaryKeys: %w", err)
 	}
 	var names []string
 	for _, pk := range db.Dialect().Tables().Get(typ).PKs {

@@ -15,7 +15,7 @@ import (
 // PostgreSQL too, where DISTINCT ON took half as long again. Where the groups are known
 // and few, [TopNOf] with 1 reads less there.
 func Latest(db bun.IDB, q *bun.SelectQuery, group []string, by string) *bun.SelectQuery {
-	top, err := newTop(q, 1, group, nil)
+	top, err := newTop(db, q, 1, group, nil)
 	if err == nil {
 		err = checkColumn(top.table, by)
 	}

@@ -78,6 +78,9 @@ func newClaim[T any](db bun.IDB, n int,
 	if typ.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("models: claim of %v: not a struct", typ)
 	}
+	if err := checkHome(db, typ); err != nil {
+		return nil, fmt.Errorf("models: claim of %v: %w", typ, err)
+	}
 	c := &claim[T]{db: db, table: db.Dialect().Tables().Get(typ), n: n, free: free, take: take}
 	switch {
 	case n < 1:

@@ -27,7 +27,7 @@ import (
 // It ranks all rows of q by ROW_NUMBER(): MySQL since 8.0, MariaDB since 10.2. Where the groups are
 // known and few, and an index has group and order, [TopNOf] reads less.
 func TopN(db bun.IDB, q *bun.SelectQuery, n int, group []string, order ...string) *bun.SelectQuery {
-	top, err := newTop(q, n, group, order)
+	top, err := newTop(db, q, n, group, order)
 	if err != nil {
 		return db.NewSelect().Err(err)
 	}
@@ -45,9 +45,14 @@ func TopN(db bun.IDB, q *bun.SelectQuery, n int, group []string, order ...string
 // rank the rows of these groups as TopN does: SQLite has no LATERAL, MariaDB neither before 11.8,
 // and Bun cannot tell MySQL 8.0.14, which has it, from older ones.
 func TopNOf(db bun.IDB, groups, q *bun.SelectQuery, n int, group []string, order ...string) *bun.SelectQuery {
-	top, err := newTop(q, n, group, order)
+	top, err := newTop(db, q, n, group, order)
 	if err != nil {
 		return db.NewSelect().Err(err)
+	}
+	if m, ok := groups.GetModel().(bun.TableModel); ok {
+		if err := checkHome(db, m.Table().Type); err != nil {
+			return db.NewSelect().Err(fmt.Errorf("models: top n of groups of %v: %w", m.Table().Type, err))
+		}
 	}
 	if db.Dialect().Name() == dialect.PG {
 		return top.lateral(db, groups, q)
@@ -72,12 +77,15 @@ type top struct {
 	order []topOrder // ends with the primary key
 }
 
-func newTop(q *bun.SelectQuery, n int, group, order []string) (*top, error) {
+func newTop(db bun.IDB, q *bun.SelectQuery, n int, group, order []string) (*top, error) {
 	tm, ok := q.GetModel().(bun.TableModel)
 	if !ok {
 		return nil, errors.New("models: top n: the query has no model")
 	}
 	t := &top{model: q.GetModel().Value(), table: tm.Table(), n: n}
+	if err := checkHome(db, t.table.Type); err != nil {
+		return nil, fmt.Errorf("models: top n of %v: %w", t.table.Type, err)
+	}
 	if n < 1 {
 		return nil, fmt.Errorf("models: top n of %v: n is %d, not 1 or more", t.table.Type, n)
 	}

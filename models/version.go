@@ -111,6 +111,9 @@ func versionedOf(call string, db bun.IDB, model any) (*versioned, error) {
 	if m.Kind() != reflect.Pointer || m.IsNil() || m.Elem().Kind() != reflect.Struct {
 		return nil, &ModelError{Call: call, Type: reflect.TypeOf(model), Want: "a pointer to one struct"}
 	}
+	if err := checkHome(db, m.Type().Elem()); err != nil {
+		return nil, fmt.Errorf("models: %s: %w", call, err)
+	}
 	v := &versioned{db: db, model: m.Elem(), table: db.Dialect().Tables().Get(m.Type()), plan: planOf(m.Type().Elem())}
 	if v.plan.err != nil {
 		return nil, v.plan.err

@@ -134,14 +134,24 @@ func (e *OtherViewError) Error() string {
 		": give both URIs, and both logins, the same settings"
 }
 
-// WrongBindError reports a model that was queried on another bind's DB.
+// WrongBindError reports a query on another bind's DB than its model's, or a query that has a builder
+// of another bind as a part. Nothing was sent.
 type WrongBindError struct {
-	Model     reflect.Type
-	ModelBind binds.Key // where the model lives
-	Bind      binds.Key // whose DB was asked
+	Model     reflect.Type // nil for a part without a model
+	ModelBind binds.Key    // where the model lives, or to which the part belongs
+	Bind      binds.Key    // whose DB was asked
+	Part      bool         // a builder in another query: an argument, a common table expression, a source
 }
 
 func (e *WrongBindError) Error() string {
+	if e.Part {
+		what := "a query"
+		if e.Model != nil {
+			what = fmt.Sprintf("a query on model %s", e.Model)
+		}
+		return fmt.Sprintf("router: %s of bind %q is part of a query on bind %q, whose tables it would read: run it by itself and pass on what it finds",
+			what, e.ModelBind.String(), e.Bind.String())
+	}
 	return fmt.Sprintf("router: model %s lives in bind %q but was queried on bind %q: use the manager's own builders, or the DB of bind %q",
 		e.Model, e.ModelBind.String(), e.Bind.String(), e.ModelBind.String())
 }

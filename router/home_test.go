@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -113,6 +114,105 @@ func TestWrongBind(t *testing.T) {
 	require.ErrorAs(t, shop.db.NewSelect().Model(new(stray)).Scan(t.Context()), &wrong, "a bind that nobody declares")
 	var ambiguous *binds.AmbiguousBindError
 	require.ErrorAs(t, shop.db.NewSelect().Model(&torn{auditMarker{}, nowhere{}, 1}).Scan(t.Context()), &ambiguous)
+}
+
+func TestPartsOfAnotherBind(t *testing.T) {
+	shop, audit := twoBinds(t, 1, nil)
+	byModel := func() *bun.SelectQuery { return shop.db.NewSelect().Model((*event)(nil)).Column("id") }
+	byDB := func() *bun.SelectQuery { return audit.db.NewSelect().Table("authors").Column("id") }
+	both := func() *bun.SelectQuery { return audit.db.NewSelect().Model((*event)(nil)).Column("id") }
+	homesModel := func() *bun.SelectQuery { return audit.db.NewSelect().Model((*author)(nil)).Column("id") }
+
+	for name, part := range map[string]func() *bun.SelectQuery{
+		"by its model": byModel, "by its DB": byDB, "by both": both, "by its DB, with a model of this bind": homesModel,
+	} {
+		for place, run := range map[string]func(in *bun.SelectQuery) error{
+			"argument": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewDelete().Model((*author)(nil)).Where("id NOT IN (?)", in).Exec(t.Context())
+				return err
+			},
+			"common table expression": func(in *bun.SelectQuery) error {
+				return shop.db.NewSelect().With("w", in).Model((*author)(nil)).Where("id IN (SELECT id FROM w)").Scan(t.Context())
+			},
+			"source of an insert": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewInsert().Model((*author)(nil)).TableExpr("(?) AS w", in).Exec(t.Context())
+				return err
+			},
+			"raw query": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewRaw("DELETE FROM authors WHERE id IN (?)", in).Exec(t.Context())
+				return err
+			},
+			"count": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Count(t.Context())
+				return err
+			},
+			"existence": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Exists(t.Context())
+				return err
+			},
+			"rows": func(in *bun.SelectQuery) error {
+				_, err := shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Rows(t.Context())
+				return err
+			},
+			"three levels down": func(in *bun.SelectQuery) error {
+				books := shop.db.NewSelect().Table("books").Where("author_id IN (?)", in)
+				return shop.db.NewSelect().Model((*author)(nil)).Union(shop.db.NewSelect().Table("x").Where("id IN (?)", books)).Scan(t.Context())
+			},
+			"on the writer alone": func(in *bun.SelectQuery) error {
+				return shop.on(shop.WriterOnly()).NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Scan(t.Context())
+			},
+			"on a reader alone": func(in *bun.SelectQuery) error {
+				return shop.on(shop.ReaderOnly()).NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Scan(t.Context())
+			},
+			"native": func(in *bun.SelectQuery) error {
+				return shop.on(shop.On(shop.Writer().DB(), NativeDB)).NewSelect().Model((*author)(nil)).Where("id IN (?)", in).Scan(t.Context())
+			},
+			"in a transaction": func(in *bun.SelectQuery) error {
+				return shop.InTx(t.Context(), TxOptions{}, func(ctx context.Context) error {
+					_, err := shop.db.NewDelete().Model((*author)(nil)).Where("id NOT IN (?)", in).Exec(ctx)
+					return err
+				})
+			},
+		} {
+			t.Run(name+"/"+place, func(t *testing.T) {
+				var wrong *WrongBindError
+				require.ErrorAs(t, run(part()), &wrong)
+				assert.Equal(t, binds.Key("audit"), wrong.ModelBind)
+				assert.Equal(t, binds.Key("shop"), wrong.Bind)
+				assert.True(t, wrong.Part)
+				assert.Empty(t, audit.driver.servers(), "nothing was sent")
+				assert.Empty(t, shop.driver.servers(), "nothing was sent")
+			})
+		}
+	}
+	t.Run("of the same bind", func(t *testing.T) {
+		in := shop.on(shop.WriterOnly()).NewSelect().Model((*author)(nil)).Column("id")
+		require.NoError(t, shop.db.NewSelect().Model(&[]author{}).Where("id IN (?)", in).Scan(t.Context()))
+		_, err := audit.db.NewDelete().Model((*event)(nil)).Where("id IN (?)", both()).Exec(t.Context())
+		require.NoError(t, err)
+	})
+	t.Run("of a has-many relation across binds", func(t *testing.T) {
+		load := func(in *bun.SelectQuery) error {
+			return shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events", func(q *bun.SelectQuery) *bun.SelectQuery {
+				return q.Where("id IN (?)", in)
+			}).Scan(t.Context())
+		}
+		require.NoError(t, load(both()))
+		var wrong *WrongBindError
+		require.ErrorAs(t, load(shop.db.NewSelect().Table("authors").Column("id")), &wrong)
+		assert.Equal(t, binds.Key("audit"), wrong.Bind)
+	})
+	t.Run("of no bind", func(t *testing.T) {
+		elsewhere := bun.NewDB(nil, pgdialect.New())
+		require.NoError(t, shop.db.NewSelect().Model(&[]author{}).Where("id IN (?)", elsewhere.NewSelect().Table("books")).Scan(t.Context()))
+		var wrong *WrongBindError
+		require.ErrorAs(t, shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", elsewhere.NewSelect().Model((*event)(nil))).Scan(t.Context()), &wrong)
+	})
+	t.Run("of two binds", func(t *testing.T) {
+		err := shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", shop.db.NewSelect().Model((*torn)(nil))).Scan(t.Context())
+		var ambiguous *binds.AmbiguousBindError
+		require.ErrorAs(t, err, &ambiguous)
+	})
 }
 
 func TestHomeModels(t *testing.T) {

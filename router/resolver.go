@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/bunlayout"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -61,8 +62,20 @@ func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
 
 // ResolveConn returns the connection that runs query.
 func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
-	if m, ok := query.GetModel().(bun.TableModel); ok && !rs.router.home.isHot(m.Table()) {
+	m, ok := query.GetModel().(bun.TableModel)
+	if ok && !rs.router.home.isHot(m.Table()) {
 		return rs.at(m, query)
+	}
+	return rs.whole(m, query)
+}
+
+// whole returns the connection that runs query, whose model m lives in the bind or is nil. The builders
+// that are parts of it must live there too.
+func (rs *resolver) whole(m bun.TableModel, query bun.Query) bun.IConn {
+	if bunlayout.Nests(query, m) {
+		if err := rs.router.checkParts(query); err != nil {
+			return &failedConn{err: err}
+		}
 	}
 	return rs.conn(query)
 }
@@ -75,14 +88,14 @@ func (rs *resolver) at(m bun.TableModel, query bun.Query) bun.IConn {
 	case err != nil:
 		return &failedConn{err: err}
 	case peer == nil:
-		return rs.conn(query)
+		return rs.whole(m, query)
 	case peer.dialect.Name() != r.dialect.Name():
 		return &failedConn{err: &CrossDialectRelationError{
 			Model: m.Table().Type, Bind: r.key, Dialect: r.dialect.Name(),
 			RelatedBind: peer.key, RelatedDialect: peer.dialect.Name(),
 		}}
 	}
-	return peer.like(rs).conn(query)
+	return peer.like(rs).whole(m, query)
 }
 
 // like returns the router's own resolver of the same mode as that of another bind.

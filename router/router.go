@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/modelhome"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -22,7 +23,8 @@ type Config struct {
 	Key binds.Key
 	// Default is the key of the bind where models without a marker live.
 	Default binds.Key
-	// Dialect is the bind's Bun dialect. Required.
+	// Dialect is the bind's Bun dialect, which no other bind has: a query's parts are known by it.
+	// Required.
 	Dialect schema.Dialect
 	// Writer is the bind's writer. Required.
 	Writer *binds.Engine
@@ -89,6 +91,8 @@ type Router struct {
 	home        home
 
 	routed, writerOnly, readerOnly resolver
+
+	forget func() // what is declared of the dialect
 }
 
 // New returns the router of one bind, which begins to watch the engines of cfg: they must not have
@@ -130,6 +134,7 @@ func New(cfg Config) (*Router, error) {
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
+	r.forget = modelhome.Declare(r.dialect, &modelhome.Bind{Key: string(r.key), Check: r.CheckModel})
 	r.watch()
 	return r, nil
 }
@@ -196,6 +201,7 @@ func (r *Router) Close() {
 		r.closeOwn(r.standby.engine)
 	}
 	r.closeCautious()
+	r.forget()
 }
 
 // closeOwn closes an engine that the router has made.
