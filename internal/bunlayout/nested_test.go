@@ -41,6 +41,12 @@ type sale struct {
 	BookID int64
 }
 
+// inList is what applications use that were written before Bun's List.
+func inList(slice any) schema.QueryAppender {
+	//lint:ignore SA1019 as inList says
+	return bun.In(slice)
+}
+
 // own appends a builder that it keeps in a field.
 type own struct {
 	text  string
@@ -101,8 +107,8 @@ func places(in *bun.SelectQuery) map[string]bun.Query {
 		"raw":                    raw,
 		"raw in where":           s().Where("id IN ?", raw),
 		"safe query":             s().Where("?", bun.SafeQuery("id IN (?)", in)),
-		"in":                     s().Where("id IN (?)", bun.In([]any{1, in})),
-		"in of builders":         s().Where("id IN (?)", bun.In([]*bun.SelectQuery{in})),
+		"in":                     s().Where("id IN (?)", inList([]any{1, in})),
+		"in of builders":         s().Where("id IN (?)", inList([]*bun.SelectQuery{in})),
 		"list":                   s().Where("id IN (?)", bun.List([]any{1, in})),
 		"tuple":                  s().Where("id IN (?)", bun.Tuple([][]any{{1, in}})),
 		"null zero":              s().Where("id IN (?)", bun.NullZero(in)),
@@ -184,7 +190,7 @@ func plain() map[string]bun.Query {
 		"columns":        db.NewSelect().Model((*book)(nil)).Column("id", "title").ColumnExpr("count(*)").Order("id DESC").Group("id").Limit(1),
 		"arguments":      db.NewSelect().Table("x").Where("a = ? AND b = ? AND c = ? AND d = ?", "x", time.Time{}, []byte{1}, &text),
 		"identifiers":    db.NewSelect().TableExpr("? AS ?TableAlias", bun.Ident("x")).Where("? = ?", bun.Name("x"), 1.5),
-		"lists":          db.NewSelect().Table("x").Where("a IN (?) AND b IN (?)", bun.In([]int64{1}), bun.List([]string{"x"})),
+		"lists":          db.NewSelect().Table("x").Where("a IN (?) AND b IN (?)", inList([]int64{1}), bun.List([]string{"x"})),
 		"tuples":         db.NewSelect().Table("x").Where("(a, b) IN ?", bun.Tuple([][]int{{1, 2}})),
 		"named":          db.NewSelect().Table("x").Where("a = ?id", book{}),
 		"a list of any":  db.NewSelect().Table("x").Where("a = ?", [3]int{}),

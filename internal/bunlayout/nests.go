@@ -239,6 +239,7 @@ func sliceMayHold(v reflect.Value) bool { return v.IsValid() && holds(v.Type()) 
 
 // What bun.In returns, and where it keeps its slice: negative if that is not known.
 var (
+	//lint:ignore SA1019 it is what applications have been using, and still do
 	inType  = reflect.TypeOf(schema.In([]int(nil)))
 	inSlice = offsetOf(inType.Elem(), valueType)
 )
