@@ -66,6 +66,9 @@ func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
 	if ok && !rs.router.home.isHot(m.Table()) {
 		return rs.at(m, query)
 	}
+	if q, ok := query.(*bun.SelectQuery); ok && !bunlayout.SelectNests(q, m) { // the usual one
+		return &rs.unknown
+	}
 	return rs.whole(m, query)
 }
 

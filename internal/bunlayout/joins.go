@@ -46,6 +46,13 @@ var layouts [8]atomic.Pointer[modelLayout]
 
 func layoutOf(m bun.TableModel) *modelLayout {
 	id := typeID(m)
+	if l := layouts[0].Load(); l != nil && l.model == id {
+		return l
+	}
+	return findLayout(m, id)
+}
+
+func findLayout(m bun.TableModel, id uintptr) *modelLayout {
 	for i := range layouts {
 		l := layouts[i].Load()
 		if l == nil {

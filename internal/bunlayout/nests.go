@@ -15,7 +15,7 @@ import (
 func Nests(q bun.Query, m bun.TableModel) bool {
 	switch q := q.(type) {
 	case *bun.SelectQuery:
-		return selectShape.mayHold(unsafe.Pointer(q)) || m != nil && joinsNest(m, 0)
+		return SelectNests(q, m)
 	case *bun.InsertQuery:
 		return insertShape.mayHold(unsafe.Pointer(q))
 	case *bun.UpdateQuery:
@@ -26,6 +26,11 @@ func Nests(q bun.Query, m bun.TableModel) bool {
 		return rawShape.mayHold(unsafe.Pointer(q))
 	}
 	return true
+}
+
+// SelectNests is [Nests] for a SELECT.
+func SelectNests(q *bun.SelectQuery, m bun.TableModel) bool {
+	return selectShape.mayHold(unsafe.Pointer(q)) || m != nil && joinsNest(m, 0)
 }
 
 var (
@@ -146,8 +151,10 @@ func (s *shape) mayHold(p unsafe.Pointer) bool {
 	if filled != 0 && s.search(p) {
 		return true
 	}
-	if s.where >= 0 && conditionsMayHold(*(*[]schema.QueryWithSep)(unsafe.Add(p, s.where))) {
-		return true
+	if s.where >= 0 {
+		if where := *(*[]schema.QueryWithSep)(unsafe.Add(p, s.where)); len(where) > 0 && conditionsMayHold(where) {
+			return true
+		}
 	}
 	return s.db >= 0 && wordAt(*(*unsafe.Pointer)(unsafe.Add(p, s.db)), dbArgs) != 0
 }
