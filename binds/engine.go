@@ -261,8 +261,13 @@ type connector struct {
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	return c.connectAs(ctx, nil)
+}
+
+// connectAs is Connect for a connection that made is called with before its first statement.
+func (c *connector) connectAs(ctx context.Context, made func(driver.Conn)) (driver.Conn, error) {
 	began := time.Now()
-	conn, err := c.connect(ctx)
+	conn, err := c.connect(ctx, made)
 	var failed *ConnectError
 	if errors.As(err, &failed) {
 		failed.Took = time.Since(began)
@@ -270,7 +275,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
+func (c *connector) connect(ctx context.Context, made func(driver.Conn)) (driver.Conn, error) {
 	limit := c.limit
 	if left, bounded := connectby.Left(ctx); bounded && (limit == 0 || left < limit) {
 		limit = max(left, 1)
@@ -282,6 +287,9 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	}
 	for left := redials; ; left-- {
 		conn, err := c.plain(ctx)
+		if err == nil && made != nil {
+			made(conn)
+		}
 		if err != nil || c.onConnect == nil {
 			return conn, err
 		}

@@ -45,6 +45,9 @@ type Harness struct {
 	// Undo are attempts to take the belt off a reader's connection. Required.
 	Undo []Attempt
 
+	// Sessions are statements that leave something in their session. Required.
+	Sessions []SessionChange
+
 	// Slow is a statement that takes 30 seconds or more before its first row, and fits both Exec
 	// and Query: SELECT pg_sleep(60). Required.
 	Slow string
@@ -147,6 +150,7 @@ var promises = []struct {
 	{"FirstRow", (*suite).firstRows},
 	{"Marker", (*suite).markers},
 	{"Belt", (*suite).belts},
+	{"Session", (*suite).sessions},
 	{"DeadServer", (*suite).deadServer},
 	{"DeadIdleConnection", (*suite).deadIdle},
 	{"BrokenTransaction", (*suite).brokenTx},
@@ -177,6 +181,7 @@ func (h *Harness) missing() []string {
 		"Writer":          h.Writer == "",
 		"RefusedOnReader": len(h.RefusedOnReader) == 0,
 		"Undo":            len(h.Undo) == 0,
+		"Sessions":        len(h.Sessions) == 0,
 		"Slow":            h.Slow == "",
 		"SlowRows":        h.SlowRows == "",
 		"FailsAtZero":     h.FailsAtZero == "",

@@ -41,6 +41,16 @@ func TestConformance(t *testing.T) {
 
 		RefusedOnReader: slices.Concat(refusedOnBoth(), server().refused),
 		Undo:            slices.Concat(undoOnBoth, server().undo),
+		Sessions: []bindtest.SessionChange{
+			{Reason: "SET", SQL: "SET FOREIGN_KEY_CHECKS = 0", Seen: "SELECT @@foreign_key_checks"},
+			{Reason: "as dumps have it", SQL: "/*!40014 SET FOREIGN_KEY_CHECKS = 0 */", Seen: "SELECT @@foreign_key_checks", NoPrepare: true},
+			{Reason: "a variable", SQL: "SET @bindtest = 'x'", Seen: "SELECT @bindtest"},
+			{Reason: "a variable, assigned", SQL: "SELECT @bindtest := 'x'", Seen: "SELECT @bindtest"},
+			{Reason: "a variable, INTO", SQL: "SELECT 'x' INTO @bindtest", Seen: "SELECT @bindtest"},
+			{Reason: "a database", SQL: "USE information_schema", Seen: "SELECT DATABASE()", NoPrepare: true},
+			{Reason: "a lock", SQL: "SELECT GET_LOCK('bindtest', 10)", Seen: "SELECT IS_USED_LOCK('bindtest') IS NOT NULL"},
+			{Reason: "a mode", SQL: "SET SESSION sql_mode = 'ANSI_QUOTES'", Seen: "SELECT @@sql_mode"},
+		},
 
 		Slow:     "SELECT SLEEP(60)",
 		SlowRows: "SELECT REPEAT('x', 20000), SLEEP(0.1) FROM " + series(600, "a"),

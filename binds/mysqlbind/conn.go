@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // nativeConn is what the MySQL driver's connections can do.
@@ -38,16 +40,21 @@ type conn struct {
 	packet  packetLimit
 	short   int // what fits into a packet in any case
 
-	rows   rows            // of the open result set: a connection has one at most
-	txCtx  context.Context // of the open transaction, see within
-	undone error           // why the server has rolled that back, nil if it has not
-	spoilt bool            // must not go back into the pool
-	killed bool
+	rows    rows            // of the open result set: a connection has one at most
+	txCtx   context.Context // of the open transaction, see within
+	undone  error           // why the server has rolled that back, nil if it has not
+	spoilt  bool            // must not go back into the pool
+	changed bool            // a statement may have left something in the session
+	keeps   bool            // that does not matter: the connection belongs to one user
+	killed  bool
 
 	interrupted atomic.Bool
 }
 
-var _ nativeConn = (*conn)(nil)
+var (
+	_ nativeConn          = (*conn)(nil)
+	_ binds.SessionKeeper = (*conn)(nil)
+)
 
 func newConn(native nativeConn, c *connector, s session, netConn net.Conn) *conn {
 	return &conn{
@@ -137,7 +144,12 @@ func (c *conn) ResetSession(ctx context.Context) error {
 }
 
 // IsValid reports whether the connection may go back into the pool.
-func (c *conn) IsValid() bool { return !c.spoilt && !c.interrupted.Load() && c.native.IsValid() }
+func (c *conn) IsValid() bool {
+	return !c.spoilt && (!c.changed || c.keeps) && !c.interrupted.Load() && c.native.IsValid()
+}
+
+// KeepSession lets what statements leave in the session stay, see [binds.SessionKeeper].
+func (c *conn) KeepSession() { c.keeps = true }
 
 // Close closes the connection. Its only error would be that a server which is gone, or a connection
 // that was interrupted, takes no goodbye: that is no news, and the socket is closed all the same.
@@ -168,6 +180,7 @@ func (c *conn) admit(query string) error {
 	if err := c.fits(query); err != nil {
 		return err
 	}
+	c.changed = c.changed || sqlkind.ChangesSession(dialect.MySQL, query)
 	if !c.reader {
 		return nil
 	}

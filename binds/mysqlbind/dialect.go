@@ -66,8 +66,11 @@ func NewDialect() *Dialect {
 	return d
 }
 
-// Init notes a pool that may be asked for the server's version. It makes no connection.
+// Init notes a pool that may be asked for the server's version, while that is not known. It makes no connection.
 func (d *Dialect) Init(db *sql.DB) {
+	if d.found.Load() != 0 {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if db != nil && !slices.Contains(d.dbs, db) {

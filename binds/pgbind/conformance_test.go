@@ -36,6 +36,7 @@ func TestConformance(t *testing.T) {
 		Secrets:         []string{secret, wrong, escaped, url.PathEscape(secret), url.QueryEscape(secret)},
 		RefusedOnReader: refusedOnReader,
 		Undo:            undo,
+		Sessions:        sessionChanges,
 		Slow:            "SELECT pg_sleep(60)",
 		SlowRows:        "SELECT repeat('x', 10000), pg_sleep(0.2) FROM generate_series(1, 300)",
 		FailsAtZero:     "1 / n",
@@ -97,6 +98,33 @@ func count(query string) func(context.Context) (int, error) {
 		err = admin.QueryRowContext(ctx, query).Scan(&n)
 		return n, err
 	}
+}
+
+const (
+	tenant   = "SELECT coalesce(current_setting('bindtest.tenant', true), '')"
+	advisory = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+	temps    = "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
+)
+
+// sessionChanges are what a session may be left with.
+var sessionChanges = []bindtest.SessionChange{
+	{Reason: "SET", SQL: "SET search_path = ''", Seen: "SHOW search_path", NoPrepare: true},
+	{Reason: "set_config", SQL: "SELECT set_config('bindtest.tenant', '7', false)", Seen: tenant},
+	{Reason: "set_config in an UPDATE", SQL: "UPDATE pg_settings SET setting = 'x' WHERE name = 'application_name'", Seen: "SHOW application_name", WriterOnly: true},
+	{Reason: "set_config in a block", SQL: "DO $$ BEGIN PERFORM set_config('bindtest.tenant', '7', false); END $$", Seen: tenant, NoPrepare: true},
+	{Reason: "a reported setting, by a query", SQL: "SELECT set_config('TimeZone', 'Asia/Tokyo', false)", Seen: "SHOW TimeZone"},
+	{Reason: "set_config, local", SQL: "SELECT set_config('bindtest.tenant', '7', true)", Seen: tenant, Local: true},
+	{Reason: "SET LOCAL", SQL: "SET LOCAL work_mem = '1MB'", Seen: "SHOW work_mem", Local: true, NoPrepare: true},
+	{Reason: "a table that is dropped", SQL: "CREATE TEMP TABLE bindtest_temp (id int) ON COMMIT DROP", Seen: temps, Local: true, NoPrepare: true},
+	{Reason: "a role", SQL: "SET ROLE app", Seen: "SHOW role", NoPrepare: true},
+	{Reason: "a lock", SQL: "SELECT pg_advisory_lock(20240909)::text", Seen: advisory},
+	{Reason: "a shared lock", SQL: "SELECT pg_try_advisory_lock_shared(20240909)", Seen: advisory},
+	{Reason: "a temporary table", SQL: "CREATE TEMP TABLE bindtest_temp (id int)", Seen: temps, WriterOnly: true, NoPrepare: true},
+	{Reason: "SELECT INTO", SQL: "SELECT 1 AS id INTO TEMP bindtest_temp", Seen: temps, WriterOnly: true, NoPrepare: true},
+	{Reason: "a prepared statement", SQL: "PREPARE bindtest AS SELECT 1", Seen: "SELECT count(*) FROM pg_prepared_statements WHERE name = 'bindtest'", NoPrepare: true},
+	{Reason: "a cursor", SQL: "DECLARE bindtest CURSOR WITH HOLD FOR SELECT 1", Seen: "SELECT count(*) FROM pg_cursors WHERE name = 'bindtest'", NoPrepare: true, WriterOnly: true},
+	{Reason: "LISTEN", SQL: "LISTEN bindtest", Seen: "SELECT count(*) FROM pg_listening_channels()", NoPrepare: true, WriterOnly: true},
+	{Reason: "behind another statement", SQL: "SELECT 1; SET search_path = ''", Seen: "SHOW search_path", NoPrepare: true},
 }
 
 // undo are attempts to take a reader's belt off.

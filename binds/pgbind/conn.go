@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net"
 
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // A conn is a connection whose statements end with their context, here and on the server.
@@ -17,6 +19,9 @@ type conn struct {
 	wire *wire
 	role binds.Role
 	bad  bool // never to be used again
+
+	changed bool // a statement may have left something in the session
+	keeps   bool // that does not matter: the connection belongs to one user
 
 	sessions     *sessions
 	asked        bool   // whether Pgpool-II stands between, see meetPgpool
@@ -36,6 +41,7 @@ var (
 	_ driver.Pinger             = (*conn)(nil)
 	_ driver.SessionResetter    = (*conn)(nil)
 	_ driver.Validator          = (*conn)(nil)
+	_ binds.SessionKeeper       = (*conn)(nil)
 )
 
 func newConn(pg *pgdriver.Conn, w *wire, role binds.Role, s *sessions) *conn {
@@ -57,6 +63,18 @@ func (c *conn) begin(ctx context.Context) error {
 	}
 	return c.wire.begin(ctx, true)
 }
+
+// beginText starts a statement that the user has written.
+func (c *conn) beginText(ctx context.Context, query string) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	c.changed = c.changed || sqlkind.ChangesSession(dialect.PG, query)
+	return nil
+}
+
+// KeepSession lets what statements leave in the session stay, see [binds.SessionKeeper].
+func (c *conn) KeepSession() { c.keeps = true }
 
 // finish ends the statement that began with ctx, and says what its error means.
 func (c *conn) finish(ctx context.Context, err error) error {
@@ -106,7 +124,7 @@ func (c *conn) explain(ctx context.Context, err error) error {
 var background = context.Background()
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.begin(ctx); err != nil {
+	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
 	res, err := c.pg.ExecContext(background, c.bring(query), args)
@@ -117,7 +135,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.begin(ctx); err != nil {
+	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
 	res, err := c.pg.QueryContext(background, c.bring(query), args)
@@ -141,7 +159,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.refuseShared("a reader's prepared statement"); err != nil {
 		return nil, err
 	}
-	if err := c.begin(ctx); err != nil {
+	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
 	s, err := c.pg.PrepareContext(background, c.direct(query))
@@ -164,9 +182,13 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return c.pg.ResetSession(ctx)
 }
 
-// IsValid reports whether the connection may go back to the pool: it works, and nobody left it in
-// the middle of a result or transaction.
+// IsValid reports whether the connection may go back to the pool: it works, nobody left it in
+// the middle of a result or transaction, and its session is as that of a new one. The server's own word, where it has one, counts
+// beside the text of statements: it knows of what a function has set.
 func (c *conn) IsValid() bool {
+	if !c.keeps && (c.changed || c.wire.differs && !c.wire.pooling.shares()) {
+		return false
+	}
 	return !c.bad && c.rows.pg == nil && c.wire.idle() && !c.wire.socket.isDoomed() && c.pg.IsValid()
 }
 

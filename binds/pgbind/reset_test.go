@@ -107,7 +107,29 @@ func idleWire(t *testing.T) (*wire, net.Conn) {
 	return w, server
 }
 
-// A reader's connection keeps its session while its belt is put back on.
+// The server's own word counts where the text does not tell: a function has set something. It is a new session's again, whatever
+// else has changed meanwhile.
+func TestReset_reported(t *testing.T) {
+	w := open(t, cluster.Primary.URI(), one)
+	_, err := w.DB().ExecContext(t.Context(), "CREATE FUNCTION reset_zone(zone text, local boolean) RETURNS text LANGUAGE sql"+
+		" AS $$ SELECT set_config('TimeZone', zone, local) $$")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := w.DB().ExecContext(context.WithoutCancel(t.Context()), "DROP FUNCTION reset_zone")
+		assert.NoError(t, err)
+	})
+	zone, pid := value(t, w, "SHOW TimeZone"), value(t, w, pidQuery)
+	require.NotEqual(t, "Asia/Tokyo", zone)
+
+	assert.Equal(t, "Asia/Tokyo", value(t, w, "SELECT reset_zone('Asia/Tokyo', true)"))
+	assert.Equal(t, pid, value(t, w, pidQuery), "what ends with its transaction is reported as over")
+	assert.Equal(t, "Asia/Tokyo", value(t, w, "SELECT reset_zone('Asia/Tokyo', false)"))
+	assert.Equal(t, zone, value(t, w, "SHOW TimeZone"))
+	assert.NotEqual(t, pid, value(t, w, pidQuery))
+}
+
+// A reader's connection does not come back without its belt: a native one has it put back on in its session, any other is
+// replaced as all are whose session a statement has changed.
 func TestReset_belt(t *testing.T) {
 	for reason, uri := range ways(t) {
 		t.Run(reason, func(t *testing.T) {
@@ -125,7 +147,7 @@ func TestReset_belt(t *testing.T) {
 					assert.Equal(t, "on", belt, q)
 				}
 				require.NoError(t, db.QueryRowContext(t.Context(), pidQuery).Scan(&again))
-				assert.Equal(t, pid, again)
+				assert.Equal(t, db == native, pid == again, "the session is kept")
 			}
 		})
 	}
@@ -146,13 +168,15 @@ func TestReset_unreported(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), binds.As(binds.Reader))
 	c, err := e.Connector().Connect(t.Context())
 	require.NoError(t, err)
-	exec := c.(driver.ExecerContext)
-	_, err = exec.ExecContext(t.Context(), "SET default_transaction_read_only = off", nil)
+	w := c.(*conn).wire
+	require.NoError(t, w.begin(t.Context(), true))
+	_, err = c.(*conn).pg.ExecContext(t.Context(), "SET default_transaction_read_only = off", nil) // as a function may, unseen
 	require.NoError(t, err)
-	c.(*conn).wire.belt = unreported
+	w.finish()
+	w.belt, w.settings, w.differs = unreported, nil, false
 	require.NoError(t, c.(driver.SessionResetter).ResetSession(t.Context()))
 	if since(14) {
-		assert.Equal(t, isOn, c.(*conn).wire.belt)
+		assert.Equal(t, isOn, w.belt)
 	}
 	rows, err := c.(driver.QueryerContext).QueryContext(t.Context(), "SHOW default_transaction_read_only", nil)
 	require.NoError(t, err)
@@ -216,7 +240,9 @@ func TestNative(t *testing.T) {
 // the pool recovers.
 func TestReset_notified(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), one)
-	exec(t, e, "LISTEN news")
+	exec(t, e, "CREATE FUNCTION reset_listen() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'LISTEN news'; RETURN 1; END $$")
+	defer exec(t, e, "DROP FUNCTION reset_listen")
+	exec(t, e, "SELECT reset_listen()") // the text does not tell
 	pid := value(t, e, pidQuery)
 	_, err := admin.ExecContext(t.Context(), "NOTIFY news, 'hello'")
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package pgbind
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // Message types, manual section 55.7.
@@ -25,7 +26,7 @@ const (
 
 // A tap follows the messages of a connection as they pass, and keeps what pgdriver throws away. It
 // looks at every message's header, and inside three kinds of messages only. It allocates only
-// what a pooler reports of itself.
+// what is reported at log-in.
 type tap struct {
 	owed   int  // answers that the server has not finished
 	status byte // of the transaction: idle, in one, or in a failed one
@@ -39,6 +40,10 @@ type tap struct {
 	poolerVersion string  // "1.26.1"; "" if it is not reported
 	session       string  // the latest that a statement was seen in, see sessions
 
+	settings []setting // those that the server reports, as they were at log-in
+	loggedIn bool
+	differs  bool // one of them is another now
+
 	belt     belief // default_transaction_read_only
 	standby  belief // in_hot_standby
 	unsafe   bool   // text is not what pgdriver takes it for
@@ -50,6 +55,12 @@ type tap struct {
 	left   int // bytes of the body still to come
 	body   [longestParameter]byte
 	kept   int // bytes of body
+}
+
+// A setting is one of those that the server reports (manual section 55.2.7).
+type setting struct {
+	name, first string
+	differs     bool // from the first
 }
 
 // A belief is what the server last reported of a setting. Servers before PostgreSQL 14 do not report
@@ -123,6 +134,7 @@ func (t *tap) end() {
 	switch t.kind {
 	case msgReady:
 		t.owed--
+		t.loggedIn = true
 		if len(body) == 1 {
 			t.status = body[0]
 		}
@@ -144,6 +156,7 @@ func (t *tap) end() {
 func (t *tap) parameter(body []byte) {
 	name, rest, _ := bytes.Cut(body, []byte{0})
 	value, _, _ := bytes.Cut(rest, []byte{0})
+	t.compare(name, value)
 	switch string(name) {
 	case beltParameter:
 		t.belt = believe(value)
@@ -160,6 +173,29 @@ func (t *tap) parameter(body []byte) {
 		t.unsafe = t.unsafe || string(value) != "on"
 	case "client_encoding":
 		t.unsafe = t.unsafe || string(value) != "UTF8"
+	}
+}
+
+// compare keeps what is reported at log-in, and finds out later whether a session still has it. That its server has been promoted
+// is not its session's doing.
+func (t *tap) compare(name, value []byte) {
+	if string(name) == "in_hot_standby" {
+		return
+	}
+	for i := range t.settings {
+		s := &t.settings[i]
+		if s.name != string(name) {
+			continue
+		}
+		if !t.loggedIn {
+			s.first = string(value)
+		}
+		s.differs = s.first != string(value)
+		t.differs = slices.ContainsFunc(t.settings, func(s setting) bool { return s.differs })
+		return
+	}
+	if !t.loggedIn {
+		t.settings = append(t.settings, setting{name: string(name), first: string(value)})
 	}
 }
 

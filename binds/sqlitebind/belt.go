@@ -2,7 +2,6 @@ package sqlitebind
 
 import (
 	"context"
-	"strings"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -22,16 +21,4 @@ func (c *conn) queryOnly(ctx context.Context, on bool) error {
 		_, err := c.raw.ExecContext(context.Background(), "PRAGMA query_only = "+onOff(on), nil)
 		return err
 	})
-}
-
-// mentionsQueryOnly reports whether a statement could set the pragma query_only: its name has to
-// appear in one piece, quoted or not, in any case.
-func mentionsQueryOnly(query string) bool {
-	const name = "query_only"
-	for i := 0; i+len(name) <= len(query); i++ {
-		if query[i]|0x20 == 'q' && strings.EqualFold(query[i:i+len(name)], name) {
-			return true
-		}
-	}
-	return false
 }

@@ -62,6 +62,14 @@ func harness(t *testing.T) bindtest.Harness {
 			{Reason: "BEGIN IMMEDIATE", SQL: "BEGIN IMMEDIATE"},
 			{Reason: "a transaction left open", SQL: "BEGIN"},
 		},
+		Sessions: []bindtest.SessionChange{
+			{Reason: "foreign keys", SQL: "PRAGMA foreign_keys = OFF", Seen: "PRAGMA foreign_keys", NoTx: true},
+			{Reason: "deferred foreign keys", SQL: "PRAGMA defer_foreign_keys(1)", Seen: "PRAGMA defer_foreign_keys", NoTx: true},
+			{Reason: "a temporary table", SQL: "CREATE TEMP TABLE bindtest_temp (id)", Seen: "SELECT count(*) FROM sqlite_temp_master", WriterOnly: true},
+			{Reason: "a table in temp", SQL: "CREATE TABLE temp.bindtest_temp (id)", Seen: "SELECT count(*) FROM sqlite_temp_master", WriterOnly: true},
+			{Reason: "a database", SQL: "ATTACH ':memory:' AS bindtest", Seen: "SELECT count(*) FROM pragma_database_list WHERE name = 'bindtest'", WriterOnly: true, NoTx: true},
+			{Reason: "behind another statement", SQL: "SELECT 1; PRAGMA foreign_keys = OFF", Seen: "PRAGMA foreign_keys", NoTx: true, NoPrepare: true},
+		},
 		Faults: []bindtest.FaultCase{
 			{Reason: "a write in a read-only transaction", Do: writeReadOnly, Want: binds.ReadOnly},
 			{Reason: "an isolation level that is not there", Do: begin(sql.LevelLinearizable), Want: binds.Refused},

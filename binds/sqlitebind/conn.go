@@ -8,7 +8,10 @@ import (
 	"math"
 	"time"
 
+	"github.com/uptrace/bun/dialect"
+
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // rawConn is a connection as modernc.org/sqlite makes it.
@@ -20,8 +23,8 @@ type rawConn interface {
 	driver.QueryerContext
 }
 
-// conn is a connection whose statements end with their contexts, whose transactions begin as its
-// role wants, and whose belt is put on again when it comes back from the pool.
+// conn is a connection whose statements end with their contexts, and whose transactions begin as its
+// role wants. What has changed its session, a pragma or a reader's belt, does not come back to the pool.
 //
 // database/sql uses it from one goroutine at a time.
 type conn struct {
@@ -31,9 +34,10 @@ type conn struct {
 	waiter *waiter
 	interrupter
 
-	tx    *tx  // the open transaction
-	loose bool // a statement may have changed query_only
-	bad   bool // not to be used again
+	tx      *tx  // the open transaction
+	changed bool // a statement may have left something in the session
+	keeps   bool // that does not matter: the connection belongs to one user
+	bad     bool // not to be used again
 }
 
 var (
@@ -41,6 +45,7 @@ var (
 	_ driver.Pinger          = (*conn)(nil)
 	_ driver.SessionResetter = (*conn)(nil)
 	_ driver.Validator       = (*conn)(nil)
+	_ binds.SessionKeeper    = (*conn)(nil)
 )
 
 func newConn(made driver.Conn, role binds.Role, busyTimeout time.Duration) (*conn, error) {
@@ -98,8 +103,15 @@ func (c *conn) allow(query string) error {
 	if c.tx != nil && c.db.autocommit() {
 		return ErrTxLost
 	}
-	c.loose = c.loose || mentionsQueryOnly(query)
+	c.changed = c.changed || sqlkind.ChangesSession(dialect.SQLite, query)
 	return nil
+}
+
+// KeepSession lets what statements leave in the session stay, see [binds.SessionKeeper]. As who waits for a connection of the
+// pool waits as long as his context does, so this one waits for the file's other writers, for a minute at most.
+func (c *conn) KeepSession() {
+	c.keeps = true
+	c.waiter.timeout = max(c.waiter.timeout, time.Minute)
 }
 
 // ExecContext runs statements. An error of the context means that they were undone; a statement that
@@ -152,23 +164,17 @@ func (c *conn) Ping(ctx context.Context) error {
 	return err
 }
 
-// ResetSession is called when the connection is taken from the pool again: the belt goes back to what
-// the role wants.
-func (c *conn) ResetSession(ctx context.Context) error {
-	switch {
-	case !c.IsValid():
-		return driver.ErrBadConn
-	case !c.loose:
-		return nil
-	}
-	if err := c.queryOnly(ctx, c.role == binds.Reader); err != nil {
+// ResetSession is called when the connection is taken from the pool again.
+func (c *conn) ResetSession(context.Context) error {
+	if !c.IsValid() {
 		return driver.ErrBadConn
 	}
-	c.loose = false
 	return nil
 }
 
 // IsValid reports whether the connection may go back to the pool. One with a transaction left open
-// may not: it would keep the file locked. An interrupted one may: SQLite forgets the interrupt when
-// the next statement starts.
-func (c *conn) IsValid() bool { return !c.bad && c.db.autocommit() }
+// may not: it would keep the file locked. Nor may one whose session a statement has changed. An interrupted one may: SQLite forgets
+// the interrupt when the next statement starts.
+func (c *conn) IsValid() bool {
+	return !c.bad && (!c.changed || c.keeps) && c.db.autocommit()
+}

@@ -35,22 +35,3 @@ func TestHandleOfAnotherConnection(t *testing.T) {
 		assert.ErrorIs(t, err, errNoHandle, reason)
 	}
 }
-
-func TestMentionsQueryOnly(t *testing.T) {
-	for reason, row := range map[string]struct {
-		query string
-		want  bool
-	}{
-		"plain":              {"PRAGMA query_only = 0", true},
-		"capitals":           {"pragma QUERY_ONLY(0)", true},
-		"quoted":             {`PRAGMA "query_only" = 0`, true},
-		"at the end":         {"PRAGMA query_only", true},
-		"another statement":  {"SELECT quantity FROM t", false},
-		"cut off":            {"PRAGMA query_onl", false},
-		"empty":              {"", false},
-		"after other q's":    {"SELECT 'qqqquery_only'", true},
-		"split by a comment": {"PRAGMA query/**/_only = 0", false},
-	} {
-		assert.Equal(t, row.want, mentionsQueryOnly(row.query), reason)
-	}
-}

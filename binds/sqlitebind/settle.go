@@ -33,6 +33,7 @@ func (s *source) settle(ctx context.Context, c *conn) error {
 			return err
 		}
 	}
+	c.changed = false // it is what a new session is like
 	return c.fasten(ctx)
 }
 

@@ -115,34 +115,9 @@ func (s *scanner) harmless(o *own) bool {
 			return false
 		}
 		value = c == closing || c == subscript || c == dollar
-		next := token{from: i}
-		switch c {
-		case letter, foreign:
-			i, next.name = s.wordEnd(i), true
-		case name:
-			i, next.name, next.quoted = closeDoubled(q, i), true, true
-		case escaped:
-			i, next.name, next.quoted = closeEscaped(q, i), true, true
-		case bracket:
-			i, next.name, next.quoted = s.bracketed(i), true, true
-		case text:
-			i, next.name, next.quoted = s.text(i), s.lang.textIsName, s.lang.textIsName
-		case opening, closing, subscript, blank, dash, slash, hash, semi:
-			i++
-		case digit:
-			end := i
-			for end < len(q) && s.lang.class[q[end]] == digit {
-				end++
-			}
-			i, next.name = s.number(i, end), s.lang.digitsInNames
-		default:
-			i = s.special(i, c)
-		}
-		if i == writes || c == dollar && q[i-1] == '.' {
+		next, end := s.token(i, c)
+		if i = end; i == writes || c == dollar && q[i-1] == '.' {
 			return false
-		}
-		if next.to, next.last = i, q[i-1]; next.quoted {
-			next.from, next.to = next.from+1, i-1
 		}
 		switch c {
 		case opening:
@@ -159,6 +134,40 @@ func (s *scanner) harmless(o *own) bool {
 		before, now = now, next
 	}
 	return true
+}
+
+// token reads the token at i, which begins with the class c, and returns where it ends: writes if that cannot be told.
+func (s *scanner) token(i int, c class) (next token, end int) {
+	next = token{from: i}
+	switch c {
+	case letter, foreign:
+		end, next.name = s.wordEnd(i), true
+	case name:
+		end, next.name, next.quoted = closeDoubled(s.q, i), true, true
+	case escaped:
+		end, next.name, next.quoted = closeEscaped(s.q, i), true, true
+	case bracket:
+		end, next.name, next.quoted = s.bracketed(i), true, true
+	case text:
+		end, next.name, next.quoted = s.text(i), s.lang.textIsName, s.lang.textIsName
+	case opening, closing, subscript, blank, dash, slash, hash, semi:
+		end = i + 1
+	case digit:
+		end = i
+		for end < len(s.q) && s.lang.class[s.q[end]] == digit {
+			end++
+		}
+		end, next.name = s.number(i, end), s.lang.digitsInNames
+	default:
+		end = s.special(i, c)
+	}
+	if end == writes {
+		return next, writes
+	}
+	if next.to, next.last = end, s.q[end-1]; next.quoted {
+		next.from, next.to = next.from+1, end-1
+	}
+	return next, end
 }
 
 // isOwn tells whether a name, which a parenthesis follows, is a function of the server's own, or no function at all.

@@ -36,6 +36,7 @@ type language struct {
 	class   [256]class
 	words   words
 	own     func() *own // made when it is first asked for
+	session sessionTable
 
 	nestedComments bool // PostgreSQL
 	blankAfterDash bool // MySQL: -- is a comment only before white space

@@ -7,6 +7,7 @@ import "github.com/uptrace/bun/dialect"
 var mysql = &language{
 	dialect:        dialect.MySQL,
 	own:            ownOfMySQL,
+	session:        newSessionTable(mysqlSession),
 	class:          mysqlClasses(),
 	words:          newWords(false, mysqlKeywords, mysqlFunctions, mysqlLocal),
 	blankAfterDash: true,

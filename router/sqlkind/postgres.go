@@ -6,6 +6,7 @@ import "github.com/uptrace/bun/dialect"
 var postgres = &language{
 	dialect:        dialect.PG,
 	own:            ownOfPostgres,
+	session:        newSessionTable(postgresSession),
 	class:          postgresClasses(),
 	words:          newWords(true, postgresKeywords, postgresFunctions, postgresExtensions, postgresLocal),
 	nestedComments: true,

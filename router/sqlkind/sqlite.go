@@ -6,6 +6,7 @@ import "github.com/uptrace/bun/dialect"
 var sqlite = &language{
 	dialect:    dialect.SQLite,
 	own:        ownOfSQLite,
+	session:    newSessionTable(sqliteSession),
 	class:      sqliteClasses(),
 	words:      newWords(false, sqliteKeywords, sqliteFunctions),
 	textIsName: true,
