@@ -141,6 +141,20 @@ func (e *MissingTableError) Error() string {
 // wait for that, and MySQL would commit it.
 var errInTransaction = errors.New("the context has an open transaction on this bind: do it before or after that")
 
+// DoubtedMigrationsError reports migrations that may or may not be applied: they were noted by a program that did not tell the binds
+// of a database apart, and another bind has taken the notes over. Nothing was run.
+type DoubtedMigrationsError struct {
+	Bind   binds.Key
+	Holder binds.Key // the bind that has taken the notes over
+	Names  []string  // "20240102_email"
+}
+
+func (e *DoubtedMigrationsError) Error() string {
+	return fmt.Sprintf("whether bind %q has applied %s is not known: the notes were made before they told binds apart, and bind %q has taken them over: "+
+		"look at the tables, and call Up once with AssumeApplied (they are there) or AssumePending (they are to be made)",
+		e.Bind.String(), strings.Join(e.Names, ", "), e.Holder.String())
+}
+
 // MigrationError reports that a bind's migrations could not be run, undone or looked at.
 type MigrationError struct {
 	Bind      binds.Key

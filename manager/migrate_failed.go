@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun/dialect"
@@ -17,12 +16,12 @@ const afterFailure = 5 * time.Second
 
 // failed asks what is applied after a migration of group failed. It returns what was done, and an error
 // that says it.
-func (g *Migrator) failed(ctx context.Context, group *migrate.MigrationGroup, direction string, err error) (*migrate.MigrationGroup, error) {
+func (g *Migrator) failed(ctx context.Context, n *notes, group *migrate.MigrationGroup, direction string, err error) (*migrate.MigrationGroup, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterFailure)
 	defer cancel()
 	e := &MigrationError{Bind: g.bind.key, Direction: direction, Err: err}
 	done := &migrate.MigrationGroup{ID: group.ID}
-	state, askErr := g.read(ctx)
+	state, askErr := g.read(ctx, n.work.DB)
 	if askErr != nil {
 		e.Unsure = true
 		e.Err = fmt.Errorf("%w; what is applied could not be asked: %w", err, askErr)
@@ -48,9 +47,9 @@ func (g *Migrator) failed(ctx context.Context, group *migrate.MigrationGroup, di
 		e.Left = append(e.Left, m.String())
 		if e.Name == "" {
 			e.Name = m.String()
-			// Bun names the migration where it failed itself, and not where the note of it did.
-			if e.Unnoted = !strings.HasPrefix(err.Error(), m.Name+": "+direction+": "); !e.Unnoted {
-				e.Err = errors.Unwrap(err)
+			var step *stepError
+			if e.Unnoted = !errors.As(err, &step); !e.Unnoted {
+				e.Err = step.err
 			}
 		}
 	}

@@ -26,7 +26,8 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 // gets an error for coming second. It looks first, by one question a bind (for each 50 tables); only
 // where something is missing it takes the bind's named lock init_database_tables, looks again, and
 // creates. Of one process, one call at a time works on a bind: a thousand callers need two
-// connections. Different binds are worked on at the same time.
+// connections beside the bind's pool, which are closed at the end, with whatever hooks have set in their session. Different binds are
+// worked on at the same time.
 //
 // A belongs-to or has-one relation to a table of the same bind becomes a foreign key, as with Bun's
 // WithForeignKeys; [WithoutForeignKeys] turns that off. A table that refers to itself is one statement. Tables
@@ -104,6 +105,9 @@ func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*
 		return errors.Join(errs...)
 	}
 	err = m.WithLock(ctx, b.key, schemaLock, func(ctx context.Context) error {
+		work := b.openSession() // a model's hook may set what is nobody else's business
+		defer work.close()
+		s.db, s.resolver = work.DB, work.resolver
 		errs = append(errs, change(ctx, s)...)
 		return nil
 	})
@@ -116,9 +120,11 @@ func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*
 // tableSet is the tables of models in one bind, in the order in which they can be created.
 type tableSet struct {
 	bind   *Bind
-	db     *bun.DB // the writer's
+	db     *bun.DB // the writer's, and where something is changed that of a session
 	tables []*tableModel
 	noKeys bool
+
+	resolver bun.ConnResolver // of the session
 }
 
 func (s *tableSet) look(ctx context.Context) (catalogue, error) {

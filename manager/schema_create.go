@@ -57,7 +57,7 @@ func (s *tableSet) createTable(ctx context.Context, t *tableModel, found catalog
 			}
 		}
 	}
-	conn := &recordedConn{IConn: s.bind.router.WriterOnly().ResolveConn(ctx, q)}
+	conn := &recordedConn{IConn: s.resolver.ResolveConn(ctx, q)}
 	_, err := q.Conn(conn).Exec(ctx)
 	if conn.done {
 		return err // a hook's

@@ -49,6 +49,13 @@ func (r *Router) On(db *sql.DB, reason Reason) bun.ConnResolver {
 	return &rs
 }
 
+// WriterOn returns a resolver that does what [Router.WriterOnly] does, on another pool of the writer's engine.
+func (r *Router) WriterOn(db *sql.DB) bun.ConnResolver {
+	rs := newResolver(r, writerOnly)
+	rs.unknown.pool, rs.write.pool = db, db
+	return &rs
+}
+
 // ReadOnlyOn returns a resolver that checks models and relations as the others do, sends reads to e,
 // an engine in the role of reader on the primary of a bind without readers, and refuses the rest
 // with a [*WriteOnReaderError].
