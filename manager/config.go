@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/nearest"
@@ -65,38 +66,47 @@ const (
 	fallbackNone   = "none"
 )
 
-// problem is a mistake at a place of the configuration: {"binds", "accounts", "policy"}.
+// problem is a mistake in a configuration: at {"policy"} of its third bind.
 type problem struct {
+	bind int // its place in Config.Binds, -1 if it is no bind's
 	path []string
 	err  error
 }
 
-// problems returns every mistake that shows without a connection.
+// problems returns every mistake that shows without a connection. Without drivers it reads no URI.
 func (c *Config) problems(ctx context.Context, drivers *binds.Drivers) []problem {
 	if len(c.Binds) == 0 {
-		return []problem{{err: ErrNoBinds}}
+		return []problem{{bind: -1, err: ErrNoBinds}}
 	}
 	var found []problem
 	given := make(map[binds.Key]bool, len(c.Binds))
-	for i := range c.Binds {
-		b := &c.Binds[i]
-		at := []string{"binds", string(b.Key)}
-		if b.Key == "" {
-			at = nil
-		}
+	for i, b := range c.Binds {
 		if given[b.Key] {
-			found = append(found, problem{at, fmt.Errorf("the bind %q is given twice", b.Key.String())})
+			found = append(found, problem{i, nil, fmt.Errorf("the bind %q is given twice", b.Key.String())})
 		}
 		given[b.Key] = true
-		for _, p := range b.problems(ctx, drivers) {
-			found = append(found, problem{append(slices.Clone(at), p.path...), p.err})
-		}
+	}
+	for i := range c.Binds {
+		c.Binds[i].check(ctx, drivers, func(err error, path ...string) {
+			if err != nil {
+				found = append(found, problem{i, path, err})
+			}
+		})
 	}
 	if c.Default != "" && !given[c.Default] {
-		found = append(found, problem{[]string{"default"},
+		found = append(found, problem{-1, []string{"default"},
 			fmt.Errorf("unknown bind %q%s", c.Default, nearest.Hint(string(c.Default), c.keys()))})
 	}
 	return found
+}
+
+// keyOf returns the dotted key of what a problem is about.
+func (c *Config) keyOf(p problem) string {
+	path := p.path
+	if p.bind >= 0 && c.Binds[p.bind].Key != "" {
+		path = slices.Concat([]string{"binds", string(c.Binds[p.bind].Key)}, path)
+	}
+	return strings.Join(path, ".")
 }
 
 // keys returns the binds' keys in their order.
@@ -108,13 +118,8 @@ func (c *Config) keys() []string {
 	return keys
 }
 
-func (b *BindConfig) problems(ctx context.Context, drivers *binds.Drivers) []problem {
-	var found []problem
-	fail := func(err error, path ...string) {
-		if err != nil {
-			found = append(found, problem{path, err})
-		}
-	}
+// check calls fail with what is wrong with a bind, and nil for what is not.
+func (b *BindConfig) check(ctx context.Context, drivers *binds.Drivers, fail func(err error, path ...string)) {
 	fail(validKey(b.Key))
 	if b.Writer.IsZero() {
 		fail(errors.New("a bind needs a writer: writer = \"postgres://…\""))
@@ -147,7 +152,6 @@ func (b *BindConfig) problems(ctx context.Context, drivers *binds.Drivers) []pro
 	}
 	_, err = sqlkind.New(dialect.PG, b.WriterFunctions...)
 	fail(err, "writer_functions")
-	return found
 }
 
 // validKey refuses what would make an engine's name or a metric's label ambiguous.
@@ -163,6 +167,9 @@ func validKey(k binds.Key) error {
 
 // checkURI asks the driver whether it can read the URI.
 func checkURI(ctx context.Context, drivers *binds.Drivers, uri binds.URI) error {
+	if drivers == nil {
+		return nil
+	}
 	err := drivers.Check(ctx, uri.Reveal())
 	var open *binds.OpenError
 	if errors.As(err, &open) {

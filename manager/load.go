@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pelletier/go-toml/v2/unstable"
-
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/internal/nearest"
 )
 
 // LoadConfig reads a TOML file; config.toml.example shows and explains every key.
@@ -28,25 +26,44 @@ func LoadConfig(path string) (*Config, error) {
 }
 
 func loadConfig(ctx context.Context, path string, drivers *binds.Drivers) (*Config, error) {
-	doc, err := os.ReadFile(path)
+	l, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.mistakes(ctx, drivers); err != nil {
+		return nil, err
+	}
+	return l.cfg, nil
+}
+
+// readConfig reads a file. The error is of the file as a whole; what is wrong in it is told by mistakes.
+func readConfig(path string) (*loader, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("manager: load config: %w", err)
 	}
-	root, line, err := parseTree(doc)
-	if err != nil {
-		return nil, &ConfigError{File: path, Line: line, Err: err}
+	doc, err := parseDocument(string(text))
+	var syntax *syntaxError
+	if errors.As(err, &syntax) {
+		return nil, &ConfigError{File: path, Line: syntax.line, Key: syntax.key, Err: syntax.err}
 	}
-	l := &loader{file: path}
-	l.expandAll(root, nil)
-	cfg := l.config(root)
-	for _, p := range cfg.problems(ctx, drivers) {
-		l.problem(root, p)
+	l := &loader{file: path, doc: doc, root: doc.table()}
+	l.expandAll(l.root, make([]string, 0, 8))
+	l.cfg = l.config()
+	return l, nil
+}
+
+// mistakes returns all that is wrong in the file, URIs included where drivers are given.
+func (l *loader) mistakes(ctx context.Context, drivers *binds.Drivers) error {
+	all := *l
+	all.errs, all.failed = slices.Clone(l.errs), maps.Clone(l.failed)
+	for _, p := range l.cfg.problems(ctx, drivers) {
+		all.fail(l.placeOf(p), p.err)
 	}
-	if len(l.errs) > 0 {
-		slices.SortStableFunc(l.errs, func(a, b *ConfigError) int { return a.Line - b.Line })
-		return nil, joinConfig(l.errs)
-	}
-	return cfg, nil
+	slices.SortFunc(all.errs, func(a, b *ConfigError) int {
+		return cmp.Or(a.Line-b.Line, strings.Compare(a.Error(), b.Error()))
+	})
+	return joinConfig(all.errs)
 }
 
 func joinConfig(errs []*ConfigError) error {
@@ -57,215 +74,152 @@ func joinConfig(errs []*ConfigError) error {
 	return errors.Join(joined...)
 }
 
-// loader turns a tree into a Config and collects what is wrong with it.
+// loader turns a document into a Config and collects what is wrong with it.
 type loader struct {
-	file string
-	errs []*ConfigError
-	bad  map[*node]bool // already reported
+	file   string
+	doc    *document
+	root   map[string]any
+	cfg    *Config
+	places []places // of the values of each bind
+	errs   []*ConfigError
+	failed map[string]bool // the values that were reported already
 }
 
-func (l *loader) fail(n *node, path []string, err error) {
-	if l.bad == nil {
-		l.bad = map[*node]bool{}
-	}
-	if l.bad[n] && n.kind != unstable.Table {
-		return
-	}
-	l.bad[n] = true
-	l.errs = append(l.errs, &ConfigError{File: l.file, Line: n.line, Key: strings.Join(path, "."), Err: err})
-}
-
-// problem reports a mistake found in the finished Config at the line where its value stands. The
-// value may have come from [defaults], or, for a lone uri, from the top of the file.
-func (l *loader) problem(root *node, p problem) {
-	path := p.path
-	if d := root.table["defaults"]; d != nil && len(path) > 0 {
-		last := path[len(path)-1]
-		inBind := len(path) == 3 && root.find(path[:2]).table[last] == nil
-		if (len(path) == 1 || inBind) && d.table[last] != nil && root.table[last] == nil {
-			path = []string{"defaults", last}
-		}
-	}
-	if len(path) == 1 && path[0] == "writer" {
-		path = []string{"uri"}
-	}
-	if len(path) == 3 && path[2] == "writer" && root.find(path[:2]).kind != unstable.Table {
-		path = path[:2] // audit = "sqlite:…": the bind is its writer
-	}
-	l.fail(root.find(path), path, p.err)
-}
-
-// expandAll replaces the variables in every text of the tree.
-func (l *loader) expandAll(n *node, path []string) {
-	switch n.kind {
-	case unstable.Table:
-		for _, name := range n.names {
-			l.expandAll(n.table[name], append(slices.Clone(path), name))
-		}
-	case unstable.Array:
-		for i, item := range n.items {
-			l.expandAll(item, append(slices.Clone(path), strconv.Itoa(i)))
-		}
-	case unstable.String:
-		text, err := expand(n.text, os.LookupEnv)
-		if err != nil {
-			l.fail(n, path, err)
+// fail reports a mistake at path. A value is reported once: what follows from a mistake is none. In a table
+// several things may be wrong.
+func (l *loader) fail(path []string, err error) {
+	value, known := l.find(path)
+	if _, ok := value.(map[string]any); !ok {
+		at := strings.Join(path[:known], "\x00")
+		if l.failed[at] {
 			return
 		}
-		n.text = text
+		if l.failed == nil {
+			l.failed = map[string]bool{}
+		}
+		l.failed[at] = true
+	}
+	l.errs = append(l.errs, &ConfigError{File: l.file, Line: l.doc.lineOf(path), Key: strings.Join(path, "."), Err: err})
+}
+
+// find returns the value at path or the last one on the way to it, and how many names led there.
+func (l *loader) find(path []string) (value any, known int) {
+	value = l.root
+	for i, name := range path {
+		var below any
+		if table, ok := value.(map[string]any); ok {
+			below = table[name]
+		} else if items, ok := listOf(value); ok {
+			if n, err := strconv.Atoi(name); err == nil && n < len(items) {
+				below = items[n]
+			}
+		}
+		if below == nil {
+			return value, i
+		}
+		value = below
+	}
+	return value, len(path)
+}
+
+// places says where the values of a bind stand in the file.
+type places struct {
+	bind     []string       // its table, or its lone URI
+	writer   []string       // its writer's URI
+	own      map[string]any // what its table holds
+	defaults map[string]any // what [defaults] holds
+}
+
+func (p *places) of(path []string) []string {
+	if len(path) == 0 {
+		return p.bind
+	}
+	switch _, own := p.own[path[0]]; {
+	case path[0] == "writer" && p.writer != nil:
+		return p.writer
+	case !own && p.defaults[path[0]] != nil:
+		return append([]string{"defaults"}, path...)
+	}
+	return slices.Concat(p.bind, path)
+}
+
+// placeOf returns where the value stands that a mistake in the finished Config is about.
+func (l *loader) placeOf(p problem) []string {
+	if p.bind < 0 {
+		return p.path
+	}
+	return l.places[p.bind].of(p.path)
+}
+
+// expandAll replaces the variables in every text below a value.
+func (l *loader) expandAll(value any, path []string) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, below := range value {
+			if text, ok := below.(string); ok {
+				if strings.Contains(text, "$") {
+					value[name] = l.expand(text, append(path, name))
+				}
+				continue
+			}
+			l.expandAll(below, append(path, name))
+		}
+	case []any:
+		for i, item := range value {
+			below := append(path, strconv.Itoa(i))
+			if text, ok := item.(string); ok {
+				value[i] = l.expand(text, below)
+				continue
+			}
+			l.expandAll(item, below)
+		}
+	case []map[string]any:
+		for i, item := range value {
+			l.expandAll(item, append(path, strconv.Itoa(i)))
+		}
 	}
 }
 
-// section reads the keys of one table; keys that were not read are unknown.
-type section struct {
-	l     *loader
-	n     *node
-	path  []string
-	known []string
-}
-
-func (l *loader) section(n *node, path ...string) *section { return &section{l: l, n: n, path: path} }
-
-func (s *section) at(name string) []string { return append(slices.Clone(s.path), name) }
-
-// get returns the value of a key if it has one of the kinds wanted.
-func (s *section) get(name, want string, kinds ...unstable.Kind) *node {
-	s.known = append(s.known, name)
-	v := s.n.table[name]
-	if v == nil || slices.Contains(kinds, v.kind) {
-		return v
-	}
-	s.l.fail(v, s.at(name), fmt.Errorf("must be %s", want))
-	return nil
-}
-
-func (s *section) str(name string) string {
-	if v := s.get(name, "a string", unstable.String); v != nil {
-		return v.text
-	}
-	return ""
-}
-
-// unreadable stands for a URI that was reported already: it is wrong, and not missing.
-var unreadable = binds.NewURI("?")
-
-func (s *section) uri(name string) binds.URI {
-	v := s.get(name, "a string, a database's URI", unstable.String)
-	switch {
-	case v == nil && s.n.table[name] != nil:
-		return unreadable
-	case v == nil:
-		return binds.URI{}
-	case v.text == "":
-		s.l.fail(v, s.at(name), errors.New("the URI is empty"))
-		return unreadable
-	}
-	return binds.NewURI(v.text)
-}
-
-func (s *section) bool(name string, def bool) bool {
-	if v := s.get(name, "true or false", unstable.Bool); v != nil {
-		return v.text == "true"
-	}
-	return def
-}
-
-func (s *section) int(name string) int {
-	v := s.get(name, "a whole number", unstable.Integer)
-	if v == nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(strings.ReplaceAll(v.text, "_", ""), 0, 32)
+func (l *loader) expand(text string, path []string) string {
+	expanded, err := expand(text, os.LookupEnv)
 	if err != nil {
-		s.l.fail(v, s.at(name), errors.New("must be a whole number that fits 32 bits"))
+		l.fail(path, err)
+		return text
 	}
-	return int(n)
+	return expanded
 }
 
-// duration reads "30s"; "off" is negative, which means none.
-func (s *section) duration(name string) time.Duration { return s.durationOr(name, true) }
-
-func (s *section) durationOr(name string, off bool) time.Duration {
-	want := `a duration such as "30s" or "5m"`
-	if off {
-		want += `, or "off"`
-	}
-	v := s.get(name, want, unstable.String)
-	if v == nil {
-		return 0
-	}
-	if off && v.text == "off" {
-		return -1
-	}
-	d, err := time.ParseDuration(v.text)
-	if err != nil || d <= 0 {
-		s.l.fail(v, s.at(name), errors.New("must be "+want))
-	}
-	return d
-}
-
-func (s *section) strings(name string) []string {
-	v := s.get(name, "a list of strings", unstable.Array)
-	if v == nil {
-		return nil
-	}
-	var list []string
-	for i, item := range v.items {
-		if item.kind != unstable.String {
-			s.l.fail(item, append(s.at(name), strconv.Itoa(i)), errors.New("must be a string"))
-			continue
-		}
-		list = append(list, item.text)
-	}
-	return list
-}
-
-// sub returns the section of a table, nil if the file has none.
-func (s *section) sub(name string) *section {
-	v := s.get(name, "a table", unstable.Table)
-	if v == nil {
-		return nil
-	}
-	return s.l.section(v, s.at(name)...)
-}
-
-// done reports the keys that were not read.
-func (s *section) done() {
-	for _, name := range s.n.names {
-		if slices.Contains(s.known, name) {
-			continue
-		}
-		hint := nearest.Hint(name, s.known)
-		if hint == "" {
-			hint = fmt.Sprintf(" (known: %s)", strings.Join(slices.Sorted(slices.Values(s.known)), ", "))
-		}
-		s.l.fail(s.n.table[name], s.at(name), errors.New("unknown key"+hint))
-	}
-}
-
-func (l *loader) config(root *node) *Config {
-	top := l.section(root)
+func (l *loader) config() *Config {
+	top := l.section(l.root)
 	cfg := &Config{Default: binds.Key(top.str("default"))}
 	var defaults BindConfig
 	defaults.Lazy = top.bool("lazy", false)
+	shared := &section{}
 	var password passwordFile
 	if d := top.sub("defaults"); d != nil {
+		shared = d
 		password = d.options(&defaults, BindConfig{Lazy: defaults.Lazy})
 		d.done()
 	}
 	list := top.sub("binds")
 	if lone := top.uri("uri"); !lone.IsZero() {
 		if list != nil || cfg.Default != "" {
-			l.fail(root.table["uri"], []string{"uri"}, errors.New("a lone uri is the only bind: give it a key under [binds] to have others or a default"))
+			top.fail("uri", "a lone uri is the only bind: give it a key under [binds] to have others or a default")
 		}
 		b := defaults
 		b.Writer = lone
 		l.giveTo(&b, password)
 		cfg.Binds = append(cfg.Binds, b)
+		l.places = append(l.places, places{writer: top.at("uri"), own: l.root, defaults: shared.table})
 	}
 	if list != nil {
-		for _, key := range list.n.names {
-			cfg.Binds = append(cfg.Binds, l.bind(list.n.table[key], key, defaults, password))
+		keys := l.doc.names("binds")
+		cfg.Binds, l.places = slices.Grow(cfg.Binds, len(keys)), slices.Grow(l.places, len(keys))
+		for _, key := range keys {
+			b, at := l.bind(list, key, defaults, password)
+			at.defaults = shared.table
+			cfg.Binds = append(cfg.Binds, b)
+			l.places = append(l.places, at)
 		}
 	}
 	top.done()
@@ -273,15 +227,17 @@ func (l *loader) config(root *node) *Config {
 }
 
 // bind reads one entry of [binds]: a table, or a lone URI that serves both roles.
-func (l *loader) bind(n *node, key string, defaults BindConfig, password passwordFile) BindConfig {
+func (l *loader) bind(list *section, key string, defaults BindConfig, password passwordFile) (BindConfig, places) {
 	b := defaults
 	b.Key = binds.Key(key)
-	path := []string{"binds", key}
-	switch n.kind {
-	case unstable.String:
-		b.Writer = binds.NewURI(n.text)
-	case unstable.Table:
-		s := l.section(n, path...)
+	at := places{bind: list.at(key)}
+	switch v := list.table[key].(type) {
+	case string:
+		at.writer = at.bind
+		b.Writer = binds.NewURI(v)
+	case map[string]any:
+		at.own = v
+		s := l.section(v, at.bind...)
 		b.Writer = s.uri("writer")
 		b.Readers = s.readers()
 		if own := s.options(&b, defaults); own.name != "" {
@@ -289,17 +245,16 @@ func (l *loader) bind(n *node, key string, defaults BindConfig, password passwor
 		}
 		s.done()
 	default:
-		l.fail(n, path, errors.New("must be a URI, or a table with a writer"))
+		l.fail(at.bind, errors.New("must be a URI, or a table with a writer"))
 		b.Writer = unreadable
 	}
 	l.giveTo(&b, password)
-	return b
+	return b, at
 }
 
 // passwordFile is a file with a password, and where the configuration names it.
 type passwordFile struct {
 	name string
-	node *node
 	path []string
 }
 
@@ -334,26 +289,30 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 		}.Over(defaults.Pool)
 		p.done()
 	}
-	return passwordFile{name: s.str("password_file"), node: s.n.table["password_file"], path: s.at("password_file")}
+	return passwordFile{name: s.str("password_file"), path: s.at("password_file")}
 }
 
 func (s *section) readers() []ReaderConfig {
-	v := s.get("readers", "a list of URIs", unstable.Array)
+	v := s.get("readers")
 	if v == nil {
 		return nil
 	}
-	var readers []ReaderConfig
-	for i, item := range v.items {
-		path := append(s.at("readers"), strconv.Itoa(i))
-		switch item.kind {
-		case unstable.String:
-			readers = append(readers, ReaderConfig{URI: binds.NewURI(item.text)})
-		case unstable.Table:
-			r := s.l.section(item, path...)
+	items, ok := listOf(v)
+	if !ok {
+		s.fail("readers", "must be a list of URIs")
+	}
+	readers := make([]ReaderConfig, 0, len(items))
+	for i, item := range items {
+		switch item := item.(type) {
+		case string:
+			readers = append(readers, ReaderConfig{URI: binds.NewURI(item)})
+		case map[string]any:
+			r := s.l.section(item, append(s.at("readers"), strconv.Itoa(i))...)
 			readers = append(readers, ReaderConfig{URI: r.uri("uri"), Weight: r.weight()})
 			r.done()
 		default:
-			s.l.fail(item, path, errors.New("must be a URI, or { uri = \"…\", weight = 2 }"))
+			readers = append(readers, ReaderConfig{URI: unreadable})
+			s.l.fail(append(s.at("readers"), strconv.Itoa(i)), errors.New("must be a URI, or { uri = \"…\", weight = 2 }"))
 		}
 	}
 	return readers
@@ -361,8 +320,8 @@ func (s *section) readers() []ReaderConfig {
 
 func (s *section) weight() int {
 	n := s.int("weight")
-	if v := s.n.table["weight"]; v != nil && v.kind == unstable.Integer && n < 1 {
-		s.l.fail(v, s.at("weight"), errors.New("must be 1 or more"))
+	if s.table["weight"] != nil && n < 1 {
+		s.fail("weight", "must be 1 or more")
 	}
 	return n
 }
@@ -379,7 +338,7 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 	}
 	pw, err := readPassword(name)
 	if err != nil {
-		l.fail(file.node, file.path, err)
+		l.fail(file.path, err)
 		return
 	}
 	uris := []*binds.URI{&b.Writer}
@@ -392,7 +351,7 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 		}
 		text, err := withPassword(u.Reveal(), pw)
 		if err != nil {
-			l.fail(file.node, file.path, err)
+			l.fail(file.path, err)
 			return
 		}
 		*u = binds.NewURI(text)

@@ -53,7 +53,7 @@ func nullDrivers() *binds.Drivers {
 	return ds
 }
 
-func writeConfig(t *testing.T, text string) string {
+func writeConfig(t testing.TB, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -208,12 +208,15 @@ func TestConfigMistakes(t *testing.T) {
 			var ce *ConfigError
 			require.ErrorAs(t, err, &ce)
 			assert.Equal(t, row.line, ce.Line)
+
+			_, opening := Open(t.Context(), ce.File, WithDrivers(nullDrivers()))
+			assert.EqualError(t, opening, err.Error())
 		})
 	}
 }
 
 func TestAllMistakesAtOnce(t *testing.T) {
-	_, err := load(t, `
+	const text = `
 defualt = "a"
 [defaults]
 policy = "best"
@@ -223,8 +226,14 @@ readers = ["postgres://bad", 7]
 pool = { max_open = "x", max_idle_time = "soon" }
 [binds.b]
 wrtier = "${BINDERY_TEST_UNSET}"
-`)
+[binds]
+c = { writer = "postgres://x", readers = [7, "postgres://bad"] }
+`
+	_, err := load(t, text)
 	require.Error(t, err)
+	_, opening := Open(t.Context(), writeConfig(t, text), WithDrivers(nullDrivers()))
+	require.Error(t, opening)
+	assert.Equal(t, strings.Count(err.Error(), "\n"), strings.Count(opening.Error(), "\n"), "Open says the same: %v", opening)
 	var lines []int
 	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		var ce *ConfigError
@@ -242,6 +251,8 @@ wrtier = "${BINDERY_TEST_UNSET}"
 		`:8: binds.a.pool.max_idle_time: must be a duration`,
 		`:9: binds.b: a bind needs a writer`,
 		`:10: binds.b.wrtier: the environment variable BINDERY_TEST_UNSET is not set`,
+		`:12: binds.c.readers.0: must be a URI`,
+		`:12: binds.c.readers.1.uri: unknown parameter`,
 	} {
 		assert.Contains(t, err.Error(), want)
 	}

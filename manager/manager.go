@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -28,27 +27,40 @@ type DBManager struct {
 
 // Open reads the TOML file at path, as [LoadConfig] does, and opens its binds, as [New] does.
 func Open(ctx context.Context, path string, opts ...Option) (*DBManager, error) {
-	o := newOptions(opts)
-	cfg, err := loadConfig(ctx, path, o.drivers)
+	l, err := readConfig(path)
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, cfg, o)
+	return openChecked(ctx, l.cfg, newOptions(opts), l.mistakes)
 }
 
 // New opens the binds of cfg. Every writer must answer, unless its bind is lazy; a reader that
 // does not is logged. All failures are returned joined, and nothing stays open then. ctx bounds
 // the opening alone.
 func New(ctx context.Context, cfg *Config, opts ...Option) (*DBManager, error) {
-	o := newOptions(opts)
-	var errs []*ConfigError
-	for _, p := range cfg.problems(ctx, o.drivers) {
-		errs = append(errs, &ConfigError{Key: strings.Join(p.path, "."), Err: p.err})
+	return openChecked(ctx, cfg, newOptions(opts), func(ctx context.Context, drivers *binds.Drivers) error {
+		var errs []*ConfigError
+		for _, p := range cfg.problems(ctx, drivers) {
+			errs = append(errs, &ConfigError{Key: cfg.keyOf(p), Err: p.err})
+		}
+		return joinConfig(errs)
+	})
+}
+
+// openChecked opens the binds of cfg unless there are mistakes in it. Opening reads every URI: whether one
+// is wrong is asked only where something went wrong, so that all that is wrong is told at once.
+func openChecked(ctx context.Context, cfg *Config, o *options, mistakes func(context.Context, *binds.Drivers) error) (*DBManager, error) {
+	if mistakes(ctx, nil) != nil {
+		return nil, mistakes(ctx, o.drivers)
 	}
-	if len(errs) > 0 {
-		return nil, joinConfig(errs)
+	m, err := open(ctx, cfg, o)
+	var unread *binds.OpenError
+	if errors.As(err, &unread) {
+		if all := mistakes(ctx, o.drivers); all != nil {
+			return nil, all
+		}
 	}
-	return open(ctx, cfg, o)
+	return m, err
 }
 
 func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {

@@ -41,3 +41,26 @@ func manyBinds(scheme string, n int) string {
 	}
 	return text.String()
 }
+
+// BenchmarkOpen opens 1 000 binds with two readers each from a file, and does nothing but read that file.
+func BenchmarkOpen(b *testing.B) {
+	drivers := nullDrivers()
+	file := writeConfig(b, manyBinds("postgres", 1000))
+	b.Run("load", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := loadConfig(b.Context(), file, drivers)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m, err := Open(b.Context(), file, WithDrivers(drivers))
+			require.NoError(b, err)
+			b.StopTimer()
+			require.NoError(b, m.Close())
+			b.StartTimer()
+		}
+	})
+}
