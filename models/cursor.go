@@ -1,18 +1,13 @@
 package models
 
 import (
-	"database/sql/driver"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
-	"math"
-	"reflect"
-	"time"
-
-	"github.com/uptrace/bun/schema"
+	"strconv"
 )
 
 // A cursor is, in URL-safe base64,
@@ -22,31 +17,32 @@ import (
 // where order is a hash of what the cursor is for, and a value is its type, a byte, the length of its text,
 // as a varint, and the text.
 const (
-	cursorVersion = 1
+	cursorVersion = 2
 	cursorHead    = 1 + 4 + 4
 )
 
 var (
 	errCursorMalformed = errors.New("malformed")
 	errCursorForeign   = errors.New("made for another order, model or kind of database")
+	errCursorOld       = errors.New("made by an earlier version of this library, whose cursors did not always continue at their row: begin at the first page")
 )
 
-// The types of a cursor's values. They are in cursors that users keep: they never change.
+// The types of a cursor's values. They are in cursors that users keep: they never change their meaning.
 const (
 	cursorNull   = 'n'
-	cursorInt    = 'i'
-	cursorUint   = 'u'
-	cursorFloat  = 'f'
-	cursorBool   = 'b'
-	cursorString = 's'
+	cursorNumber = 'd' // a number's decimal text
+	cursorDouble = 'f' // the same, of a binary float
+	cursorIndex  = 'e' // the number by which MySQL orders an ENUM, SET or BIT
+	cursorText   = 's' // a text, or the text of a value that the column reads
+	cursorZero   = 'z' // the text of a date with zeros, which MySQL takes for no date
+	cursorJSON   = 'j' // a JSON document's text, of MySQL
 	cursorBytes  = 'x'
-	cursorTime   = 't'
 )
 
 // A cursorValue is a column's value in a cursor.
 type cursorValue struct {
 	kind byte
-	text []byte
+	text string
 }
 
 // encode makes a cursor of the values of the columns.
@@ -81,136 +77,86 @@ func (r *renderer) orderHash(columns []sortColumn) uint32 {
 	return h.Sum32()
 }
 
-// cursorValueOf returns a field's value in a row.
-func cursorValueOf(f *schema.Field, row reflect.Value) (cursorValue, error) {
-	fv, err := row.FieldByIndexErr(f.Index)
-	if err != nil { // an embedded pointer that is nil
-		return cursorValue{kind: cursorNull}, nil
-	}
-	rv := followed(fv.Interface(), nil)
-	if !rv.IsValid() {
-		return cursorValue{kind: cursorNull}, nil
-	}
-	switch v := rv.Interface().(type) {
-	case schema.NullTime:
-		if v.IsZero() {
-			return cursorValue{kind: cursorNull}, nil
-		}
-		rv = reflect.ValueOf(v.Time)
-	case driver.Valuer:
-		plain, err := v.Value()
-		if err != nil || plain == nil {
-			return cursorValue{kind: cursorNull}, err
-		}
-		rv = reflect.ValueOf(plain)
-	}
-	kind, text := cursorText(rv)
-	if kind == 0 {
-		return cursorValue{}, fmt.Errorf("%s is nothing to order by", rv.Type())
-	}
-	return cursorValue{kind: kind, text: text}, nil
-}
-
-// cursorText returns a value's type and text, or 0.
-func cursorText(rv reflect.Value) (kind byte, text []byte) {
-	if t, ok := rv.Interface().(time.Time); ok {
-		return cursorTime, t.UTC().AppendFormat(nil, time.RFC3339Nano)
-	}
-	switch {
-	case rv.CanInt():
-		return cursorInt, binary.AppendVarint(nil, rv.Int())
-	case rv.CanUint():
-		return cursorUint, binary.AppendUvarint(nil, rv.Uint())
-	case rv.CanFloat():
-		return cursorFloat, binary.BigEndian.AppendUint64(nil, math.Float64bits(rv.Float()))
-	case rv.Kind() == reflect.Bool && rv.Bool():
-		return cursorBool, []byte{1}
-	case rv.Kind() == reflect.Bool:
-		return cursorBool, []byte{0}
-	case rv.Kind() == reflect.String:
-		return cursorString, []byte(rv.String())
-	case isByteSlice(rv.Type()):
-		return cursorBytes, rv.Bytes()
-	case rv.Kind() == reflect.Array && rv.Type().Elem().Kind() == reflect.Uint8:
-		text = make([]byte, rv.Len())
-		reflect.Copy(reflect.ValueOf(text), rv)
-		return cursorBytes, text
-	}
-	return 0, nil
-}
-
-// decode returns the values of a cursor as the columns compare with them.
-func (r *renderer) decode(cursor string, columns []sortColumn) ([]operand, error) {
+// decode returns the values of a cursor.
+func (r *renderer) decode(cursor string, columns []sortColumn) ([]cursorValue, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
-	case err != nil, len(data) < cursorHead, data[0] != cursorVersion,
+	case err != nil, len(data) < cursorHead, data[0] < 1, data[0] > cursorVersion,
 		binary.BigEndian.Uint32(data[5:]) != cursorSum(data):
 		return nil, errCursorMalformed
+	case data[0] < cursorVersion:
+		return nil, errCursorOld
 	case binary.BigEndian.Uint32(data[1:]) != r.orderHash(columns):
 		return nil, errCursorForeign
 	}
 	data = data[cursorHead:]
-	operands := make([]operand, len(columns))
+	values := make([]cursorValue, len(columns))
 	for i, c := range columns {
-		var v any
-		if v, data, err = nextValue(data); err != nil {
+		if values[i], data, err = nextValue(data); err != nil {
 			return nil, err
 		}
-		if operands[i], err = r.operand(c.filterColumn, v); err != nil {
-			return nil, errCursorMalformed
-		}
-		if operands[i].end != "" || operands[i].null && !c.nullable {
+		if !c.canHave(values[i]) {
 			return nil, errCursorMalformed
 		}
 	}
 	if len(data) > 0 {
 		return nil, errCursorMalformed
 	}
-	return operands, nil
+	return values, nil
 }
 
 // nextValue reads a value and returns what is behind it.
-func nextValue(data []byte) (v any, rest []byte, err error) {
+func nextValue(data []byte) (v cursorValue, rest []byte, err error) {
 	if len(data) == 0 {
-		return nil, nil, errCursorMalformed
+		return v, nil, errCursorMalformed
 	}
-	kind := data[0]
 	length, n := binary.Uvarint(data[1:])
 	if n <= 0 || length > uint64(len(data)-1-n) {
-		return nil, nil, errCursorMalformed
+		return v, nil, errCursorMalformed
 	}
-	text := data[1+n : 1+n+int(length)]
-	v, ok := typedValue(kind, text)
-	if !ok {
-		return nil, nil, errCursorMalformed
-	}
+	v = cursorValue{kind: data[0], text: string(data[1+n : 1+n+int(length)])}
 	return v, data[1+n+int(length):], nil
 }
 
-func typedValue(kind byte, text []byte) (any, bool) {
-	switch kind {
+// canHave reports whether a value, which may be forged, is one of a column's, and safe to be written.
+func (s sortColumn) canHave(v cursorValue) bool {
+	switch v.kind {
 	case cursorNull:
-		return nil, len(text) == 0
-	case cursorInt:
-		i, n := binary.Varint(text)
-		return i, n > 0 && n == len(text)
-	case cursorUint:
-		u, n := binary.Uvarint(text)
-		return u, n > 0 && n == len(text)
-	case cursorFloat:
-		if len(text) != 8 {
-			return nil, false
+		return s.nullable && v.text == ""
+	case cursorNumber, cursorDouble, cursorIndex:
+		return isNumber(v.text)
+	case cursorText, cursorBytes, cursorZero, cursorJSON:
+		if s.kind == kindInt || s.kind == kindEpoch {
+			_, err := strconv.ParseInt(v.text, 10, 64)
+			return err == nil
 		}
-		return math.Float64frombits(binary.BigEndian.Uint64(text)), true
-	case cursorBool:
-		return len(text) == 1 && text[0] == 1, len(text) == 1
-	case cursorString:
-		return string(text), true
-	case cursorBytes:
-		return text, true
-	case cursorTime:
-		t, err := time.Parse(time.RFC3339Nano, string(text))
-		return t, err == nil
+		return true
 	}
-	return nil, false
+	return false
+}
+
+// isNumber reports whether the text is a number's in every SQL: digits, with a sign, a point and an exponent if need be.
+func isNumber(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9', c == '.' && i > 0, c == '-' && i == 0, (c == 'e' || c == 'E') && i > 0:
+		case (c == '-' || c == '+') && (text[i-1]|0x20) == 'e':
+		default:
+			return false
+		}
+	}
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// behind makes the condition that a row comes behind the one with the values.
+func (r *renderer) behind(columns []sortColumn, values []cursorValue) (clause, error) {
+	compared, operands := make([]sortColumn, len(columns)), make([]operand, len(columns))
+	for i, c := range columns {
+		var err error
+		if compared[i], operands[i], err = r.keyOperand(c, values[i]); err != nil {
+			return noRow, errCursorMalformed
+		}
+	}
+	return r.after(compared, operands), nil
 }

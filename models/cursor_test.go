@@ -34,12 +34,15 @@ func TestCursorRefused(t *testing.T) {
 			"too short":       "AQ",
 			"cut off":         good[:len(good)-2],
 			"something added": good + "AAAA",
-			"another version": "Ag" + good[2:],
+			"another version": "Aw" + good[2:],
 			"spaces":          good + " ",
 			"SQL":             "' OR 1=1 --",
 		} {
 			require.ErrorAs(t, fetch(order, bad), &refused, reason)
 		}
+		old := forgeVersion(t, good, 1)
+		require.ErrorAs(t, fetch(order, old), &refused)
+		require.ErrorContains(t, refused, "made by an earlier version of this library")
 		for i := range good {
 			changed := good[:i] + string(other(good[i])) + good[i+1:]
 			require.ErrorAs(t, fetch(order, changed), &refused, "character %d changed", i)
@@ -64,6 +67,15 @@ func other(c byte) byte {
 	return 'A'
 }
 
+// forgeVersion makes a cursor of another version, with a right checksum.
+func forgeVersion(t *testing.T, cursor string, version byte) string {
+	t.Helper()
+	data, err := base64.RawURLEncoding.DecodeString(cursor)
+	require.NoError(t, err)
+	data[0] = version
+	return forge(data[:9], string(data[9:]))
+}
+
 // otherNulls places NULL where the database does not.
 func otherNulls(db *bun.DB, k models.SortKey) models.SortKey {
 	if db.Dialect().Name().String() == "pg" {
@@ -85,10 +97,12 @@ func TestCursorTypes(t *testing.T) {
 			"NULL for a key":      "n\x00",
 			"an unknown type":     "?\x00",
 			"a length too long":   "s\xff\xff\xff\xff\x0f",
-			"a value too many":    "i\x02n\x00",
+			"a value too many":    "d\x012n\x00",
 			"no value":            "",
-			"a number cut off":    "i\x00",
-			"a time for a number": "t\x142024-01-01T00:00:00Z",
+			"a number cut off":    "d\x00",
+			"SQL for a number":    "d\x081 OR 1=1",
+			"SQL for a float":     "f\x041e0)",
+			"a time for a number": "s\x142024-01-01T00:00:00Z",
 		} {
 			forged := forge(data[:9], value)
 			_, err := models.FetchPage[pageRow](t.Context(), db.NewSelect(), nil, models.After(forged), 3)

@@ -53,8 +53,17 @@ import (
 // the next. Days have 23 or 25 hours where the zone's clock is changed. A column that the
 // tag `bun:"type:date"` makes a DATE knows no zones and compares by its calendar.
 //
-// Times are written in UTC, as Bun reads them, and in SQLite, where they are text, they compare with what
-// Bun or this package has written there.
+// Times are written in UTC, as Bun reads them. SQLite has them as text, in the form of whoever wrote them: Eq, In and Ne know
+// all forms that its driver reads; less and greater, as its order, compare rightly what is in UTC with a space between date
+// and time, as Bun, CURRENT_TIMESTAMP and strftime write it.
+//
+// # What was read is found
+//
+// A float is compared with what the column reads as, so that Eq finds the row that a value came from though it is a DECIMAL with more
+// digits or a FLOAT of which MySQL shows six. On MySQL, a column that is an ENUM, SET or BIT must say so in its field's tag,
+// `bun:"type:enum('s','m','l')"`: it is ordered by numbers, but compared as text unless one knows; and the zero time is also
+// MySQL's date of zeros. What SQLite has stored in another type than the column's own, such as the number 5 where the field is a string,
+// is not found by the text "5".
 //
 // # NULL
 //

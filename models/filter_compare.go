@@ -42,13 +42,18 @@ func (r *renderer) compare(c *filterColumn, op operator, v any) (clause, error) 
 	return c.compareAlone(op, o), nil
 }
 
-// inList reports whether the value can be one of a list in parentheses. Days are ranges, and MySQL says that it
+// inList reports whether the value can be one of a list in parentheses. Days and spans are ranges, and MySQL says that it
 // cannot compare JSON there.
-func (c *filterColumn) inList(o operand) bool { return o.end == "" && c.cast == cast{} }
+func (c *filterColumn) inList(o operand) bool {
+	return o.end == "" && (o.span == nil || o.span.orderOnly) && c.cast == cast{}
+}
 
 func (c *filterColumn) compareAlone(op operator, o operand) clause {
 	if o.end != "" {
 		return c.compareDay(op, o)
+	}
+	if o.span != nil && (!o.span.orderOnly || op != opEq && op != opNe) {
+		return c.compareSpan(op, o.span)
 	}
 	return clause(c.cast.of(c.sql) + " " + string(op) + " " + c.cast.of(o.sql))
 }

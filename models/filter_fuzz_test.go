@@ -139,15 +139,23 @@ func FuzzCursor(f *testing.F) {
 		return columns
 	}
 	f.Add([]byte{}, "", byte(0))
-	f.Add([]byte("x"), "AAAA", byte('s'))
+	for _, kind := range []byte("ndfeszjx?") {
+		f.Add([]byte("x'\\\x00"), "AAAA", kind)
+		f.Add([]byte("-1.5e+300"), "", kind)
+		f.Add([]byte("7"), "", kind)
+	}
 	f.Fuzz(func(t *testing.T, value []byte, cursor string, kind byte) {
 		for _, r := range renderers {
 			columns := columnsOf(t, r)
-			made := r.encode(columns, []cursorValue{{kind, value}, {kind, value}, {kind, value}})
+			v := cursorValue{kind, string(value)}
+			made := r.encode(columns, []cursorValue{v, v, v})
 			for _, c := range []string{cursor, made, made + cursor} {
-				operands, err := r.decode(c, columns)
-				if err == nil {
-					requireOwnWords(t, r.dialect, string(r.after(columns, operands)), "cursor")
+				values, err := r.decode(c, columns)
+				if err != nil {
+					continue
+				}
+				if condition, err := r.behind(columns, values); err == nil {
+					requireOwnWords(t, r.dialect, string(condition), "cursor")
 				}
 			}
 		}
@@ -155,10 +163,10 @@ func FuzzCursor(f *testing.F) {
 }
 
 var (
-	ownWords   = regexp.MustCompile(`^(AND|OR|NOT|IN|IS|NULL|NULLS|FIRST|LAST|LIKE|ESCAPE|DESC|TRUE|FALSE|real|f|parent|LITERAL|` + strings.Join(fuzzedColumns, "|") + `)$`)
-	number     = regexp.MustCompile(`-?\b\d+(\.\d+)?\b`)
+	ownWords   = regexp.MustCompile(`^(AND|OR|NOT|IN|IS|NULL|NULLS|FIRST|LAST|LIKE|ESCAPE|DESC|TRUE|FALSE|real|f|parent|LITERAL|X|_utf8mb4|CAST|AS|TEXT|CHAR|UNSIGNED|JSON|text|float8|CASE|WHEN|THEN|ELSE|END|` + strings.Join(fuzzedColumns, "|") + `)$`)
+	number     = regexp.MustCompile(`-?\b\d+(\.\d*)?([eE][-+]?\d+)?\b`)
 	word       = regexp.MustCompile(`\w+`)
-	ownSymbols = regexp.MustCompile("^[\\w \"`.,()=<>:]*$")
+	ownSymbols = regexp.MustCompile("^[\\w \"`.,()=<>:+]*$")
 )
 
 // requireOwnWords sees that nothing is left of the SQL but our own when its literals are taken out.

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/uptrace/bun/dialect"
 )
 
 // InZone makes date strings without an offset, in all the conditions, mean the time in loc. The innermost
@@ -33,7 +35,7 @@ type moment struct {
 }
 
 // temporal writes a time, a number of the column's unit or a date string.
-func (r *renderer) temporal(c *filterColumn, rv reflect.Value) (text, end string, err error) {
+func (r *renderer) temporal(c *filterColumn, rv reflect.Value) (o operand, err error) {
 	var m moment
 	t, isTime := rv.Interface().(time.Time)
 	switch {
@@ -42,23 +44,39 @@ func (r *renderer) temporal(c *filterColumn, rv reflect.Value) (text, end string
 	case rv.Kind() == reflect.String:
 		if c.kind == kindEpoch {
 			if n, err := strconv.ParseInt(rv.String(), 10, 64); err == nil {
-				return strconv.FormatInt(n, 10), "", nil
+				return operand{sql: strconv.FormatInt(n, 10)}, nil
 			}
 		}
 		if m, err = parseMoment(rv.String(), r.zoneOf(c)); err != nil {
-			return "", "", err
+			return operand{}, err
 		}
 	case c.kind == kindEpoch && (rv.CanInt() || rv.CanUint() || rv.CanFloat()):
-		text, err = integer(rv)
-		return text, "", err
+		o.sql, err = integer(rv)
+		return o, err
 	default:
-		return "", "", errKind(rv.Interface(), c.kind)
+		return operand{}, errKind(rv.Interface(), c.kind)
 	}
-	if text, err = r.timeText(c, m.at); err != nil || m.next.IsZero() {
-		return text, "", err
+	if !m.next.IsZero() {
+		if o.sql, err = r.timeText(c, m.at); err == nil {
+			o.end, err = r.timeText(c, m.next)
+		}
+		return o, err
 	}
-	end, err = r.timeText(c, m.next)
-	return text, end, err
+	return r.instant(c, m.at)
+}
+
+// instant writes a time that is no whole day.
+func (r *renderer) instant(c *filterColumn, t time.Time) (o operand, err error) {
+	if o.sql, err = r.timeText(c, t); err != nil || c.kind == kindEpoch {
+		return o, err
+	}
+	switch {
+	case r.dialect == dialect.SQLite:
+		o.span = r.sqliteTime(t)
+	case r.dialect == dialect.MySQL && t.IsZero(): // what its date of zeros reads as
+		o.span = &span{high: o.sql}
+	}
+	return o, nil
 }
 
 // zoneOf returns where the column's days are. A DATE has no zone, and Bun writes it in UTC.
@@ -74,7 +92,11 @@ func (r *renderer) timeText(c *filterColumn, t time.Time) (string, error) {
 	if t.Year() < 1 || t.Year() > 9999 {
 		return "", errYear
 	}
-	if c.kind != kindEpoch {
+	switch {
+	case c.kind == kindEpoch:
+	case r.dialect == dialect.SQLite: // a day's end: all texts of that moment are behind its least
+		return string(r.gen.Append(nil, sqliteLeast(t))), nil
+	default:
 		return string(r.gen.Append(nil, t)), nil
 	}
 	if c.unit == time.Nanosecond {

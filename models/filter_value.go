@@ -21,6 +21,7 @@ type operand struct {
 	null bool
 	sql  string
 	end  string // where the day ends that begins at sql; "" if the value is no whole day
+	span *span  // if the column may hold the value in several forms, or compares it otherwise than it orders it
 }
 
 // operand converts a value to what the column holds. Nothing of it is in the SQL but literals of Bun's,
@@ -49,8 +50,7 @@ func (r *renderer) operand(c *filterColumn, v any) (operand, error) {
 	case schema.QueryAppender:
 		return r.expression(spoken)
 	}
-	text, end, err := r.literal(c, rv)
-	return operand{sql: text, end: end}, err
+	return r.literal(c, rv)
 }
 
 // own writes a value of the field's type as an insert does.
@@ -71,7 +71,11 @@ func (r *renderer) own(c *filterColumn, rv reflect.Value) (operand, error) {
 	} else {
 		settable.Set(rv)
 	}
-	return checked(string(c.field.Append(r.gen, nil, settable)), rv.Interface())
+	o, err := checked(string(c.field.Append(r.gen, nil, settable)), rv.Interface())
+	if err == nil && !o.null && r.dialect == dialect.MySQL {
+		o.span = mysqlOrdered(c, o.sql)
+	}
+	return o, err
 }
 
 // expression writes what is no literal.
@@ -97,25 +101,28 @@ func checked(text string, v any) (operand, error) {
 	return operand{sql: text}, nil
 }
 
-// literal writes a value without a type of its own. For a whole day, end is where it ends.
-func (r *renderer) literal(c *filterColumn, rv reflect.Value) (text, end string, err error) {
+// literal writes a value without a type of its own.
+func (r *renderer) literal(c *filterColumn, rv reflect.Value) (o operand, err error) {
 	switch c.kind {
 	case kindInt:
-		text, err = integer(rv)
+		o.sql, err = integer(rv)
 	case kindFloat:
-		text, err = r.float(c, rv)
+		return r.float(c, rv)
 	case kindBool:
-		text, err = r.boolean(rv)
+		o.sql, err = r.boolean(rv)
 	case kindText:
-		text, err = r.textOf(rv)
+		o.sql, err = r.textOf(rv)
+		if err == nil && r.dialect == dialect.MySQL {
+			o.span = mysqlOrdered(c, o.sql)
+		}
 	case kindBytes:
-		text, err = r.binary(rv)
+		o.sql, err = r.binary(c, rv)
 	case kindTime, kindDate, kindEpoch:
 		return r.temporal(c, rv)
 	default:
 		return r.scanned(c, rv)
 	}
-	return text, "", err
+	return o, err
 }
 
 // integer returns the decimal text of a whole number.
@@ -142,35 +149,37 @@ func integer(rv reflect.Value) (string, error) {
 	return "", errKind(rv.Interface(), kindInt)
 }
 
-// float writes a number. PostgreSQL compares a REAL with a number in double precision, in which few
-// are equal; what is quoted it takes for one of the column's type.
-func (r *renderer) float(c *filterColumn, rv reflect.Value) (string, error) {
+// float writes a number.
+func (r *renderer) float(c *filterColumn, rv reflect.Value) (operand, error) {
 	var f float64
 	switch {
-	case rv.CanInt(), rv.CanUint():
-		return integer(rv)
+	case rv.CanInt():
+		f = float64(rv.Int())
+	case rv.CanUint():
+		f = float64(rv.Uint())
 	case rv.CanFloat():
 		f = rv.Float()
 	case rv.Kind() == reflect.String:
 		var err error
 		if f, err = strconv.ParseFloat(rv.String(), 64); err != nil {
-			return "", errNoNumber
+			return operand{}, errNoNumber
 		}
 	default:
-		return "", errKind(rv.Interface(), kindFloat)
+		return operand{}, errKind(rv.Interface(), kindFloat)
 	}
-	if (math.IsInf(f, 0) || math.IsNaN(f)) && r.dialect != dialect.PG {
-		return "", errNotFinite
-	}
-	if c.field.IndirectType.Kind() == reflect.Float32 {
-		text := string(r.gen.Append(nil, float32(f)))
-		if r.dialect == dialect.PG {
-			text = "'" + strings.Trim(text, "'") + "'"
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		if r.dialect != dialect.PG {
+			return operand{}, errNotFinite
 		}
-		return text, nil
+		return operand{sql: string(r.gen.Append(nil, f))}, nil
 	}
-	return string(r.gen.Append(nil, f)), nil
+	if r.dialect == dialect.SQLite && !c.isFloat32() {
+		return operand{sql: string(r.gen.Append(nil, f))}, nil
+	}
+	return operand{span: r.floatSpan(c, f)}, nil
 }
+
+func (c *filterColumn) isFloat32() bool { return c.field.IndirectType.Kind() == reflect.Float32 }
 
 func (r *renderer) boolean(rv reflect.Value) (string, error) {
 	switch rv.Kind() {
@@ -207,36 +216,43 @@ func (r *renderer) text(s string) (string, error) {
 	return string(r.gen.Append(nil, s)), nil
 }
 
-func (r *renderer) binary(rv reflect.Value) (string, error) {
+func (r *renderer) binary(c *filterColumn, rv reflect.Value) (string, error) {
+	var data []byte
 	switch {
 	case rv.Kind() == reflect.String:
-		return string(r.gen.Append(nil, []byte(rv.String()))), nil
+		data = []byte(rv.String())
 	case isByteSlice(rv.Type()):
-		return string(r.gen.Append(nil, append([]byte{}, rv.Bytes()...))), nil
+		data = append([]byte{}, rv.Bytes()...)
 	case rv.Kind() == reflect.Array && rv.Type().Elem().Kind() == reflect.Uint8:
-		data := make([]byte, rv.Len())
+		data = make([]byte, rv.Len())
 		reflect.Copy(reflect.ValueOf(data), rv)
-		return string(r.gen.Append(nil, data)), nil
+	default:
+		return "", errKind(rv.Interface(), kindBytes)
 	}
-	return "", errKind(rv.Interface(), kindBytes)
+	if r.dialect == dialect.MySQL {
+		if number, ok := mysqlBits(c, data); ok {
+			return number, nil
+		}
+	}
+	return string(r.gen.Append(nil, data)), nil
 }
 
 // scanned lets the field's type read the value, as it reads one from a database, and writes what it has read.
-func (r *renderer) scanned(c *filterColumn, rv reflect.Value) (text, end string, err error) {
+func (r *renderer) scanned(c *filterColumn, rv reflect.Value) (operand, error) {
 	into := reflect.New(c.field.IndirectType)
 	scanner, ok := into.Interface().(sql.Scanner)
 	v, basic := asDriverValue(rv)
 	if !ok || !basic {
-		return "", "", errKind(rv.Interface(), kindOther)
+		return operand{}, errKind(rv.Interface(), kindOther)
 	}
 	if err := scanner.Scan(v); err != nil {
-		return "", "", err
+		return operand{}, err
 	}
 	o, err := r.own(c, into.Elem())
 	if err == nil && o.null {
 		err = errKind(rv.Interface(), kindOther)
 	}
-	return o.sql, "", err
+	return o, err
 }
 
 // asDriverValue returns the value as a driver would give it.

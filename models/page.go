@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -49,11 +51,18 @@ func Before(cursor string) Position { return Position{cursor: cursor, back: true
 // alternatives must be in a WhereGroup or an [Or]. It is used up. An error of the query is a [*PageError],
 // one of the order a [*FilterError], one of the cursor a [*CursorError].
 //
-// The order's columns are the model's own, of any kind that has an order in the database. A cursor
-// holds their values in the last row and can be read by whoever has it; it is not signed, since who changes
+// The order's columns are the model's own, of any type that has an order in the database. A cursor
+// holds their values in the last row, as the database has them and not as Go reads them, so that a page begins exactly behind that
+// row. It can be read by whoever has it; it is not signed, since who changes
 // it only gets another place among the same rows. It is of use for this order, model and kind of database.
 //
-// One row more than the page's is read to see whether there are more.
+// One row more than the page's is read to see whether there are more. On MySQL and MariaDB a page is read twice if
+// it is ordered by an ENUM, SET, BIT, FLOAT or a date whose field, such as a string, does not tell it: say so in the field's tag,
+// `bun:"type:enum('s','m','l')"`. Pages by an ENUM, SET or BIT find their place by no index there.
+//
+// Where a database does not compare values as it orders them, the page is a [*PageError] that says so, and never one
+// that repeats or misses rows: MySQL's JSON arrays, MariaDB's texts that differ only behind their first
+// max_sort_length bytes. PostgreSQL compares no composite types with a cursor: that is its own error.
 func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at Position, size int) (Page[T], error) {
 	k, err := newKeyset[T](q, order, size)
 	if err != nil {
@@ -62,17 +71,25 @@ func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at P
 	if err := k.place(at); err != nil {
 		return Page[T]{}, err
 	}
-	if err := k.q.Limit(int64(size) + 1).Scan(ctx); err != nil {
+	k.q.Limit(int64(size) + 1)
+	if err := k.scan(ctx); err != nil {
+		return Page[T]{}, err
+	}
+	if err := k.beginsBehind(at); err != nil {
 		return Page[T]{}, err
 	}
 	more := len(*k.rows) > size
 	if more {
-		*k.rows = (*k.rows)[:size]
+		if err := k.continues(ctx, at, k.keys[size-1], k.keys[size]); err != nil {
+			return Page[T]{}, err
+		}
+		*k.rows, k.keys = (*k.rows)[:size], k.keys[:size]
 	}
 	if at.back {
 		slices.Reverse(*k.rows)
+		slices.Reverse(k.keys)
 	}
-	return k.page(ctx, at, more)
+	return k.page(at, more), nil
 }
 
 // A keyset is a query that is about to be read by pages.
@@ -80,7 +97,9 @@ type keyset[T any] struct {
 	*renderer
 	q       *bun.SelectQuery
 	rows    *[]T
-	columns []sortColumn // the primary key's included
+	columns []sortColumn    // the primary key's included
+	from    []cursorValue   // of the row at which the page begins or ends; nil if it is the first or last
+	keys    [][]cursorValue // of each row
 }
 
 func newKeyset[T any](q *bun.SelectQuery, order Order, size int) (*keyset[T], error) {
@@ -106,11 +125,7 @@ func newKeyset[T any](q *bun.SelectQuery, order Order, size int) (*keyset[T], er
 			return nil, c.failed(errors.New("a relation's column, which a cursor cannot hold: use Paginate"))
 		}
 	}
-	if hasColumns(q) {
-		for _, c := range k.columns {
-			q.ColumnExpr("?", schema.Safe(c.sql))
-		}
-	}
+	k.selectKeys()
 	return k, nil
 }
 
@@ -142,89 +157,105 @@ func destination[T any](q *bun.SelectQuery, size int) (*[]T, error) {
 		return rows, nil
 	}
 	if rows, ok := q.GetModel().Value().(*[]T); ok && rows != nil {
+		*rows = nil // else Bun reads into the rows of the page before, and adds to what their relations hold
 		return rows, nil
 	}
 	return nil, &PageError{Model: typ, Err: fmt.Errorf("the query's model is %T: let it be a *[]%s, or none", q.GetModel().Value(), typ)}
 }
 
+// ordered returns the columns as the query orders by them.
+func (k *keyset[T]) ordered(at Position) []sortColumn {
+	if !at.back {
+		return k.columns
+	}
+	columns := make([]sortColumn, len(k.columns))
+	for i, c := range k.columns {
+		columns[i] = c.reversed()
+	}
+	return columns
+}
+
 // place makes the query begin or end at a position.
 func (k *keyset[T]) place(at Position) error {
-	columns := k.columns
-	if at.back {
-		columns = make([]sortColumn, len(k.columns))
-		for i, c := range k.columns {
-			columns[i] = c.reversed()
-		}
-	}
+	columns := k.ordered(at)
 	if at.cursor != "" {
-		values, err := k.decode(at.cursor, k.columns)
+		var err error
+		var behind clause
+		if k.from, err = k.decode(at.cursor, k.columns); err == nil {
+			behind, err = k.behind(columns, k.from)
+		}
 		if err != nil {
 			return &CursorError{Model: k.table.Type, Err: err}
 		}
-		k.q.Where("?", schema.Safe(k.after(columns, values)))
+		k.q.Where("?", schema.Safe(behind))
 	}
 	k.orderBy(k.q, columns)
 	return nil
 }
 
+// beginsBehind refuses a page whose first row is the one behind which it should begin, or one before that: whoever went on
+// from there would read the same rows for ever.
+func (k *keyset[T]) beginsBehind(at Position) error {
+	if k.from == nil || len(k.keys) == 0 || !notBehind(k.ordered(at), k.keys[0], k.from) {
+		return nil
+	}
+	return k.disordered()
+}
+
+func (k *keyset[T]) disordered() error {
+	names := make([]string, len(k.columns))
+	for i, c := range k.columns {
+		names[i] = c.name
+	}
+	return &PageError{Model: k.table.Type, Err: fmt.Errorf(
+		"the database does not compare a column's values as it orders them, by %s: pages would repeat or miss rows. Order by other columns first", strings.Join(names, ", "))}
+}
+
+// continues refuses a page behind whose last row the next page would miss a row. MySQL compares JSON as it does not
+// order it, and MariaDB orders texts by their first max_sort_length bytes; where the rows hold such, it is asked.
+func (k *keyset[T]) continues(ctx context.Context, at Position, last, next []cursorValue) error {
+	doubtful := func(v cursorValue) bool {
+		return v.kind == cursorJSON || v.kind == cursorText && len(v.text) > shortText
+	}
+	if k.dialect != dialect.MySQL || !slices.ContainsFunc(last, doubtful) {
+		return nil
+	}
+	behind, err := k.behind(k.ordered(at), last)
+	if err != nil {
+		return &PageError{Model: k.table.Type, Err: err}
+	}
+	q := k.q.Clone().Where("?", schema.Safe(behind))
+	for i, c := range k.columns {
+		if !c.field.IsPK {
+			continue
+		}
+		c, o, err := k.keyOperand(c, next[i])
+		if err != nil {
+			return &PageError{Model: k.table.Type, Err: err}
+		}
+		q.Where("?", schema.Safe(c.op(opEq, o.sql)))
+	}
+	if n, err := q.Count(ctx); err != nil || n > 0 {
+		return err
+	}
+	return k.disordered()
+}
+
+// shortText is the length of a text that is ordered by all of it: max_sort_length is 1024 bytes by default, of up to 4 a character.
+const shortText = 256
+
 // page makes the cursors.
-func (k *keyset[T]) page(ctx context.Context, at Position, more bool) (Page[T], error) {
+func (k *keyset[T]) page(at Position, more bool) Page[T] {
 	page := Page[T]{Items: *k.rows}
 	if len(page.Items) == 0 {
-		return page, nil
+		return page
 	}
 	started := at.cursor != ""
-	var err error
 	if more && !at.back || started && at.back {
-		if page.Next, err = k.cursor(ctx, &page.Items[len(page.Items)-1]); err != nil {
-			return page, err
-		}
+		page.Next = k.encode(k.columns, k.keys[len(k.keys)-1])
 	}
 	if more && at.back || started && !at.back {
-		if page.Prev, err = k.cursor(ctx, &page.Items[0]); err != nil {
-			return page, err
-		}
+		page.Prev = k.encode(k.columns, k.keys[0])
 	}
-	return page, nil
-}
-
-// cursor makes the cursor of a row.
-func (k *keyset[T]) cursor(ctx context.Context, item *T) (string, error) {
-	row := reflect.ValueOf(item)
-	for row.Kind() == reflect.Pointer {
-		row = row.Elem()
-	}
-	values := make([]cursorValue, len(k.columns))
-	for i, c := range k.columns {
-		v, err := cursorValueOf(c.field, row)
-		if err != nil {
-			return "", c.failed(err)
-		}
-		if c.nullable && !c.field.IsPtr && v.kind != cursorNull && c.field.HasZeroValue(row) {
-			null, err := k.isNull(ctx, c, row)
-			if err != nil {
-				return "", err
-			}
-			if null {
-				v = cursorValue{kind: cursorNull}
-			}
-		}
-		values[i] = v
-	}
-	return k.encode(k.columns, values), nil
-}
-
-// isNull asks the database whether a row that has a zero value in memory has NULL there: both read
-// alike into a field that is no pointer. If the row is gone, it had what Bun writes for the zero value.
-func (k *keyset[T]) isNull(ctx context.Context, c sortColumn, row reflect.Value) (bool, error) {
-	q := k.q.Clone()
-	for _, pk := range k.table.PKs {
-		q.Where("? = ?", schema.Safe(k.qualifier+string(pk.SQLName)), schema.Safe(pk.AppendValue(k.gen, nil, row)))
-	}
-	want := "NULL"
-	if c.field.NullZero {
-		want = "NOT NULL"
-	}
-	n, err := q.Where("?", schema.Safe(c.is(want))).Count(ctx)
-	return (n > 0) != c.field.NullZero, err
+	return page
 }

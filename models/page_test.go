@@ -293,6 +293,30 @@ func TestFetchPageRelation(t *testing.T) {
 	})
 }
 
+// TestFetchPageHasMany loads what Bun reads by further queries.
+func TestFetchPageHasMany(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		filterRows(t, db)
+		var authors []filterAuthor
+		posts := map[int64]int{}
+		for cursor := ""; ; {
+			page, err := models.FetchPage[filterAuthor](t.Context(), db.NewSelect().Model(&authors).Relation("Posts"), models.Order{models.Desc("name")}, models.After(cursor), 1)
+			require.NoError(t, err)
+			require.Len(t, page.Items, 1)
+			posts[page.Items[0].ID] = len(page.Items[0].Posts)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		for id, n := range posts {
+			want, err := db.NewSelect().Model((*filterPost)(nil)).Where("author_id = ?", id).Count(t.Context())
+			require.NoError(t, err)
+			assert.EqualValues(t, want, n, "posts of author %d", id)
+		}
+		assert.Greater(t, len(posts), 1)
+	})
+}
+
 func TestFetchPageOnAnyIDB(t *testing.T) {
 	eachDB(t, func(t *testing.T, db *bun.DB) {
 		pageRows(t, db, rand.New(rand.NewPCG(6, 4)), 10)
