@@ -10,6 +10,9 @@ import (
 
 // InZone makes date strings without an offset, in all the conditions, mean the time in loc. The innermost
 // InZone counts. Without one they are in UTC. It panics if loc is nil.
+//
+// A day begins at its first moment, at 1:00 where the clock goes from 0:00 to 1:00, and a day that was left out holds nothing.
+// A time that the clock shows twice is the first of them, and one that it does not show is when it went past it.
 func InZone(loc *time.Location, conditions ...Condition) Condition {
 	if loc == nil {
 		panic("models: InZone(nil)")
@@ -118,9 +121,8 @@ var (
 )
 
 func parseMoment(text string, loc *time.Location) (moment, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, text, loc); err == nil {
-		year, month, d := day.Date()
-		return moment{at: day, next: time.Date(year, month, d+1, 0, 0, 0, 0, loc)}, nil
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return moment{at: firstMoment(day, loc), next: firstMoment(day.AddDate(0, 0, 1), loc)}, nil
 	}
 	for _, layout := range zoned {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -128,9 +130,27 @@ func parseMoment(text string, loc *time.Location) (moment, error) {
 		}
 	}
 	for _, layout := range zoneless {
-		if t, err := time.ParseInLocation(layout, text, loc); err == nil {
-			return moment{at: t}, nil
+		if t, err := time.Parse(layout, text); err == nil {
+			return moment{at: firstMoment(t, loc)}, nil
 		}
 	}
 	return moment{}, errNoDate
+}
+
+// firstMoment returns the first moment at which loc's clock shows clock, given as if it were UTC's, or has gone beyond it.
+// [time.Date] does not say which it takes where the clock was changed, and may take one on the day before.
+func firstMoment(clock time.Time, loc *time.Location) time.Time {
+	const farthest = 48 * time.Hour // more than any zone is from UTC
+	for t := clock.Add(-farthest).In(loc); ; {
+		from, to := t.ZoneBounds()
+		_, offset := t.Zone()
+		shown := clock.Add(-time.Duration(offset) * time.Second).In(loc)
+		if !from.IsZero() && shown.Before(from) {
+			shown = from // the clock went on past it
+		}
+		if to.IsZero() || shown.Before(to) {
+			return shown
+		}
+		t = to
+	}
 }
