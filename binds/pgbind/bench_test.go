@@ -126,6 +126,33 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
+// BenchmarkValues reads values that this package parses in pgdriver's place.
+func BenchmarkValues(b *testing.B) {
+	bare, watched := conns(b)
+	for name, query := range map[string]string{
+		"times":  "SELECT now(), now()::timestamp, '2024-06-01 12:34:56.789012+00'::timestamptz FROM generate_series(1, 10000) n",
+		"floats": "SELECT n / 7::float8, n::float8, n::float4 FROM generate_series(1, 10000) n",
+		"bytes":  "SELECT decode(md5(n::text), 'hex') FROM generate_series(1, 10000) n",
+	} {
+		for who, c := range map[string]driver.Conn{"bare": bare, "watched": watched} {
+			b.Run(name+"/"+who, func(b *testing.B) {
+				b.ReportAllocs()
+				var dest [3]driver.Value
+				for b.Loop() {
+					rows, err := c.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
+					require.NoError(b, err)
+					row := dest[:len(rows.Columns())]
+					for err == nil {
+						err = rows.Next(row)
+					}
+					require.Equal(b, io.EOF, err)
+					require.NoError(b, rows.Close())
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkTap walks the answer of a thousand rows.
 func BenchmarkTap(b *testing.B) {
 	answer := message('T', "x")

@@ -160,7 +160,7 @@ var faults = []bindtest.FaultCase{
 	{Reason: "a statement in a failed transaction", Want: binds.Refused, Do: inTx(nil, "SELECT 1 / 0", "SELECT 1")},
 	{Reason: "a division by zero", Want: binds.Refused, Do: run1("SELECT 1 / 0")},
 	{Reason: "rows left open", Want: binds.Refused, Do: rowsOpen},
-	{Reason: "COPY, which needs a native connection", Want: binds.Unknown, Do: run1("COPY bindtest_fault TO STDOUT")},
+	{Reason: "COPY, which needs a native connection", Want: binds.Unclassified, Do: run1("COPY bindtest_fault TO STDOUT")},
 }
 
 func run1(query string) func(context.Context, *binds.Engine) error {

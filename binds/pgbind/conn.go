@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
+	"slices"
 
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -47,6 +49,7 @@ var (
 func newConn(pg *pgdriver.Conn, w *wire, role binds.Role, s *sessions) *conn {
 	c := &conn{pg: pg, wire: w, role: role, sessions: s}
 	c.rows.c, c.tx.c = c, c
+	w.on = true
 	return c
 }
 
@@ -101,6 +104,8 @@ func (c *conn) explain(ctx context.Context, err error) error {
 	case errors.As(err, &answer) && c.hasStrayed(answer):
 		c.bad = true
 		return driver.ErrBadConn
+	case errors.As(err, &answer) && c.wire.copied && answer.Field('C') == codeQueryCanceled && !c.wire.socket.isDoomed():
+		return ErrCopy
 	case errors.As(err, &answer):
 		if answer.Field('C') == codeQueryCanceled && c.wire.socket.isDoomed() && ctx.Err() != nil {
 			return &CanceledError{Err: ctx.Err(), Answer: answer}
@@ -127,19 +132,42 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
-	res, err := c.pg.ExecContext(background, c.bring(query), args)
+	rows, err := c.send(c.bring(query), args, true)
+	return c.drain(ctx, rows, err)
+}
+
+// send sends a statement and gives the rows of its answer. Errors are theirs, so that pgdriver closes no connection for
+// them: for a statement that the server has stopped it would, and for every one of a failed transaction.
+func (c *conn) send(query string, args []driver.NamedValue, exec bool) (driver.Rows, error) {
+	c.wire.simple, c.wire.exec = true, exec
+	return c.pg.QueryContext(background, query, args)
+}
+
+// drain reads an answer without rows to its end.
+func (c *conn) drain(ctx context.Context, rows driver.Rows, err error) (driver.Result, error) {
+	if err == nil {
+		if err = rows.Next(nil); err == io.EOF {
+			err = nil
+		}
+	}
+	if err != nil && c.wire.owed != 0 {
+		_ = c.pg.Close() // the error counts; the answer will not come
+	}
 	if err := c.finish(ctx, err); err != nil {
 		return nil, err
 	}
-	return res, nil
+	if c.wire.copied {
+		return nil, ErrCopy
+	}
+	return driver.RowsAffected(c.wire.affected), nil
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
-	res, err := c.pg.QueryContext(background, c.bring(query), args)
-	return c.rows.open(ctx, res, err)
+	res, err := c.send(c.bring(query), args, false)
+	return c.rows.open(ctx, res, c.wire.columns, err)
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -166,7 +194,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.finish(ctx, err); err != nil {
 		return nil, err
 	}
-	return &stmt{c: c, pg: s.(pgStmt)}, nil
+	made := &stmt{c: c, pg: s.(pgStmt)}
+	if c.wire.special {
+		made.columns = slices.Clone(c.wire.columns)
+	}
+	return made, nil
 }
 
 // Prepare prepares without a context.

@@ -123,6 +123,18 @@
 // and is not asked to cancel. ROLLBACK waits five seconds, then closes the connection, which rolls
 // back too.
 //
+// # Values
+//
+// A value that its destination cannot hold is the error of its row, from Scan; connection and transaction live on. timestamp and
+// timestamptz are a time.Time of any year, also before the year 1 and past 9999; infinity and -infinity, for which
+// Go has no time, are the strings "infinity" and "-infinity", for which a *time.Time gives an error that names the column: scan into a
+// string or a sql.Scanner, or select NULLIF(col, 'infinity'). A date is a string, as pgdriver has it. bytea is read in both formats, a float that float64 cannot hold
+// (which needs extra_float_digits below 1) is its text.
+//
+// A text without a statement is carried out without an error. A query whose text gives several results has the rows of the first, and
+// then [ErrSeveralResults]. COPY with this program's own data is [ErrCopy] and needs a native connection. Notifications are dropped, and
+// the connection that got them goes after its use: LISTEN needs a native connection, too. A field of the server's error is cut after 4000 bytes.
+//
 // # Positions
 //
 // [Driver.Probe] needs no grant. A primary's position is pg_current_wal_flush_lsn, which every commit is

@@ -17,6 +17,12 @@ var (
 	// ErrRowsOpen reports a statement on a transaction or pinned connection whose last result is
 	// still being read. Nothing was sent.
 	ErrRowsOpen = errors.New("pgbind: rows of an earlier statement are open on this connection: read them to the end or close them first")
+	// ErrSeveralResults reports a query whose text holds several statements that give rows. All were run; the
+	// rows of the first were given.
+	ErrSeveralResults = errors.New("pgbind: the text holds several statements that give rows: all were run, the rows of the first were given: send each by a query of its own")
+	// ErrCopy reports a COPY whose data would go to or come from the client. What COPY … TO STDOUT sent was thrown
+	// away; COPY … FROM STDIN was ended without data. [binds.Engine.Native] has connections for pgdriver.CopyTo and CopyFrom.
+	ErrCopy = errors.New("pgbind: COPY with this program's own data needs a connection of Native(): use pgdriver.CopyFrom or pgdriver.CopyTo with it")
 	// ErrNoTLS reports a server that declined to encrypt. No login was sent.
 	ErrNoTLS = errors.New("pgbind: the server offers no TLS: set it up there, or add sslmode=disable if the network is trusted")
 )

@@ -21,6 +21,8 @@ type pgStmt interface {
 type stmt struct {
 	c  *conn
 	pg pgStmt
+
+	columns []conversion // of its rows; nil: all are plain
 }
 
 var _ pgStmt = (*stmt)(nil)
@@ -31,11 +33,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := s.c.begin(ctx); err != nil {
 		return nil, err
 	}
-	res, err := s.pg.ExecContext(background, args)
-	if err := s.c.finish(ctx, err); err != nil {
-		return nil, err
-	}
-	return res, nil
+	s.c.wire.exec = true
+	rows, err := s.pg.QueryContext(background, args)
+	return s.c.drain(ctx, rows, err)
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -43,7 +43,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	res, err := s.pg.QueryContext(background, args)
-	return s.c.rows.open(ctx, res, err)
+	return s.c.rows.open(ctx, res, s.columns, err)
 }
 
 // Close frees the statement on the server. A connection that cannot be used has freed it already,

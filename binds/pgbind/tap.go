@@ -49,6 +49,8 @@ type tap struct {
 	unsafe   bool   // text is not what pgdriver takes it for
 	notified bool   // a LISTEN of this session has a notification that pgdriver cannot read
 
+	answer // to the statement under way
+
 	header [headerLen]byte
 	seen   int // bytes of header
 	kind   byte
@@ -113,7 +115,7 @@ func (t *tap) received(b []byte) {
 }
 
 func (t *tap) keeps() bool {
-	return t.kind == msgParameter || t.kind == msgReady || t.kind == msgBackendKey
+	return t.kind == msgParameter || t.kind == msgReady || t.kind == msgBackendKey || t.kind == msgCommandComplete
 }
 
 // start begins the message of a whole header.
@@ -147,9 +149,12 @@ func (t *tap) end() {
 		}
 	case msgNotification:
 		t.notified = true
-	case msgNotice:
+	case msgNotice, msgCloseComplete: // a Close needs no Sync
 	default:
 		t.dead = t.dead || t.owed == 0
+	}
+	if t.on {
+		t.answered(body)
 	}
 }
 

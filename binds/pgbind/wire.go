@@ -18,6 +18,7 @@ type wire struct {
 	poll   poller
 
 	startup []parameter // to be put into the start-up message; nil: done
+	instead []byte      // to be sent in place of pgdriver's next message; nil: that
 	ahead   []byte      // received, not yet read by pgdriver
 	buf     []byte      // what ahead points into
 	written int         // bytes of the statement under way
@@ -34,6 +35,7 @@ func (w *wire) finish() {
 // begin starts a statement that ends with ctx, and tells the server to stop it then if tell.
 func (w *wire) begin(ctx context.Context, tell bool) error {
 	w.written, w.failed = 0, false
+	w.answer.begin()
 	return w.socket.begin(ctx, tell)
 }
 
@@ -43,12 +45,38 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.ahead = w.ahead[n:]
 		return n, nil
 	}
-	n, err := w.stream.Read(p)
-	w.received(p[:n])
-	if w.owed == 0 && w.socket.isDoomed() {
-		w.socket.answered.Store(true)
+	if w.on && len(p) < 2*len(noColumns) {
+		return w.readAhead(p)
 	}
-	return n, err
+	for {
+		room := p
+		if w.on {
+			room = p[:len(p)-len(noColumns)]
+		}
+		n, err := w.stream.Read(room)
+		n = len(w.filter(p[:n]))
+		if w.owed == 0 && w.socket.isDoomed() {
+			w.socket.answered.Store(true)
+		}
+		if w.copyIn && err == nil {
+			w.copyIn = false
+			_, err = w.stream.Write(w.copyFail())
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// readAhead reads more than p has room for.
+func (w *wire) readAhead(p []byte) (int, error) {
+	if w.buf == nil {
+		w.buf = make([]byte, lookAhead)
+	}
+	n, err := w.Read(w.buf)
+	copied := copy(p, w.buf[:n])
+	w.ahead = w.buf[copied:n]
+	return copied, err
 }
 
 // Write sends whole messages. Where nothing of them was sent, a quiet wire claims one byte:
@@ -57,8 +85,12 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.startup != nil {
 		return w.writeStartup(p)
 	}
-	w.tap.sent(p)
-	n, err := w.stream.Write(p)
+	message := p
+	if w.instead != nil {
+		message, w.instead = w.instead, nil
+	}
+	w.tap.sent(message)
+	n, err := w.stream.Write(message)
 	w.written += n
 	if err != nil {
 		w.failed = true
@@ -85,6 +117,9 @@ func (w *wire) writeStartup(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// lookAhead is how much is read of what the server sends of its own accord.
+const lookAhead = 4096
+
 // wait is how long look waits for the rest of a message that has begun to arrive.
 const wait = 20 * time.Millisecond
 
@@ -94,17 +129,17 @@ func (w *wire) look() error {
 	w.socket.untime()
 	for w.poll.readable() {
 		if w.buf == nil {
-			w.buf = make([]byte, 4096)
+			w.buf = make([]byte, lookAhead)
 		}
-		if len(w.ahead) == len(w.buf) {
+		room := len(w.buf) - len(noColumns)
+		if len(w.ahead) >= room {
 			return nil // pgdriver will find out
 		}
 		n := copy(w.buf, w.ahead)
 		_ = w.socket.SetReadDeadline(time.Now().Add(wait))
-		more, err := w.stream.Read(w.buf[n:])
+		more, err := w.stream.Read(w.buf[n:room])
 		_ = w.socket.SetReadDeadline(time.Time{})
-		w.received(w.buf[n : n+more])
-		w.ahead = w.buf[:n+more]
+		w.ahead = w.buf[:n+len(w.filter(w.buf[n:n+more]))]
 		if w.dead || w.notified {
 			return errClosing
 		}
