@@ -88,8 +88,11 @@ type FaultClassifier interface {
 // to be, and connections that broke. Drivers call it for what their server's codes do not tell.
 func ClassifyCommon(err error) Fault {
 	var connect *ConnectError
+	var unsent *NotSentError
 	var op *net.OpError
 	switch {
+	case errors.As(err, &unsent):
+		return NotSent
 	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone), errors.Is(err, sql.ErrConnDone):
 		return Unclassified
 	case errors.As(err, &connect), errors.Is(err, driver.ErrBadConn):

@@ -71,6 +71,13 @@ func (f *forwarder) cut() {
 	}
 }
 
+// ends returns how many ends of connections are open.
+func (f *forwarder) ends() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.open)
+}
+
 func (f *forwarder) close() {
 	f.mu.Lock()
 	f.closed = true

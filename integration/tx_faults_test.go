@@ -21,7 +21,7 @@ import (
 	"github.com/bindery-go/bindery/router"
 )
 
-// A commitCutter forwards to a server, and breaks a connection at the COMMIT that it is told to.
+// A commitCutter forwards to a server, and breaks a connection at the COMMIT, or other statement, that it is told to.
 type commitCutter struct {
 	listener net.Listener
 	target   string
@@ -29,6 +29,7 @@ type commitCutter struct {
 	// cut is what becomes of the next COMMIT: 0 nothing, else the connection breaks before it is
 	// passed on (1), or before its answer is (2).
 	cut atomic.Int32
+	at  atomic.Value // string: the text of the statement where it breaks, in place of COMMIT
 }
 
 func newCommitCutter(t *testing.T, target string) *commitCutter {
@@ -36,6 +37,7 @@ func newCommitCutter(t *testing.T, target string) *commitCutter {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p := &commitCutter{listener: l, target: target}
+	p.at.Store("COMMIT")
 	p.running.Go(func() {
 		for {
 			down, err := l.Accept()
@@ -81,7 +83,7 @@ func (p *commitCutter) forward(down net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buf[:n], []byte("COMMIT")) {
+		if bytes.Contains(buf[:n], []byte(p.at.Load().(string))) {
 			switch p.cut.Swap(0) {
 			case 1:
 				return

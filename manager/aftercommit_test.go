@@ -56,6 +56,67 @@ func TestAfterCommit(t *testing.T) {
 				})
 			})
 		}, []string{"nested"}},
+		"a nested one has ended, and the whole commits": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			return m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				var kept context.Context
+				_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+					return m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return nil })
+				})
+				after(kept, ledger{}, "late")
+				after(ctx, ledger{}, "later")
+				return nil
+			})
+		}, []string{"late", "later"}},
+		"a nested one has ended, and the whole fails": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			return m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				var kept context.Context
+				_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return nil })
+				after(kept, ledger{}, "never")
+				return errUndo
+			})
+		}, nil},
+		"a nested one was undone before": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			return m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				var kept context.Context
+				_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return errUndo })
+				after(kept, ledger{}, "never")
+				return nil
+			})
+		}, nil},
+		"one inside an undone one was kept before": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			return m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				var kept context.Context
+				_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+					_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return nil })
+					return errUndo
+				})
+				after(kept, ledger{}, "never")
+				return nil
+			})
+		}, nil},
+		"it has committed": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			var kept context.Context
+			err := m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				return m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return nil })
+			})
+			after(kept, ledger{}, "at once")
+			return err
+		}, []string{"at once"}},
+		"it was rolled back": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			var kept context.Context
+			_ = m.InTx(ctx, ledger{}, func(ctx context.Context) error { kept = ctx; return errUndo })
+			after(kept, ledger{}, "never")
+			return nil
+		}, nil},
+		"two have ended inside one": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
+			return m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+				var kept context.Context
+				_ = m.InTxAll(ctx, both, func(ctx context.Context) error { kept = ctx; return nil })
+				after(kept, journal{}, "at once: the journal has committed")
+				after(kept, ledger{}, "ledger")
+				return nil
+			})
+		}, []string{"at once: the journal has committed", "ledger"}},
 		"two commit": {func(m *manager.DBManager, ctx context.Context, after func(context.Context, binds.Bound, string)) error {
 			return m.InTxAll(ctx, both, func(ctx context.Context) error {
 				after(ctx, journal{}, "journal")
@@ -89,6 +150,8 @@ func TestAfterCommit(t *testing.T) {
 					ran = append(ran, what)
 					if b == (ledger{}) {
 						assert.False(t, manager.InTransaction(ctx, ledger{}), "it is outside")
+						_, err := m.NewRaw(ledger{}, "SELECT 1").Exec(ctx)
+						assert.NoError(t, err, "and runs there")
 					}
 				}))
 			})

@@ -178,6 +178,7 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 	switch {
 	case c.mode == fixed:
 		to.reason = c.why
+		return c.awaitNative(ctx)
 	case c.mode == writerOnly:
 		c.toWriter(s, WriterDB, to)
 	case c.mode == readerOnly && to.kind == sqlkind.Write:

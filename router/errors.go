@@ -123,6 +123,26 @@ func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcom
 
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
+// NotSentError reports a statement of which nothing was sent: its context ended before a connection was free, or before the
+// statement had its turn on one, or the session had ended, of a transaction or of a connection that is kept. It has
+// changed nothing. It matches what Err does.
+type NotSentError struct {
+	Engine string // whose connection it was to have: "accounts/writer"
+	Err    error  // context.Canceled, context.DeadlineExceeded, or how the session has ended
+
+	// InUse and MaxOpen say that all connections of the engine's pool were in use; both are 0 where that was not the reason.
+	InUse, MaxOpen int
+}
+
+func (e *NotSentError) Error() string {
+	if e.MaxOpen > 0 {
+		return fmt.Sprintf("router: no connection of %q was free (%d of %d in use), nothing was sent: %v", e.Engine, e.InUse, e.MaxOpen, e.Err)
+	}
+	return fmt.Sprintf("router: nothing was sent to %q: %v", e.Engine, e.Err)
+}
+
+func (e *NotSentError) Unwrap() error { return e.Err }
+
 // OtherViewError is why a reader serves nothing whose sessions see other data than the writer's: another database, or other
 // settings that change what the same SELECT shows, see [binds.View]. It is in the log, in Health and in Check.
 type OtherViewError struct {

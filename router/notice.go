@@ -15,6 +15,7 @@ import (
 //
 // The functions must be safe for concurrent use.
 type notice struct {
+	engine    *binds.Engine           // whose connections they are; nil: errors do not name it
 	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
 	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
 	looksRead func(query string) bool // nil, or: the text is a read, though a function that it calls may write
@@ -130,8 +131,10 @@ type watchedConn struct {
 	watchedTxs
 
 	inner    driver.Conn
-	discards bool // database/sql would discard inner after a cancelled transaction
-	spoilt   bool // and that has come to pass
+	discards bool  // database/sql would discard inner after a cancelled transaction
+	spoilt   bool  // and that has come to pass
+	used     bool  // by a statement since it came from the pool, which has looked whether it is alive
+	lost     error // how the session ended, as a statement in the open transaction was told
 
 	// inner, nil where it is no such thing
 	queryer   driver.QueryerContext
@@ -168,11 +171,33 @@ func (c *watchedConn) leave(s *Session, reports bool, err error) error {
 	if reports || err != nil && c.wrote && errors.Is(err, driver.ErrBadConn) {
 		c.report(s)
 	}
-	if err != nil {
-		c.fails(err)
+	if err == nil {
+		return nil
 	}
+	c.fails(err)
 	if reports {
-		return c.told(err)
+		err = c.told(err)
+	}
+	return c.explain(err)
+}
+
+// explain says of an error what it means for the open transaction, or for who keeps the connection.
+func (c *watchedConn) explain(err error) error {
+	var unsent *binds.NotSentError
+	if c.open == 0 && !errors.As(err, &unsent) || c.notice.engine == nil {
+		return err
+	}
+	switch fault := c.notice.engine.Classify(err); {
+	case fault == binds.NotSent:
+		var known *NotSentError
+		if !errors.As(err, &known) {
+			err = c.notSent(err)
+		}
+		if c.lost == nil && errors.Is(err, driver.ErrBadConn) {
+			c.lost = err
+		}
+	case fault.LeavesOpen() && c.lost == nil:
+		c.lost = err
 	}
 	return err
 }
@@ -216,7 +241,8 @@ func (c *watchedConn) report(s *Session) {
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
-	if c.open == 0 && c.live == nil && sc.tx == nil && !c.notice.proven && changesRows(query) { // the usual write
+	if c.open == 0 && c.live == nil && sc.tx == nil && !c.notice.proven && !c.used && changesRows(query) { // the usual write
+		c.used = true
 		res, err := c.execer.ExecContext(ctx, query, args)
 		if err == nil {
 			c.report(sc.session)
@@ -232,6 +258,9 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 	}
 	e := c.effectOf(query)
 	s, reports := c.enter(sc, e)
+	if err := c.check(reports); err != nil {
+		return nil, c.leave(s, false, err)
+	}
 	res, err := c.execer.ExecContext(ctx, query, args)
 	if err == driver.ErrSkip { // which says that nothing ran yet
 		return res, err
@@ -264,6 +293,9 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 	}
 	e := c.effectOf(query)
 	s, reports := c.enter(sc, e)
+	if err := c.check(reports); err != nil {
+		return nil, c.leave(s, false, err)
+	}
 	rows, err := c.queryer.QueryContext(ctx, query, args)
 	if err == driver.ErrSkip {
 		return rows, err
@@ -371,6 +403,7 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 		err = c.resetter.ResetSession(ctx)
 	}
 	c.doubt()
+	c.used = false
 	if c.retired() {
 		return driver.ErrBadConn
 	}

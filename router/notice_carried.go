@@ -47,6 +47,7 @@ func (c *watchedConn) fails(err error) {
 // there.
 func (r *Router) watchShared() {
 	r.watchConns(r.writer, &notice{
+		engine:    r.writer,
 		router:    r,
 		plainRead: r.isRead,
 		wrote:     func(*Session) {},
@@ -59,7 +60,7 @@ func (r *Router) watchShared() {
 
 // watchOutsider looks only at transactions that contexts carry.
 func (r *Router) watchOutsider(e *binds.Engine) {
-	r.watchConns(e, &notice{router: r, reads: true, wrote: func(*Session) {}})
+	r.watchConns(e, &notice{engine: e, router: r, reads: true, wrote: func(*Session) {}})
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {
@@ -83,8 +84,7 @@ func (r *Router) unsure(err error) error {
 	if !r.writer.Classify(err).LeavesOpen() {
 		return err
 	}
-	r.stats.unknown.Add(1)
-	return &OutcomeUnknownError{Engine: r.writer.Name(), Err: err}
+	return r.outcomeUnknown(err)
 }
 
 // doubtRole has the writer asked at once for its role if a refusal leaves open whether it still has it.

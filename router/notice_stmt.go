@@ -69,6 +69,9 @@ func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 	}
 	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(sc, s.effect)
+	if err := s.conn.check(reports); err != nil {
+		return nil, s.conn.leave(session, false, err)
+	}
 	res, err := s.exec(ctx, args)
 	if s.effect == changesNothing {
 		s.conn.sawRead(sc)
@@ -99,6 +102,9 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 	}
 	s.conn.noteSchema(s.schema)
 	session, reports := s.conn.enter(sc, s.effect)
+	if err := s.conn.check(reports); err != nil {
+		return nil, s.conn.leave(session, false, err)
+	}
 	rows, err := s.query(ctx, args)
 	if s.shows {
 		s.conn.sawRead(sc)

@@ -30,7 +30,17 @@ func effectInTx(query string) effect {
 			return changesData
 		}
 	}
+	if strings.EqualFold(word, "SET") && !mayCommit(rest) {
+		return changesData
+	}
 	return mayEndTx
+}
+
+// mayCommit reports whether a SET with these settings may end a transaction: MySQL's autocommit and passwords do. Other
+// statements may follow a semicolon.
+func mayCommit(settings string) bool {
+	settings = strings.ToLower(settings)
+	return strings.Contains(settings, "autocommit") || strings.Contains(settings, "password") || strings.ContainsAny(settings, ";`/")
 }
 
 // schemaWords are the first words of statements that change what a table is called or made of.

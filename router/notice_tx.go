@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // watchedTxs is what a connection knows of its open transactions: hardly ever is there more than
@@ -63,8 +65,9 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 		return nil, c.leave(nil, false, err)
 	}
 	if c.open == 0 {
-		c.watchedTxs = watchedTxs{}
+		c.watchedTxs, c.lost = watchedTxs{}, nil
 	}
+	c.used = true
 	c.open++
 	c.readOnly = opts.ReadOnly && (c.readOnly || c.open == 1)
 	c.joins(sc.session)
@@ -101,14 +104,38 @@ func (c *watchedConn) begin(ctx context.Context, opts driver.TxOptions) (driver.
 	return tx, err
 }
 
+// Commit sends no COMMIT where the session is known to have ended: nothing of the transaction is left then, while a COMMIT
+// that was sent and not answered would leave it open.
 func (t *watchedTx) Commit() error {
-	_ = t.conn.makeWay("") // COMMIT tells what became of it
-	wrote, err := t.conn.wrote, t.inner.Commit()
+	c := t.conn
+	_ = c.makeWay("") // COMMIT tells what became of it
+	if err := c.ended(); err != nil {
+		_ = t.inner.Rollback() // of what the driver has of it: nobody answers
+		return t.aborted(err)
+	}
+	wrote, err := c.wrote, t.inner.Commit()
+	if err != nil && c.notice.engine != nil && c.notice.engine.Classify(err) == binds.NotSent {
+		return t.aborted(c.explain(err))
+	}
 	t.ended()
 	if wrote {
-		return t.conn.told(err)
+		return c.told(err)
 	}
 	return err
+}
+
+// aborted ends a transaction whose COMMIT was not sent.
+func (t *watchedTx) aborted(err error) error {
+	if t.conn.notice.router == nil {
+		t.ended()
+		return err
+	}
+	aborted := &TxAbortedError{Bind: t.conn.notice.router.key, Cause: t.conn.lost}
+	if aborted.Cause == nil || !errors.Is(err, driver.ErrBadConn) {
+		aborted.Err = err
+	}
+	t.ended()
+	return aborted
 }
 
 // Rollback notes, where database/sql cannot know any more that the driver's connection lacks what

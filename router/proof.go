@@ -21,6 +21,7 @@ var errMoved = errors.New("router: the server is not the one, or not as far, as 
 func (r *Router) watchReader(reader *Reader) {
 	by, positions := reader.engine.Driver().(binds.Positioner)
 	n := &notice{
+		engine: reader.engine,
 		router: r,
 		reads:  true,
 		saw:    func(s *Session) { s.on(r).saw(reader.lease.Load(), r.moment()) },
@@ -80,6 +81,7 @@ func (m *monitor) otherView(p binds.Probe) error {
 // one whose answer did not come that its outcome is unknown.
 func (r *Router) watchWriter(e *binds.Engine) {
 	n := &notice{
+		engine:    e,
 		router:    r,
 		plainRead: r.isHarmless,
 		looksRead: r.isRead,

@@ -94,6 +94,9 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 	fault := to.reader.engine.Classify(err)
 	if ended := ctxend.Err(ctx); ended != nil {
 		to.reader.end(to.start)
+		if err == ended {
+			return nil, notSent(to.reader.engine, to.reader.db, ended)
+		}
 		return nil, endedBy(ended, err)
 	}
 	// What the server says, an error too, is not of the state that was asked for. The monitor finds out what is there now.
@@ -262,6 +265,11 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	switch {
 	case errors.Is(err, ErrOutcomeUnknown): // a read, too, that may have written
 		return nil, endedBy(ended, err)
+	case ended != nil && f.c.pool == nil && neverSent(err, ended):
+		if ended == context.DeadlineExceeded && (f.before != nil || r.monitor.knowsWriterDown()) {
+			return nil, unavailable()
+		}
+		return nil, notSent(r.writer, r.writerDB, ended)
 	case to.cautious && ended == nil && fault == binds.ReadOnly:
 		return f.refusedByReader(r.cautious.engine.Load().Name(), err)
 	case to.cautious && ended == nil && (fault == binds.NotSent || fault == binds.Busy):
@@ -270,13 +278,8 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 	case ended != nil && unreachable && (ended == context.DeadlineExceeded || !errors.Is(err, ended) && !timedOut(err)):
 		err = endedBy(ended, err)
 		return nil, unavailable()
-	case ended != nil && f.c.pool == nil && err == ended: // it waited for a connection: nothing was sent
-		if ended == context.DeadlineExceeded && r.monitor.knowsWriterDown() {
-			return nil, unavailable()
-		}
-		return nil, err
 	case ended != nil:
-		return nil, outcome(r.writer, writes, fault, endedBy(ended, err))
+		return nil, r.outcome(writes, fault, endedBy(ended, err))
 	case refused:
 		again := f.readOnly
 		f.readOnly = true
@@ -284,7 +287,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 			return nil, unavailable()
 		}
 	case fault.LeavesOpen() && writes:
-		return nil, outcome(r.writer, writes, fault, err)
+		return nil, r.outcome(writes, fault, err)
 	case fault == binds.Unknown && !unreachable && !f.twice && !r.alone(ctx, r.writer):
 		f.twice = true // it was hardly to blame; but if it was, it is not to do so for ever
 	case fault == binds.Unknown && !unreachable:
@@ -382,10 +385,16 @@ func timedOut(err error) bool {
 }
 
 // outcome says of a write whose answer did not come that it may have been carried out.
-func outcome(e *binds.Engine, writes bool, fault binds.Fault, err error) error {
+func (r *Router) outcome(writes bool, fault binds.Fault, err error) error {
 	var known *OutcomeUnknownError
 	if !writes || !fault.LeavesOpen() || errors.As(err, &known) {
 		return err
 	}
-	return &OutcomeUnknownError{Engine: e.Name(), Err: err}
+	return r.outcomeUnknown(err)
+}
+
+// outcomeUnknown counts and reports a write that was or may have been sent and whose answer did not come.
+func (r *Router) outcomeUnknown(err error) error {
+	r.stats.unknown.Add(1)
+	return &OutcomeUnknownError{Engine: r.writer.Name(), Err: err}
 }

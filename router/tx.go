@@ -220,6 +220,9 @@ func (t *openTx) rollback() error {
 	if err == nil || errors.Is(err, sql.ErrTxDone) { // its context had ended, and the rollback with it
 		return nil
 	}
+	if t.engine.Classify(err) == binds.NotSent { // the session is known to have ended, and the transaction with it
+		return nil
+	}
 	return fmt.Errorf("router: roll back on %q: %w", t.engine.Name(), err)
 }
 
@@ -242,7 +245,7 @@ func (t *openTx) commitError(err error) error {
 	r := t.router
 	aborted := &TxAbortedError{Bind: r.key, Err: err}
 	switch {
-	case errors.Is(err, ErrOutcomeUnknown):
+	case errors.Is(err, ErrOutcomeUnknown), errors.As(err, &aborted):
 		return err
 	case err == sql.ErrTxDone: // database/sql rolled back when the context ended
 		aborted.Err = context.Cause(t.ctx)
@@ -251,7 +254,9 @@ func (t *openTx) commitError(err error) error {
 		return aborted
 	}
 	switch t.engine.Classify(err) {
-	case binds.NotSent, binds.Unknown, binds.Busy: // unknown only where there was nothing to write
+	case binds.NotSent:
+		return aborted
+	case binds.Unknown, binds.SessionEnded, binds.Busy: // unknown only where there was nothing to write
 		return &UnavailableError{Engine: t.engine.Name(), Err: err}
 	case binds.ReadOnly:
 		return t.demoted(err)

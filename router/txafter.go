@@ -10,14 +10,29 @@ import (
 
 // AfterCommit has call run once the transaction of the bind that ctx carries has committed, in the order
 // of the calls and before InTx returns, with the context that InTx was given: it is outside. It never runs
-// if the transaction is rolled back, alone or with one around it, or if its outcome is unknown. Where ctx
-// carries no transaction of the bind, call runs at once. Several goroutines may use it.
+// if the transaction is rolled back, alone or with one around it, or if its outcome is unknown. A nested transaction that has
+// ended is part of the one around it: with its context call waits for that. Where ctx
+// carries no transaction of the bind, or one that has committed, call runs at once, outside. Several goroutines may use it.
 //
 // What must not be lost with the process belongs into a table, in the same transaction.
 func AfterCommit(ctx context.Context, b Routed, call func(ctx context.Context)) {
-	if l := scopeOf(ctx).tx.of(b.Router()); l == nil || !l.committed.wait(call) {
+	switch l := scopeOf(ctx).tx.of(b.Router()); {
+	case l == nil:
 		call(ctx)
+	case !l.await(call):
+		call(withScope(ctx, func(s *scope) { s.tx = s.tx.firstOpen() }))
 	}
+}
+
+// await lets a call wait for l, or for the level around it that has taken over what waited for l. It reports false if the
+// transaction has committed.
+func (l *txLevel) await(call func(context.Context)) bool {
+	for ; l != nil; l = l.outer {
+		if l.committed.wait(call) {
+			return true
+		}
+	}
+	return false
 }
 
 // A txLevel is a txend.Tx, for packages that know the pool of a statement and not its bind.
@@ -37,7 +52,7 @@ func (l *txLevel) Joins(pool *sql.DB) bool { return l.joined(pool) != nil }
 
 func (l *txLevel) AfterCommit(pool *sql.DB, call func(context.Context)) bool {
 	l = l.joined(pool)
-	return l != nil && l.committed.wait(call)
+	return l != nil && l.await(call)
 }
 
 func (l *txLevel) Nest(ctx context.Context, pool *sql.DB, fn func(context.Context) error) (joined bool, err error) {
@@ -91,7 +106,7 @@ func (c *calls) end() []func(context.Context) {
 // succeeded runs what waited for l with ctx, or lets it wait for the level around it.
 func (l *txLevel) succeeded(ctx context.Context) {
 	for _, call := range l.committed.end() {
-		if l.outer == nil || !l.outer.committed.wait(call) {
+		if !l.outer.await(call) {
 			call(ctx)
 		}
 	}

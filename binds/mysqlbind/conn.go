@@ -54,6 +54,7 @@ type conn struct {
 var (
 	_ nativeConn          = (*conn)(nil)
 	_ binds.SessionKeeper = (*conn)(nil)
+	_ binds.ConnChecker   = (*conn)(nil)
 )
 
 func newConn(native nativeConn, c *connector, s session, netConn net.Conn) *conn {
@@ -143,6 +144,17 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return c.native.ResetSession(ctx)
 }
 
+// CheckConn reports whether the server has ended the session, see [binds.ConnChecker].
+func (c *conn) CheckConn() error {
+	if c.rows.open { // the server speaks in turn
+		return nil
+	}
+	if c.interrupted.Load() || c.native.ResetSession(context.Background()) != nil { // which looks at the socket, and does no more
+		return errSessionEnded
+	}
+	return nil
+}
+
 // IsValid reports whether the connection may go back into the pool.
 func (c *conn) IsValid() bool {
 	return !c.spoilt && (!c.changed || c.keeps) && !c.interrupted.Load() && c.native.IsValid()
@@ -199,6 +211,9 @@ func (c *conn) admit(query string) error {
 func (c *conn) failed(ctx context.Context, query string, err error) error {
 	if c.rows.open {
 		return err // rows stand in the way of the statement, which was not sent
+	}
+	if ended := ctx.Err(); ended != nil && err == ended && c.native.IsValid() {
+		return &binds.NotSentError{Err: err} // the MySQL driver closes what it has sent something on
 	}
 	return c.undo(ctx, query, c.gaveUp(ctx, err))
 }

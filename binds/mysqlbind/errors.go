@@ -53,6 +53,24 @@ func isIdleEnd(err error) bool {
 	return errors.As(err, &answer) && answer.Number == 4031
 }
 
+// A commitCutError is the answer to a COMMIT that a server gives as it stops. It does not tell what became of the COMMIT.
+type commitCutError struct{ err error }
+
+func (e *commitCutError) Error() string { return e.err.Error() }
+func (e *commitCutError) Unwrap() error { return e.err }
+
+// errSessionEnded is the end of a session that was seen before the next statement was sent.
+var errSessionEnded error = new(endedError)
+
+type endedError struct{}
+
+func (*endedError) Error() string {
+	return "mysqlbind: the server or the network has ended the session"
+}
+
+// Unwrap returns what makes database/sql discard the connection.
+func (*endedError) Unwrap() error { return driver.ErrBadConn }
+
 // Doubts about a server's position.
 var (
 	errNoBinaryLog = errors.New("mysqlbind: the server has no binary log (log_bin), so its writes have no position: start it with log_bin")

@@ -30,7 +30,7 @@ var faults = map[uint16]binds.Fault{
 
 	1040: binds.Busy, // ER_CON_COUNT_ERROR: max_connections
 	1047: binds.Busy, // ER_UNKNOWN_COM_ERROR: a Galera node that is not ready says so
-	1053: binds.Busy, // ER_SERVER_SHUTDOWN
+	1053: binds.Busy, // ER_SERVER_SHUTDOWN; Unknown as the answer to COMMIT
 	1203: binds.Busy, // ER_TOO_MANY_USER_CONNECTIONS
 	1226: binds.Busy, // ER_USER_LIMIT_REACHED
 	3032: binds.Busy, // ER_SERVER_OFFLINE_MODE
@@ -64,7 +64,10 @@ func (Driver) Classify(err error) binds.Fault {
 	var reader *ReaderError
 	var answer *mysql.MySQLError
 	var connect *binds.ConnectError
+	var cut *commitCutError
 	switch {
+	case errors.As(err, &cut):
+		return binds.Unknown
 	case errors.As(err, &gone):
 		if (Driver{}).Classify(gone.Err) == binds.Retryable {
 			return binds.Retryable

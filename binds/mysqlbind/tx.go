@@ -3,12 +3,17 @@ package mysqlbind
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // rollbackTimeout bounds a ROLLBACK whose context has ended: nobody waits for it, and a server that
 // does not answer rolls back when it finds the connection closed.
 const rollbackTimeout = 5 * time.Second
+
+const errShutdown = 1053 // ER_SERVER_SHUTDOWN
 
 // tx bounds COMMIT and ROLLBACK by the transaction's context, which the MySQL driver does not.
 type tx struct {
@@ -42,7 +47,12 @@ func (t *tx) Commit() error {
 		_ = t.Rollback() // of what the server may have kept; an error has closed the connection
 		return gone
 	}
-	return t.end(t.ctx, "COMMIT", t.native.Commit)
+	err := t.end(t.ctx, "COMMIT", t.native.Commit)
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) && answer.Number == errShutdown {
+		return &commitCutError{err}
+	}
+	return err
 }
 
 // Rollback rolls back, also when the transaction's context has ended.

@@ -44,6 +44,7 @@ var (
 	_ driver.SessionResetter    = (*conn)(nil)
 	_ driver.Validator          = (*conn)(nil)
 	_ binds.SessionKeeper       = (*conn)(nil)
+	_ binds.ConnChecker         = (*conn)(nil)
 )
 
 func newConn(pg *pgdriver.Conn, w *wire, role binds.Role, s *sessions) *conn {
@@ -199,6 +200,20 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		made.columns = slices.Clone(c.wire.columns)
 	}
 	return made, nil
+}
+
+// CheckConn reports whether the server has ended the session, and with which words, see [binds.ConnChecker].
+func (c *conn) CheckConn() error {
+	if c.rows.pg != nil { // the server speaks in turn
+		return nil
+	}
+	ended := c.bad || c.wire.socket.isDoomed() || !c.pg.IsValid()
+	err := c.wire.look()
+	if !ended && (err == nil || err == errClosing && !c.wire.dead) { // a notification of LISTEN is no end
+		return nil
+	}
+	c.bad = true
+	return &endedError{said: c.wire.said(), err: err}
 }
 
 // Prepare prepares without a context.

@@ -66,6 +66,25 @@ func (e *idleError) Error() string { return e.err.Error() }
 // Unwrap returns the server's answer, and what makes database/sql take another connection.
 func (e *idleError) Unwrap() []error { return []error{e.err, driver.ErrBadConn} }
 
+// An endedError is the end of a session that was seen before the next statement was sent.
+type endedError struct {
+	said string // the server's last words, "" if there were none
+	err  error  // how the end was noticed, nil if it was known
+}
+
+func (e *endedError) Error() string {
+	switch {
+	case e.said != "":
+		return "pgbind: the server has ended the session: " + e.said
+	case e.err == nil || e.err == errClosing:
+		return "pgbind: the session has ended"
+	}
+	return fmt.Sprintf("pgbind: the session has ended: %v", e.err)
+}
+
+// Unwrap returns what makes database/sql discard the connection.
+func (e *endedError) Unwrap() error { return driver.ErrBadConn }
+
 // errClosing reports a server that says goodbye, or an answer out of turn, on an idle connection.
 var errClosing = errors.New("pgbind: the server ended the idle connection")
 

@@ -37,10 +37,10 @@ const (
 // This holds for COMMIT as well: what fails before the commit record is written rolls back, and
 // what fails after it is no ERROR but ends the session. FATAL and PANIC end the session; a
 // statement that was under way may have been carried out, so they are Unknown, and NotSent only
-// inside a [binds.ConnectError]. Three limits of the server's settings end one session alone:
-// transaction_timeout (25P04) and idle_in_transaction_session_timeout (25P03) are SessionEnded.
-// idle_session_timeout (57P05) is NotSent, for it comes between statements (PostgresMain looks at
-// it before it reads the next), and the error matches driver.ErrBadConn: database/sql
+// inside a [binds.ConnectError]. Three limits of the server's settings end one session alone.
+// Transaction_timeout (25P04) is SessionEnded: it comes at any time. Idle_session_timeout (57P05) and
+// idle_in_transaction_session_timeout (25P03) are NotSent, for they come between statements (PostgresMain looks at
+// them before it does what it has read). The error of the former matches driver.ErrBadConn: database/sql
 // sends the statement over another connection.
 //
 // An ERROR undoes one transaction: of several statements in one text, or of a procedure that
@@ -76,9 +76,9 @@ func classify(err error, answer pgdriver.Error) binds.Fault {
 		return binds.Busy
 	case connecting:
 		return binds.NotSent
-	case code == codeIdleSession:
+	case code == codeIdleSession, code == codeIdleInTransaction:
 		return binds.NotSent
-	case code == codeTransactionTimeout, code == codeIdleInTransaction:
+	case code == codeTransactionTimeout:
 		return binds.SessionEnded
 	case code == codeSerialization && isRecoveryConflict(answer):
 		return binds.RecoveryConflict // a read, whatever became of the session

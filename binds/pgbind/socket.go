@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 const (
@@ -41,7 +43,7 @@ type socket struct {
 // begin starts a statement that ends with ctx. It is ErrBadConn on a connection interrupted before.
 func (s *socket) begin(ctx context.Context, tell bool) error {
 	if err := ctx.Err(); err != nil {
-		return err
+		return &binds.NotSentError{Err: err}
 	}
 	if s.isDoomed() {
 		return driver.ErrBadConn

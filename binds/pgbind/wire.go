@@ -1,9 +1,11 @@
 package pgbind
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -148,6 +150,28 @@ func (w *wire) look() error {
 		}
 	}
 	return nil
+}
+
+// said returns what an error says that the server has sent of its own accord and that nobody has read yet: severity, message
+// and SQLSTATE (manual section 55.8); "" if there is none.
+func (w *wire) said() string {
+	for b := w.ahead; len(b) >= headerLen; {
+		size := 1 + int(binary.BigEndian.Uint32(b[1:]))
+		if size < headerLen || size > len(b) {
+			return ""
+		}
+		if b[0] == msgError {
+			fields := map[byte]string{}
+			for field := range bytes.SplitSeq(b[headerLen:size], []byte{0}) {
+				if len(field) > 0 {
+					fields[field[0]] = string(field[1:])
+				}
+			}
+			return fmt.Sprintf("%s: %s (SQLSTATE=%s)", fields['S'], fields['M'], fields['C'])
+		}
+		b = b[size:]
+	}
+	return ""
 }
 
 // Close says goodbye to the server where that cannot take long.

@@ -84,6 +84,9 @@ func (c *conn) Close() error {
 
 // do runs a call of SQLite that the end of ctx stops.
 func (c *conn) do(ctx context.Context, call func() error) error {
+	if err := ctx.Err(); err != nil {
+		return &binds.NotSentError{Err: err}
+	}
 	s := c.watch(ctx)
 	defer s.stop()
 	return c.step(s, call)

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // rawRows are rows as modernc.org/sqlite makes them.
@@ -28,6 +30,9 @@ type rows struct {
 
 // query runs a query up to its first row.
 func (c *conn) query(ctx context.Context, run func() (driver.Rows, error)) (driver.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &binds.NotSentError{Err: err}
+	}
 	s := c.watch(ctx)
 	var made driver.Rows
 	err := c.step(s, func() (err error) {
