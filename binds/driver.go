@@ -11,7 +11,7 @@ import (
 //
 // Optional powers are further interfaces that a Driver or its Source may have, found by type
 // assertion as in database/sql/driver: [FaultClassifier], [NativeSource], [PoolBounder],
-// [RoleSplitter], [NamedLocker].
+// [RoleSplitter], [NamedLocker], and of its connections [SessionKeeper].
 type Driver interface {
 	// Name is the database's name in messages: "PostgreSQL".
 	Name() string

@@ -60,6 +60,9 @@ func (b *Bind) MarshalText() ([]byte, error) { return []byte(b.key.String()), ni
 // Bun sends what is not a query builder past the router: BeginTx, RunInTx, Conn, Prepare,
 // ExecContext and QueryContext use the DB's own pool, which is the writer's. With a context that carries a
 // transaction of this bind, see [DBManager.InTx], they are a *router.PastTxError.
+//
+// A connection whose session a statement may have changed, as sqlkind.ChangesSession tells, is closed when it is given back. While a
+// bun.Conn or a transaction holds it, what was set stays.
 func (b *Bind) DB() *bun.DB { return b.db }
 
 // Writer returns the Bun DB whose every statement runs on the writer.
@@ -73,8 +76,8 @@ func (b *Bind) Reader() *bun.DB { return b.readerDB() }
 
 // Native returns the Bun DB on a second pool to the writer, whose connections are of the driver's
 // own type: for what needs it, such as COPY, through bun.Conn's Raw. What the driver's package adds
-// to a connection, above all the prompt end of a cancelled statement, is missing there, and its
-// writes are not seen: report them by router.Wrote.
+// to a connection, above all the prompt end of a cancelled statement, is missing there: what statements have set in a session stays
+// for its next user, and writes are not seen: report them by router.Wrote.
 func (b *Bind) Native() *bun.DB { return b.nativeDB() }
 
 // Router returns the bind's router, for router.Wrote.

@@ -97,7 +97,8 @@
 // FLUSH and ANALYZE TABLE, which a replica would write to a binary log of its own, after which it
 // stops replicating (MariaDB's gtid_strict_mode), or looks as if it had parted from its primary (MySQL).
 // A connection that ran something else that may change its session, such as SET, CALL or LOCK TABLES,
-// serves its user and is then closed.
+// serves its user and is then closed. A writer's is, too, but for CALL: what a procedure does is not seen. See
+// [sqlkind.ChangesSession].
 //
 // Locks (GET_LOCK, FOR SHARE, LOCK IN SHARE MODE, LOCK TABLES READ) and SELECT INTO OUTFILE are obeyed, on that
 // server alone: they write no row.

@@ -69,9 +69,9 @@
 // # Readers
 //
 // The sessions of a [binds.Reader] have default_transaction_read_only on from the start-up message
-// on, and their transactions begin READ ONLY. What takes the belt off (SET, SET SESSION
-// CHARACTERISTICS, set_config) is noticed when the connection is next taken from the pool: the belt is
-// put back. PostgreSQL reports such changes from version 14 on; an older server is told each time, at the
+// on, and their transactions begin READ ONLY. A connection from which a statement has taken the belt off (SET, SET SESSION
+// CHARACTERISTICS, set_config) is closed when it is given back. What a function does to it is noticed when the connection is next
+// taken from the pool: PostgreSQL reports such changes from version 14 on; an older server is told each time that the belt is on, at the
 // price of a round trip. The belt stops accidents. It stops no one who says BEGIN READ WRITE on a
 // pinned connection: a standby does, and a login without the right to write.
 //
@@ -101,7 +101,8 @@
 //     cursor, so that a statement which comes to another one fails before anything of it is run, and is run elsewhere.
 //     Once that has happened, or two connections were seen in one session, the pooler counts as one of transactions
 //     for ten minutes.
-//   - What a program sets in a writer's session is its own affair: through a pooler of transactions it leaks to others.
+//   - What a program sets in a writer's session stays in the server's: through a pooler of transactions it leaks to others, though the
+//     connection to the pooler is closed.
 //     Prepared statements need PgBouncer 1.21 with max_prepared_statements there, LISTEN works with session pooling only.
 //
 // Pgpool-II sends what only reads to any of its servers, unless it begins with a comment. So each statement begins with one
@@ -175,6 +176,9 @@
 // a statement lands in another session than the lock's, not before.
 //
 // # Connections
+//
+// One whose session a statement may have changed, see [sqlkind.ChangesSession], is closed when it is given back, of either role; and
+// so is one that reports another value of a setting than at log-in (manual section 55.2.7), whatever has set it.
 //
 // One that died while idle, was left inside a transaction, or whose session quotes strings otherwise, is
 // replaced when it is taken from the pool: without a round trip, by one system call (elsewhere

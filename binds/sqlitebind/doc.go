@@ -43,8 +43,9 @@
 // isolation level, serializable, and grants it to whoever asks for a weaker one.
 //
 // Readers are a pool. Their belt has three parts: mode=ro, which no statement undoes, query_only,
-// which is set again whenever a connection leaves the pool, and a ban on ATTACH and VACUUM INTO, which
-// would write other files. A reader that comes before the file exists has it made, by the URI's
+// and a ban on ATTACH and VACUUM INTO, which would write other files. A connection of either role that a PRAGMA, an ATTACH or a temporary
+// table has changed is closed when it is given back, the one writing connection too: what needs it for more than one statement
+// holds it. A reader that comes before the file exists has it made, by the URI's
 // rules.
 //
 // # Memory databases
