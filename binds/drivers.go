@@ -91,19 +91,19 @@ func (ds *Drivers) driverOf(uri string) (Driver, error) {
 		return nil, errors.New("the URI is empty")
 	}
 	scheme, rest, ok := strings.Cut(uri, ":")
-	if !ok || !isScheme(scheme) {
-		return nil, errors.New("malformed URI: it does not begin with a scheme such as postgres://")
-	}
 	scheme = strings.ToLower(scheme)
 	ds.mu.RLock()
 	d := ds.byScheme[scheme]
 	ds.mu.RUnlock()
-	switch {
-	case d != nil:
+	if ok && d != nil {
 		return d, nil
-	case packageOf(scheme) == "" && !strings.HasPrefix(rest, "//"):
+	}
+	if err := foreign(uri); err != nil {
+		return nil, err
+	}
+	if !ok || !isScheme(scheme) || packageOf(scheme) == "" && !strings.HasPrefix(rest, "//") {
 		// What stands before the colon may be the user of a DSN in another form: do not repeat it.
-		return nil, errors.New("malformed URI: it does not begin with a scheme such as postgres://")
+		return nil, errNoScheme
 	}
 	return nil, &NoDriverError{Scheme: scheme, Known: ds.Schemes()}
 }

@@ -51,6 +51,8 @@ func TestRegisterPanics(t *testing.T) {
 
 func TestDriversOpenErrors(t *testing.T) {
 	const noScheme = `binds: open "main": malformed URI: it does not begin with a scheme such as postgres://`
+	const goMySQL = `binds: open "main": this is the DSN of github.com/go-sql-driver/mysql: write `
+	const libpq = `binds: open "main": this is libpq's form: write `
 	none, fake := new(binds.Drivers), fakeDrivers(&fakeDriver{})
 	for reason, row := range map[string]struct {
 		drivers *binds.Drivers
@@ -70,14 +72,14 @@ func TestDriversOpenErrors(t *testing.T) {
 		"a password alone":             {fake, "s3cret", noScheme},
 		"no scheme":                    {fake, "s3cret@host/db", noScheme},
 		"no scheme but a port":         {fake, "s3cret@host:5432/db", noScheme},
-		"the DSN of go-sql-driver":     {fake, "root:s3cret@tcp(h)/db", noScheme},
-		"a password before a colon":    {fake, "s3cret:@tcp(h)/db", noScheme},
-		"the DSN of libpq":             {fake, "host=db1 user=app password=s3cret", noScheme},
-		"a colon in the DSN of libpq":  {fake, "password=s3:cret", noScheme},
-		"blanks before":                {fake, " postgres://app:s3cret@db1", noScheme},
+		"the DSN of go-sql-driver":     {fake, "root:s3cret@tcp(h)/db", goMySQL + "mysql://user:…@h/db"},
+		"a password before a colon":    {fake, "s3cret:@tcp(h)/db", goMySQL + "mysql://user:…@h/db"},
+		"the DSN of libpq":             {fake, "host=db1 user=app password=s3cret", libpq + "postgres://user:…@db1/database"},
+		"a colon in the DSN of libpq":  {fake, "password=s3:cret", libpq + "postgres://user:…@host/database"},
+		"blanks before":                {fake, " postgres://app:s3cret@db1", `binds: open "main": malformed URI: something stands before postgres://: give the URI alone, without quotes and blanks`},
 		"nothing before the colon":     {fake, "://app:s3cret@db1", noScheme},
-		"JDBC":                         {fake, "jdbc:postgresql://db1/shop?password=s3cret", noScheme},
-		"no URI but a path":            {fake, "/var/lib/s3cret.db", noScheme},
+		"JDBC":                         {fake, "jdbc:postgresql://db1/shop?password=s3cret", `binds: open "main": this is JDBC's form: write postgres://user:…@db1/shop`},
+		"no URI but a path":            {fake, "/var/lib/s3cret.db", `binds: open "main": this is no URI but a path: write sqlite:///absolute/path`},
 		"a scheme in another alphabet": {fake, "pöstgres://app:s3cret@db1", noScheme},
 	} {
 		t.Run(reason, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/nearest"
@@ -106,7 +105,7 @@ func (c *Config) keyOf(p problem) string {
 	if p.bind >= 0 && c.Binds[p.bind].Key != "" {
 		path = slices.Concat([]string{"binds", string(c.Binds[p.bind].Key)}, path)
 	}
-	return strings.Join(path, ".")
+	return shownKey(path...)
 }
 
 // keys returns the binds' keys in their order.
@@ -159,7 +158,7 @@ func validKey(k binds.Key) error {
 	for i, r := range k {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 		if !letter && (i == 0 || r != '_' && r != '-' && (r < '0' || r > '9')) {
-			return fmt.Errorf("%q is no bind key: use letters, digits, _ and -, a letter first", string(k))
+			return fmt.Errorf("%q is no bind key: use letters, digits, _ and -, a letter first", shownKey(string(k)))
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func readConfig(path string) (*loader, error) {
 	doc, err := parseDocument(string(text))
 	var syntax *syntaxError
 	if errors.As(err, &syntax) {
-		return nil, &ConfigError{File: path, Line: syntax.line, Key: syntax.key, Err: syntax.err}
+		return nil, &ConfigError{File: path, Line: syntax.line, Key: shownKey(syntax.key), Err: syntax.err}
 	}
 	l := &loader{file: path, doc: doc, root: doc.table()}
 	l.expandAll(l.root, make([]string, 0, 8))
@@ -99,7 +99,25 @@ func (l *loader) fail(path []string, err error) {
 		}
 		l.failed[at] = true
 	}
-	l.errs = append(l.errs, &ConfigError{File: l.file, Line: l.doc.lineOf(path), Key: strings.Join(path, "."), Err: err})
+	if text, ok := textOf(value); ok && holdsAddress(text) && strings.Contains(err.Error(), text) {
+		err = errors.New("must not be an address") // it may hold a password
+	}
+	l.errs = append(l.errs, &ConfigError{File: l.file, Line: l.doc.lineOf(path), Key: shownKey(path...), Err: err})
+}
+
+// holdsAddress tells whether a text that should be a name may be the address of a database.
+func holdsAddress(text string) bool { return strings.ContainsAny(text, "@:=") }
+
+// shownKey returns a dotted key for messages. What can be an address stands in for a forgotten key, and may
+// hold a password.
+func shownKey(names ...string) string {
+	shown := slices.Clone(names)
+	for i, name := range names {
+		if holdsAddress(name) {
+			shown[i] = "…"
+		}
+	}
+	return strings.Join(shown, ".")
 }
 
 // find returns the value at path or the last one on the way to it, and how many names led there.
@@ -180,13 +198,21 @@ func (l *loader) expandAll(value any, path []string) {
 	}
 }
 
-func (l *loader) expand(text string, path []string) string {
-	expanded, err := expand(text, os.LookupEnv)
-	if err != nil {
+// expand returns a text without variables, or fromVariables.
+func (l *loader) expand(text string, path []string) any {
+	var names []string
+	expanded, err := expand(text, func(name string) (string, bool) {
+		names = append(names, name)
+		return os.LookupEnv(name)
+	})
+	switch {
+	case err != nil:
 		l.fail(path, err)
 		return text
+	case names == nil:
+		return expanded
 	}
-	return expanded
+	return fromVariables{expanded, "${" + strings.Join(names, "}, ${") + "}"}
 }
 
 func (l *loader) config() *Config {
@@ -232,13 +258,20 @@ func (l *loader) bind(list *section, key string, defaults BindConfig, password p
 	b.Key = binds.Key(key)
 	at := places{bind: list.at(key)}
 	switch v := list.table[key].(type) {
-	case string:
+	case string, fromVariables:
 		at.writer = at.bind
-		b.Writer = binds.NewURI(v)
+		b.Writer = l.uri(v, at.bind, "")
 	case map[string]any:
 		at.own = v
 		s := l.section(v, at.bind...)
 		b.Writer = s.uri("writer")
+		if uri := s.uri("uri"); !uri.IsZero() {
+			if b.Writer.IsZero() {
+				b.Writer, at.writer = uri, s.at("uri")
+			} else {
+				s.fail("uri", fmt.Sprintf("uri means writer, which is given in line %d: keep one of them", l.doc.lineOf(s.at("writer"))))
+			}
+		}
 		b.Readers = s.readers()
 		if own := s.options(&b, defaults); own.name != "" {
 			password = own
@@ -303,16 +336,17 @@ func (s *section) readers() []ReaderConfig {
 	}
 	readers := make([]ReaderConfig, 0, len(items))
 	for i, item := range items {
+		at := append(s.at("readers"), strconv.Itoa(i))
 		switch item := item.(type) {
-		case string:
-			readers = append(readers, ReaderConfig{URI: binds.NewURI(item)})
+		case string, fromVariables:
+			readers = append(readers, ReaderConfig{URI: s.l.uri(item, at, "")})
 		case map[string]any:
-			r := s.l.section(item, append(s.at("readers"), strconv.Itoa(i))...)
+			r := s.l.section(item, at...)
 			readers = append(readers, ReaderConfig{URI: r.uri("uri"), Weight: r.weight()})
 			r.done()
 		default:
 			readers = append(readers, ReaderConfig{URI: unreadable})
-			s.l.fail(append(s.at("readers"), strconv.Itoa(i)), errors.New("must be a URI, or { uri = \"…\", weight = 2 }"))
+			s.l.fail(at, errors.New("must be a URI, or { uri = \"…\", weight = 2 }"))
 		}
 	}
 	return readers

@@ -131,6 +131,53 @@ func TestLoneURI(t *testing.T) {
 	assert.True(t, cfg.Binds[0].Lazy)
 }
 
+// TestVariables takes every kind of value from the environment.
+func TestVariables(t *testing.T) {
+	for name, value := range map[string]string{
+		"WRITER": "postgres://w", "READER": "postgres://r", "WEIGHT": "2", "OPEN": " 40\n", "IDLE": "-1", "LAZY": "true", "EAGER": "0",
+		"LAG": "3s", "OFF": "off", "POLICY": "weighted", "GLOB": "charge_*", "DEFAULT": "b",
+	} {
+		t.Setenv("BINDERY_TEST_"+name, value)
+	}
+	cfg := mustLoad(t, strings.NewReplacer("<", "${BINDERY_TEST_", ">", "}").Replace(`
+default = "<DEFAULT>"
+lazy = "<LAZY>"
+[defaults]
+pool.max_open = "<OPEN>"
+[binds]
+a = "<WRITER>"
+[binds.b]
+uri = "<WRITER>/b"
+readers = ["<READER>", { uri = "<READER>", weight = "<WEIGHT>" }]
+policy = "<POLICY>"
+max_lag = "<LAG>"
+lazy = "<EAGER>"
+writer_functions = ["<GLOB>"]
+pool = { max_idle = "<IDLE>", max_lifetime = "<OFF>", max_idle_time = "${BINDERY_TEST_UNSET:-5m}" }
+`))
+	assert.Equal(t, binds.Key("b"), cfg.Default)
+	require.Len(t, cfg.Binds, 2)
+	a, b := cfg.Binds[0], cfg.Binds[1]
+	assert.Equal(t, "postgres://w", a.Writer.Reveal())
+	assert.True(t, a.Lazy)
+	assert.Equal(t, 40, a.Pool.MaxOpen)
+	assert.Equal(t, "postgres://w/b", b.Writer.Reveal(), "uri means writer")
+	assert.Equal(t, "postgres://r", b.Readers[0].URI.Reveal())
+	assert.Equal(t, 2, b.Readers[1].Weight)
+	assert.Equal(t, "weighted", b.Policy)
+	assert.Equal(t, 3*time.Second, b.Freshness.MaxLag)
+	assert.False(t, b.Lazy)
+	assert.Equal(t, []string{"charge_*"}, b.WriterFunctions)
+	assert.Equal(t, binds.Pool{MaxOpen: 40, MaxIdle: -1, MaxLifetime: -1, MaxIdleTime: 5 * time.Minute}, b.Pool)
+}
+
+func TestByteOrderMark(t *testing.T) {
+	cfg := mustLoad(t, "\ufeffuri = \"postgres://x\"\r\n")
+	assert.Equal(t, "postgres://x", cfg.Binds[0].Writer.Reveal())
+	_, err := load(t, "\ufeffuri = \"postgres://x\"\n[defaults]\npolicy = \"none\"")
+	require.ErrorContains(t, err, "config.toml:3: defaults.policy: unknown policy")
+}
+
 func TestPasswordFile(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "pw"), []byte("p@ss\n"), 0o600))
@@ -149,6 +196,8 @@ password_file = "pw"
 
 // TestConfigMistakes has one row for each mistake: the line and the text that must be reported.
 func TestConfigMistakes(t *testing.T) {
+	t.Setenv("BINDERY_TEST_EMPTY", "")
+	t.Setenv("BINDERY_TEST_WORD", "s3cret")
 	for name, row := range map[string]struct {
 		text string
 		line int
@@ -157,7 +206,7 @@ func TestConfigMistakes(t *testing.T) {
 		"a misspelt key":                      {"[binds.a]\nwriter = \"postgres://x\"\n\npolcy = \"random\"", 4, `binds.a.polcy: unknown key (did you mean "policy"?)`},
 		"a key of another table":              {"wirter = 1\nuri = \"postgres://x\"", 1, "wirter: unknown key"},
 		"a misspelt key in a pool":            {"[binds.a]\nwriter = \"postgres://x\"\n[binds.a.pool]\nmax_opn = 3", 4, `binds.a.pool.max_opn: unknown key (did you mean "max_open"?)`},
-		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, writer, writer_functions)"},
+		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
 		"a duration without unit":             {"[binds.a]\nwriter = \"postgres://x\"\npool = { max_lifetime = \"30\" }", 3, `binds.a.pool.max_lifetime: must be a duration such as "30s"`},
 		"a duration that is a number":         {"[binds.a]\nwriter = \"postgres://x\"\npool.max_lifetime = 30", 3, "must be a duration"},
 		"a policy nobody knows":               {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"rondom\"", 3, `binds.a.policy: unknown policy "rondom" (did you mean "random"?)`},
@@ -196,7 +245,29 @@ func TestConfigMistakes(t *testing.T) {
 		"a table given twice":                 {"[binds.a]\nwriter = \"postgres://x\"\n[binds.b]\n[binds.a]", 4, "not valid TOML"},
 		"nothing at all":                      {"", 1, "names no database"},
 		"no TOML":                             {"[binds]\na = postgres://app:s3cret@x", 2, "not valid TOML"},
-		"a key given twice":                   {"[binds]\na = \"postgres://x\"\na = \"postgres://y\"", 3, "not valid TOML"},
+		"a key given twice":                   {"[binds]\na = \"postgres://x\"\na = \"postgres://y\"", 3, "binds.a: not valid TOML: it is given twice, first in line 2"},
+		"a key given twice in a pool":         {"[binds.a]\nwriter = \"postgres://x\"\npool.max_open = 1\n\npool = { max_idle = 2 }", 5, "binds.a.pool: not valid TOML: it is given twice, first in line 3"},
+		"a bind given twice":                  {"[binds.a]\nwriter = \"postgres://x\"\n[binds]\na = \"postgres://y\"", 4, "binds.a: not valid TOML: it is given twice, first in line 1"},
+		"a URI given twice, without a key":    {"[binds]\n\"postgres://app:s3cret@x\" = 1\n\"postgres://app:s3cret@x\" = 1", 3, "…: not valid TOML: it is given twice, first in line 2"},
+		"a URI without a key":                 {"[binds]\n\"postgres://app:s3cret@x\" = \"postgres://x\"", 2, `binds.…: "…" is no bind key`},
+		"a URI as default":                    {"default = \"postgres://app:s3cret@x\"\n[binds]\na = \"postgres://x\"", 1, "default: must not be an address"},
+		"a URI as policy":                     {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"postgres://app:s3cret@x\"", 3, "binds.a.policy: must not be an address"},
+		"UTF-16":                              {"\xff\xfeu\x00r\x00i\x00", 1, "the file is in UTF-16: save it as UTF-8"},
+		"uri and writer":                      {"[binds.a]\nwriter = \"postgres://x\"\n\nuri = \"postgres://y\"", 4, "binds.a.uri: uri means writer, which is given in line 2: keep one of them"},
+		"uri that is none":                    {"[binds.a]\nuri = 5", 2, "binds.a.uri: must be a string, a database's URI"},
+		"uri the driver refuses":              {"[binds.a]\nreaders = []\nuri = \"postgres://bad\"", 3, "binds.a.uri: unknown parameter"},
+		"uri in the defaults":                 {"[defaults]\nuri = \"postgres://x\"\n[binds]\na = \"postgres://x\"", 2, "defaults.uri: unknown key"},
+		"a number from an empty variable":     {"[binds.a]\nwriter = \"postgres://x\"\npool.max_open = \"${BINDERY_TEST_EMPTY}\"", 3, "binds.a.pool.max_open: must be a whole number, and ${BINDERY_TEST_EMPTY} is empty (a default: ${NAME:-…})"},
+		"a number from a word":                {"[binds.a]\nwriter = \"postgres://x\"\npool.max_open = \"${BINDERY_TEST_WORD}\"", 3, "must be a whole number, and ${BINDERY_TEST_WORD} gives another text"},
+		"a weight from a word":                {"[binds.a]\nwriter = \"postgres://x\"\nreaders = [\n { uri = \"postgres://y\",\n  weight = \"${BINDERY_TEST_WORD}\" }]", 5, "binds.a.readers.0.weight: must be a whole number"},
+		"a weight of nothing, by a variable":  {"[binds.a]\nwriter = \"postgres://x\"\nreaders = [{ uri = \"postgres://y\", weight = \"${BINDERY_TEST_UNSET:-0}\" }]", 3, "must be 1 or more"},
+		"a switch from a word":                {"[binds.a]\nwriter = \"postgres://x\"\nlazy = \"${BINDERY_TEST_WORD}\"", 3, "must be true or false, and ${BINDERY_TEST_WORD} gives another text"},
+		"a duration from an empty variable":   {"[binds.a]\nwriter = \"postgres://x\"\nmax_lag = \"${BINDERY_TEST_EMPTY}\"", 3, "binds.a.max_lag: must be a duration such as"},
+		"a number from an unset variable":     {"[binds.a]\nwriter = \"postgres://x\"\npool.max_open = \"${BINDERY_TEST_UNSET}\"", 3, "the environment variable BINDERY_TEST_UNSET is not set (give it, or a default: ${BINDERY_TEST_UNSET:-…})"},
+		"a URI from an empty variable":        {"[binds]\na = \"${BINDERY_TEST_EMPTY}\"", 2, "binds.a: the URI is empty: so is ${BINDERY_TEST_EMPTY}"},
+		"a reader from an empty variable":     {"[binds.a]\nwriter = \"postgres://x\"\nreaders = [\n\"${BINDERY_TEST_EMPTY}\"]", 4, "binds.a.readers.0: the URI is empty: so is ${BINDERY_TEST_EMPTY}"},
+		"a policy from an empty variable":     {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"${BINDERY_TEST_EMPTY}\"", 3, "binds.a.policy: ${BINDERY_TEST_EMPTY} is empty"},
+		"the DSN of another library":          {"[binds.a]\nwriter = \"app:s3cret@tcp(db1:3306)/shop\"", 2, "binds.a.writer: this is the DSN of github.com/go-sql-driver/mysql: write mysql://user:…@db1:3306/shop"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, row.text)

@@ -70,6 +70,9 @@ func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
 	if def == "" {
 		def = cfg.Binds[0].Key
 	}
+	for _, b := range cfg.Binds {
+		o.bindNames = append(o.bindNames, b.Key.String())
+	}
 	var errs []error
 	for i := range cfg.Binds {
 		b, err := openBind(ctx, &cfg.Binds[i], def, m.routerOf, o)

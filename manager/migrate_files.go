@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun/migrate"
+
+	"github.com/bindery-go/bindery/internal/nearest"
 )
 
 // migrationsDir holds a directory of migrations for each bind.
@@ -31,20 +33,22 @@ var migrationFile = regexp.MustCompile(`^(\d{1,14})_[0-9a-z_-]+(\.tx)?\.(up|down
 // migrations/default. Go migrations may be added to what is returned.
 //
 // All mistakes are reported at once: a missing directory, files of other names ending in .sql, a number
-// that is used twice, a down file without its up file.
+// that is used twice, a down file without its up file; and, in whichever bind's migrations they are looked for, files
+// ending in .sql in a directory of no bind of the manager, or in none: nobody would ever run them. A program that opens only
+// some of the binds of a shared directory gives an fs.FS with theirs.
 func MigrationsFrom(fsys fs.FS, b *Bind) (*migrate.Migrations, error) {
 	failed := func(err error) error {
 		return fmt.Errorf("manager: migrations of bind %q: %w", b.key.String(), err)
 	}
 	dir := path.Join(migrationsDir, b.key.String())
 	if _, err := fs.Stat(fsys, dir); err != nil {
-		return nil, failed(fmt.Errorf("%w (have %s)", err, directories(fsys)))
+		return nil, failed(errors.Join(fmt.Errorf("%w (have %s)", err, directories(fsys)), checkDirectories(fsys, b.opts.bindNames)))
 	}
 	sub, err := fs.Sub(fsys, dir)
 	if err != nil {
 		return nil, failed(err)
 	}
-	if err := checkFiles(sub, dir); err != nil {
+	if err := errors.Join(checkFiles(sub, dir), checkDirectories(fsys, b.opts.bindNames)); err != nil {
 		return nil, failed(err)
 	}
 	migrations := migrate.NewMigrations(migrate.WithMigrationsDirectory(dir))
@@ -84,6 +88,36 @@ func checkFiles(sub fs.FS, dir string) error {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(append(errs, err)...)
+}
+
+// checkDirectories finds migrations that belong to no bind.
+func checkDirectories(fsys fs.FS, binds []string) error {
+	entries, err := fs.ReadDir(fsys, migrationsDir)
+	errs := []error{err}
+	for _, e := range entries {
+		dir := path.Join(migrationsDir, e.Name())
+		switch {
+		case !e.IsDir() && strings.HasSuffix(e.Name(), ".sql"):
+			errs = append(errs, fmt.Errorf("%s: it lies in no bind's directory: move it to %s/<bind key>", dir, migrationsDir))
+		case e.IsDir() && !slices.Contains(binds, e.Name()) && hasSQL(fsys, dir):
+			errs = append(errs, fmt.Errorf("%s: there is no bind %q%s: nobody runs these migrations (have %s)",
+				dir, e.Name(), nearest.Hint(e.Name(), binds), strings.Join(binds, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hasSQL tells whether a file that ends in .sql lies below dir.
+func hasSQL(fsys fs.FS, dir string) bool {
+	found := false
+	err := fs.WalkDir(fsys, dir, func(name string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(name, ".sql") {
+			found = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	return found || err != nil
 }
 
 // directories lists the binds that have migrations.

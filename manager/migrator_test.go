@@ -304,14 +304,18 @@ func TestMigrationFiles(t *testing.T) {
 		files []string
 		want  string
 	}{
-		"no directory":      {[]string{"acounts/1_a.up.sql", "audit/1_a.up.sql"}, "migrations/accounts: file does not exist (have migrations/acounts, migrations/audit)"},
-		"no directories":    {nil, "(have none)"},
-		"a wrong name":      {[]string{"accounts/1_a.up.sql", "accounts/2_b.sql"}, "migrations/accounts/2_b.sql: its name must be like 20240101_users.up.sql"},
-		"upper case":        {[]string{"accounts/1_A.up.sql"}, "migrations/accounts/1_A.up.sql: its name must be"},
-		"no number":         {[]string{"accounts/a.up.sql"}, "migrations/accounts/a.up.sql: its name must be"},
-		"a number twice":    {[]string{"accounts/1_a.up.sql", "accounts/1_b.tx.up.sql"}, "migrations/accounts/1_b.tx.up.sql: its number is that of migrations/accounts/1_a.up.sql"},
-		"down without up":   {[]string{"accounts/1_a.down.sql"}, "migrations/accounts/1_a.down.sql: it undoes nothing"},
-		"two of one number": {[]string{"accounts/1_a.up.sql", "accounts/1_b.down.sql"}, "duplicate migration ID 1"},
+		"no directory":              {[]string{"acounts/1_a.up.sql", "audit/1_a.up.sql"}, "migrations/accounts: file does not exist (have migrations/acounts, migrations/audit)"},
+		"no directories":            {nil, "(have none)"},
+		"a wrong name":              {[]string{"accounts/1_a.up.sql", "accounts/2_b.sql"}, "migrations/accounts/2_b.sql: its name must be like 20240101_users.up.sql"},
+		"upper case":                {[]string{"accounts/1_A.up.sql"}, "migrations/accounts/1_A.up.sql: its name must be"},
+		"no number":                 {[]string{"accounts/a.up.sql"}, "migrations/accounts/a.up.sql: its name must be"},
+		"a number twice":            {[]string{"accounts/1_a.up.sql", "accounts/1_b.tx.up.sql"}, "migrations/accounts/1_b.tx.up.sql: its number is that of migrations/accounts/1_a.up.sql"},
+		"down without up":           {[]string{"accounts/1_a.down.sql"}, "migrations/accounts/1_a.down.sql: it undoes nothing"},
+		"a directory of no bind":    {[]string{"accounts/1_a.up.sql", "acounts/1_a.up.sql"}, `migrations/acounts: there is no bind "acounts" (did you mean "accounts"?): nobody runs these migrations (have accounts`},
+		"below one of no bind":      {[]string{"accounts/1_a.up.sql", "old/2023/1_a.up.sql"}, `migrations/old: there is no bind "old"`},
+		"in no directory":           {[]string{"accounts/1_a.up.sql", "2_b.up.sql"}, "migrations/2_b.up.sql: it lies in no bind's directory: move it to migrations/<bind key>"},
+		"another directory's alone": {[]string{"acounts/1_a.up.sql"}, `migrations/acounts: there is no bind "acounts"`},
+		"two of one number":         {[]string{"accounts/1_a.up.sql", "accounts/1_b.down.sql"}, "duplicate migration ID 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			texts := make(map[string]string)
@@ -323,6 +327,15 @@ func TestMigrationFiles(t *testing.T) {
 			require.ErrorContains(t, err, row.want)
 		})
 	}
+}
+
+// TestMigrationDirectories leaves alone what is no migration, and the migrations of other binds.
+func TestMigrationDirectories(t *testing.T) {
+	b := mustBind(t, open(t))
+	_, err := manager.MigrationsFrom(files(map[string]string{
+		"accounts/1_a.up.sql": "SELECT 1", "audit/1_a.up.sql": "SELECT 1", "README.md": "", "docs/how.md": "", "testdata/x/y.txt": "",
+	}), b)
+	require.NoError(t, err)
 }
 
 func ExampleBind_Migrator() {

@@ -22,6 +22,7 @@ type options struct {
 
 	noForeignKeys bool
 	guard         bool
+	bindNames     []string // of all binds that are opened together
 }
 
 type boundPolicy struct {

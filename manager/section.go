@@ -34,11 +34,43 @@ func (s *section) get(name string) any {
 
 func (s *section) fail(name, text string) { s.l.fail(s.at(name), errors.New(text)) }
 
+// fromVariables is a text of the file in which variables were replaced. It may stand for a number or a
+// boolean, which TOML has no way to write with a variable in it.
+type fromVariables struct {
+	text  string
+	names string // "A, B"
+}
+
+// textOf returns a text, whether it held variables or not.
+func textOf(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case fromVariables:
+		return v.text, true
+	}
+	return "", false
+}
+
+// wrong says that what variables gave is not what is wanted. It does not show it: it may be a secret that
+// was put into the wrong variable.
+func (v fromVariables) wrong(want string) string {
+	if v.text == "" {
+		return fmt.Sprintf("must be %s, and %s is empty (a default: ${NAME:-…})", want, v.names)
+	}
+	return fmt.Sprintf("must be %s, and %s gives another text", want, v.names)
+}
+
 func (s *section) str(name string) string {
 	switch v := s.get(name).(type) {
 	case nil:
 	case string:
 		return v
+	case fromVariables:
+		if v.text == "" {
+			s.fail(name, v.names+" is empty")
+		}
+		return v.text
 	default:
 		s.fail(name, "must be a string")
 	}
@@ -49,18 +81,33 @@ func (s *section) str(name string) string {
 var unreadable = binds.NewURI("?")
 
 func (s *section) uri(name string) binds.URI {
-	switch v := s.get(name).(type) {
-	case nil:
+	v := s.get(name)
+	if v == nil {
 		return binds.URI{}
-	case string:
-		if v != "" {
-			return binds.NewURI(v)
-		}
-		s.fail(name, "the URI is empty")
+	}
+	return s.l.uri(v, s.at(name), "must be a string, a database's URI")
+}
+
+// uri returns a value as a URI.
+func (l *loader) uri(v any, path []string, want string) binds.URI {
+	text, ok := textOf(v)
+	switch {
+	case text != "":
+		return binds.NewURI(text)
+	case !ok:
+		l.fail(path, errors.New(want))
 	default:
-		s.fail(name, "must be a string, a database's URI")
+		l.fail(path, errors.New("the URI is empty"+emptied(v)))
 	}
 	return unreadable
+}
+
+// emptied names the variables that left nothing.
+func emptied(v any) string {
+	if v, ok := v.(fromVariables); ok {
+		return ": so is " + v.names
+	}
+	return ""
 }
 
 func (s *section) bool(name string, def bool) bool {
@@ -68,6 +115,12 @@ func (s *section) bool(name string, def bool) bool {
 	case nil:
 	case bool:
 		return v
+	case fromVariables:
+		b, err := strconv.ParseBool(strings.TrimSpace(v.text))
+		if err == nil {
+			return b
+		}
+		s.fail(name, v.wrong("true or false"))
 	default:
 		s.fail(name, "must be true or false")
 	}
@@ -82,6 +135,12 @@ func (s *section) int(name string) int {
 			return int(v)
 		}
 		s.fail(name, "must be a whole number that fits 32 bits")
+	case fromVariables:
+		n, err := strconv.ParseInt(strings.TrimSpace(v.text), 10, 32)
+		if err == nil {
+			return int(n)
+		}
+		s.fail(name, v.wrong("a whole number"))
 	default:
 		s.fail(name, "must be a whole number")
 	}
@@ -96,7 +155,7 @@ func (s *section) durationOr(name string, off bool) time.Duration {
 	if v == nil {
 		return 0
 	}
-	text, _ := v.(string)
+	text, _ := textOf(v)
 	if off && text == "off" {
 		return -1
 	}
@@ -105,6 +164,9 @@ func (s *section) durationOr(name string, off bool) time.Duration {
 		want := `must be a duration such as "30s" or "5m"`
 		if off {
 			want += `, or "off"`
+		}
+		if v, ok := v.(fromVariables); ok {
+			want = v.wrong(strings.TrimPrefix(want, "must be "))
 		}
 		s.fail(name, want)
 	}
@@ -122,7 +184,7 @@ func (s *section) strings(name string) []string {
 	}
 	var list []string
 	for i, item := range items {
-		text, ok := item.(string)
+		text, ok := textOf(item)
 		if !ok {
 			s.l.fail(append(s.at(name), strconv.Itoa(i)), errors.New("must be a string"))
 			continue
