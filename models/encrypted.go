@@ -288,7 +288,7 @@ func decodePlain[T any](codec byte, plain []byte, v *T) error {
 	rv := reflect.ValueOf(v).Elem()
 	switch {
 	case codec == plainJSON:
-		if bunjson.Unmarshal(plain, v) != nil {
+		if bunCodec.decode(plain, v) != nil {
 			return &DecodeError{Type: rv.Type(), As: "decrypted JSON", Err: errUnshown}
 		}
 		return nil

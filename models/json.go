@@ -22,6 +22,10 @@ import (
 // instead, say so in Bun's way: with the tag `bun:",nullzero"` a zero V is NULL, and a nil *JSON[T] is.
 // NULL and null read as the zero V.
 //
+// No number loses a digit. An any inside T holds a number as a float64, as ever, if that is written as the same number, and else,
+// as 9007199254740993 or 0.10000000000000000001, as a [json.Number], which is its text. MySQL itself has fractions, and
+// whole numbers beyond its BIGINT, as a double.
+//
 // JSONB keeps a value, not its text: keys change their order, and 1e2 becomes 100. PostgreSQL refuses
 // "\u0000". Conditions such as [Eq] compare it as JSON on PostgreSQL and MySQL, as text on MariaDB and
 // SQLite. In an argument of Bun's own Where it is its text: MySQL finds that equal to no document, unless one
@@ -107,7 +111,7 @@ func (j JSON[T]) MarshalJSON() ([]byte, error) { return encodeJSON(&j.V) }
 // UnmarshalJSON sets V.
 func (j *JSON[T]) UnmarshalJSON(text []byte) error {
 	j.V = *new(T)
-	return json.Unmarshal(text, &j.V)
+	return stdCodec.decode(text, &j.V)
 }
 
 // MarshalYAML returns V.
@@ -116,7 +120,7 @@ func (j JSON[T]) MarshalYAML() (any, error) { return j.V, nil }
 // UnmarshalYAML sets V, from a fixture's YAML.
 func (j *JSON[T]) UnmarshalYAML(decode func(any) error) error {
 	j.V = *new(T)
-	return decode(&j.V)
+	return decodeYAML(decode, &j.V)
 }
 
 var (
@@ -180,7 +184,7 @@ func decodeJSON[T any](src any, v *T, as string) error {
 	if !ok {
 		return &DecodeError{Type: reflect.TypeFor[T](), As: as, Err: unexpected(src)}
 	}
-	if err := bunjson.Unmarshal(text, v); err != nil {
+	if err := bunCodec.decode(text, v); err != nil {
 		return &DecodeError{Type: reflect.TypeFor[T](), As: as, Err: err}
 	}
 	return nil

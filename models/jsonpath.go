@@ -24,6 +24,7 @@ func JSONText(column string, path ...any) Expr {
 		dialect.PG:    "(?doc #>> '{}')",
 		dialect.MySQL: "(CASE JSON_TYPE(?doc) WHEN 'NULL' THEN NULL ELSE JSON_UNQUOTE(?doc) END)",
 		dialect.SQLite: "(CASE JSON_TYPE(?col, ?path) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' " +
+			"WHEN 'real' THEN ?col -> ?path WHEN 'integer' THEN ?col -> ?path " + // a number's own digits
 			"ELSE CAST(JSON_EXTRACT(?col, ?path) AS TEXT) END)",
 	})
 }

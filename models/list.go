@@ -3,7 +3,6 @@ package models
 import (
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -84,7 +83,7 @@ func (l List[T]) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON sets the list.
 func (l *List[T]) UnmarshalJSON(text []byte) error {
 	*l = nil
-	return json.Unmarshal(text, (*[]T)(l))
+	return stdCodec.decode(text, (*[]T)(l))
 }
 
 // ListHas is a condition: the [List] in column has element among its elements.

@@ -146,6 +146,9 @@ func intoFloat(dest, value reflect.Value) error {
 		if !ok {
 			return errMeaning
 		}
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return intoFloat(dest, reflect.ValueOf(n)) // a whole number fits or not, however it comes
+		}
 		var err error
 		if x, err = strconv.ParseFloat(text, 64); err != nil {
 			return cause(err)
@@ -216,6 +219,9 @@ func scanInto(f *schema.Field, dest, value reflect.Value) error {
 	}
 	if scan == nil {
 		return errMeaning
+	}
+	if text, ok := src.([]byte); ok && dest.CanAddr() && !scansItself(dest.Type()) && holdsAny(dest.Type()) {
+		scan = func(dest reflect.Value, _ any) error { return bunCodec.decode(text, dest.Addr().Interface()) }
 	}
 	if _, isTime := src.(time.Time); isTime && dest.Kind() != reflect.String && dest.Type() != timeType && !scansItself(dest.Type()) {
 		return errMeaning

@@ -45,7 +45,7 @@ type Encoding interface {
 // Gob is the encoding of [encoding/gob].
 type Gob struct{}
 
-// AsJSON is Bun's JSON encoding.
+// AsJSON is Bun's JSON encoding. Numbers keep their digits, see [JSON].
 type AsJSON struct{}
 
 func (Gob) encoding() byte    { return encodingGob }
@@ -175,7 +175,7 @@ func (s *SerializedAs[T, E]) decode(src any) error {
 	case encodingGob:
 		return gob.NewDecoder(bytes.NewReader(payload)).Decode(&s.V)
 	case encodingJSON:
-		return bunjson.Unmarshal(payload, &s.V)
+		return bunCodec.decode(payload, &s.V)
 	}
 	return newEncodingError(data)
 }
@@ -186,7 +186,7 @@ func (s SerializedAs[T, E]) MarshalJSON() ([]byte, error) { return bunjson.Marsh
 // UnmarshalJSON sets V.
 func (s *SerializedAs[T, E]) UnmarshalJSON(text []byte) error {
 	s.V = *new(T)
-	return bunjson.Unmarshal(text, &s.V)
+	return bunCodec.decode(text, &s.V)
 }
 
 // MarshalYAML returns V.
@@ -195,5 +195,5 @@ func (s SerializedAs[T, E]) MarshalYAML() (any, error) { return s.V, nil }
 // UnmarshalYAML sets V, from a fixture's YAML.
 func (s *SerializedAs[T, E]) UnmarshalYAML(decode func(any) error) error {
 	s.V = *new(T)
-	return decode(&s.V)
+	return decodeYAML(decode, &s.V)
 }
