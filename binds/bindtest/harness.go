@@ -148,6 +148,7 @@ var promises = []struct {
 	{"Dialect", (*suite).dialects},
 	{"RoundTrip", (*suite).roundTrips},
 	{"FirstRow", (*suite).firstRows},
+	{"Arguments", (*suite).arguments},
 	{"Marker", (*suite).markers},
 	{"Belt", (*suite).belts},
 	{"Session", (*suite).sessions},

@@ -126,6 +126,29 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
+// BenchmarkArguments compares the extended protocol with arguments that pgdriver writes into the text.
+func BenchmarkArguments(b *testing.B) {
+	bare, watched := conns(b)
+	for name, arg := range map[string]driver.Value{"string": "it's", "bytes": []byte("bytes"), "none": nil} {
+		for who, c := range map[string]driver.Conn{"text": bare, "extended": watched} {
+			b.Run(name+"/"+who, func(b *testing.B) {
+				b.ReportAllocs()
+				query, args := "SELECT relname FROM pg_class WHERE relname = $1", []driver.NamedValue{{Ordinal: 1, Value: arg}}
+				if arg == nil {
+					query, args = "SELECT relname FROM pg_class WHERE relname = 'x'", nil
+				}
+				var row [1]driver.Value
+				for b.Loop() {
+					rows, err := c.(driver.QueryerContext).QueryContext(context.Background(), query, args)
+					require.NoError(b, err)
+					require.Equal(b, io.EOF, rows.Next(row[:]))
+					require.NoError(b, rows.Close())
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkValues reads values that this package parses in pgdriver's place.
 func BenchmarkValues(b *testing.B) {
 	bare, watched := conns(b)

@@ -27,6 +27,7 @@ type conn struct {
 
 	sessions     *sessions
 	asked        bool   // whether Pgpool-II stands between, see meetPgpool
+	message      []byte // room for one
 	pin, pinning string // the cursor that marks the session that the connection is held to, and will be; "": none
 
 	// A connection has one result and one transaction at a time, so it can bring its own.
@@ -98,8 +99,11 @@ func (c *conn) finish(ctx context.Context, err error) error {
 
 func (c *conn) explain(ctx context.Context, err error) error {
 	var canceled *CanceledError
+	var notRun *notRunError
 	var answer pgdriver.Error
 	switch {
+	case errors.As(err, &notRun):
+		return notRun
 	case errors.As(err, &canceled):
 		return canceled
 	case errors.As(err, &answer) && c.hasStrayed(answer):
@@ -133,15 +137,25 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
-	rows, err := c.send(c.bring(query), args, true)
-	return c.drain(ctx, rows, err)
+	rows, err := c.send(ctx, query, args, true)
+	res, err := c.drain(ctx, rows, err)
+	if err != nil && len(args) > 0 {
+		err = explainArgs(err, query)
+	}
+	return res, err
 }
 
 // send sends a statement and gives the rows of its answer. Errors are theirs, so that pgdriver closes no connection for
 // them: for a statement that the server has stopped it would, and for every one of a failed transaction.
-func (c *conn) send(query string, args []driver.NamedValue, exec bool) (driver.Rows, error) {
+func (c *conn) send(ctx context.Context, query string, args []driver.NamedValue, exec bool) (driver.Rows, error) {
 	c.wire.simple, c.wire.exec = true, exec
-	return c.pg.QueryContext(background, query, args)
+	if len(args) == 0 {
+		return c.pg.QueryContext(background, c.bring(query), nil)
+	}
+	if err := c.extend(ctx, extended{before: c.bringBefore(), text: c.direct(query), args: args}); err != nil {
+		return nil, err
+	}
+	return c.pg.QueryContext(background, "", nil)
 }
 
 // drain reads an answer without rows to its end.
@@ -167,8 +181,12 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.beginText(ctx, query); err != nil {
 		return nil, err
 	}
-	res, err := c.send(c.bring(query), args, false)
-	return c.rows.open(ctx, res, c.wire.columns, err)
+	res, err := c.send(ctx, query, args, false)
+	rows, err := c.rows.open(ctx, res, c.wire.columns, err)
+	if err != nil && len(args) > 0 {
+		err = explainArgs(err, query)
+	}
+	return rows, err
 }
 
 func (c *conn) Ping(ctx context.Context) error {
@@ -193,12 +211,13 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	}
 	s, err := c.pg.PrepareContext(background, c.direct(query))
 	if err := c.finish(ctx, err); err != nil {
-		return nil, err
+		return nil, explainArgs(err, query)
 	}
 	made := &stmt{c: c, pg: s.(pgStmt)}
 	if c.wire.special {
 		made.columns = slices.Clone(c.wire.columns)
 	}
+	made.params = slices.Clone(c.wire.params)
 	return made, nil
 }
 

@@ -124,6 +124,20 @@
 // and is not asked to cancel. ROLLBACK waits five seconds, then closes the connection, which rolls
 // back too.
 //
+// # Arguments
+//
+// A statement with arguments of database/sql goes by the extended protocol, as with pgx and lib/pq: the server finds $1 and its type, so
+// that comments and every kind of string are read right, and an argument is never part of the text. It takes one round trip and leaves no prepared statement, which is right through
+// poolers of transactions and of statements, too. An argument of type []byte costs one more, to learn whether the parameter is a
+// bytea: otherwise the bytes are its text, so that json and jsonb take them. Bun writes its values into the text: its queries have no arguments.
+//
+// A text with arguments holds one statement ([*binds.SeveralStatementsError]); one without may hold several. Where the server finds no type for an argument,
+// or the statement takes none, as SET, NOTIFY and DDL do, the error is an [*ArgumentsError]: write $1::text, or Bun's ?. As many arguments as there are parameters are needed.
+// A time is sent in UTC, the zero time as year 1; a string must be valid UTF-8 without NUL.
+//
+// Native connections are pgdriver's own: it writes arguments into the text, and takes an apostrophe in a comment for a string. There,
+// prepare what has arguments.
+//
 // # Values
 //
 // A value that its destination cannot hold is the error of its row, from Scan; connection and transaction live on. timestamp and

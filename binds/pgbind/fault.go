@@ -1,6 +1,7 @@
 package pgbind
 
 import (
+	"database/sql/driver"
 	"errors"
 	"strings"
 
@@ -48,11 +49,14 @@ const (
 func (Driver) Classify(err error) binds.Fault {
 	var answer pgdriver.Error
 	var lost *lostError
+	var notRun *notRunError
 	switch {
 	case errors.As(err, &answer):
 		return classify(err, answer)
 	case errors.Is(err, ErrRolledBack), errors.Is(err, ErrSerializableOnStandby), errors.Is(err, ErrRowsOpen):
 		return binds.Refused
+	case errors.As(err, &notRun) && !errors.Is(err, driver.ErrBadConn):
+		return binds.Canceled
 	case errors.As(err, &lost):
 		return binds.Unknown
 	}

@@ -32,6 +32,7 @@ const (
 	sharedFor          = 10 * time.Minute
 	pinPrefix          = "bindery_"
 	readOnlyStatement  = "SET TRANSACTION READ ONLY; "
+	readOnlyFunction   = "SELECT set_config('transaction_read_only', 'on', true)"
 	unknownPoolerTitle = "a pooler that does not tell what it pools (PgBouncer before 1.26 or another)"
 )
 
@@ -200,17 +201,42 @@ func (c *conn) Pin() bool {
 // bring returns a query with what it must bring along, because nothing may be left in the session for it.
 func (c *conn) bring(query string) string {
 	query = c.direct(query)
-	if !c.wire.pooling.shares() || c.role != binds.Reader || c.wire.status != statusIdle {
+	if !c.bringsAlong() {
 		return query
 	}
+	if pin := c.pinned(); pin != "" {
+		return readOnlyStatement + pin + "; " + query
+	}
+	return readOnlyStatement + query
+}
+
+// bringBefore is bring for a query of the extended protocol, whose text is one statement: those that go before it. They are one
+// transaction with it. SET TRANSACTION would be warned of there, in the server's log.
+func (c *conn) bringBefore() []string {
+	if !c.bringsAlong() {
+		return nil
+	}
+	before := []string{readOnlyFunction}
+	if pin := c.pinned(); pin != "" {
+		before = append(before, pin)
+	}
+	return before
+}
+
+func (c *conn) bringsAlong() bool {
+	return c.wire.pooling.shares() && c.role == binds.Reader && c.wire.status == statusIdle
+}
+
+// pinned returns the statement that holds what follows it to one session, "" if nothing does.
+func (c *conn) pinned() string {
 	switch {
 	case c.pinning != "":
 		c.pin, c.pinning = c.pinning, ""
-		return readOnlyStatement + "DECLARE " + c.pin + " CURSOR WITH HOLD FOR SELECT 1; " + query
+		return "DECLARE " + c.pin + " CURSOR WITH HOLD FOR SELECT 1"
 	case c.pin != "":
-		return readOnlyStatement + "MOVE 0 IN " + c.pin + "; " + query
+		return "MOVE 0 IN " + c.pin
 	}
-	return readOnlyStatement + query
+	return ""
 }
 
 // direct returns a query with what leads it to the primary, where a pooler would choose.

@@ -257,3 +257,72 @@ func TestPooler_refusals(t *testing.T) {
 		assert.Equal(t, "a reader's native connection", refusal.Need)
 	})
 }
+
+// Arguments go through poolers of every kind: in the statement's own session and transaction, read-only where a reader sends them, and nothing
+// is left behind.
+func TestPooler_arguments(t *testing.T) {
+	exec(t, open(t, cluster.Primary.URI()), "CREATE TABLE IF NOT EXISTS pooled_args (n int, b bytea)")
+	throughPoolers(t, allModes, func(t *testing.T, b *integration.PgBouncer, mode integration.PoolMode) {
+		reader, writer := open(t, b.URI(), binds.As(binds.Reader)), open(t, b.URI())
+		var got string
+		for n := range 5 {
+			for _, e := range []*binds.Engine{reader, writer} {
+				require.NoError(t, e.DB().QueryRowContext(t.Context(), "SELECT $1 || pg_backend_pid() * 0 -- it's here", "a").Scan(&got))
+				assert.Equal(t, "a0", got)
+				require.NoError(t, e.DB().QueryRowContext(t.Context(), "SELECT encode($1::bytea, 'hex') || ($2::jsonb->>'a')", []byte{0, 255}, []byte(`{"a":"b"}`)).Scan(&got))
+				assert.Equal(t, "00ffb", got)
+			}
+			res, err := writer.DB().ExecContext(t.Context(), "INSERT INTO pooled_args VALUES ($1, $2), ($1, NULL)", n, []byte{byte(n)})
+			require.NoError(t, err)
+			affected, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.EqualValues(t, 2, affected)
+			for _, arg := range []any{1, []byte("1")} {
+				_, err = reader.DB().ExecContext(t.Context(), "INSERT INTO pooled_args VALUES ($1)", arg)
+				assert.Equal(t, codeReadOnly, codeOf(err))
+				var left int
+				require.NoError(t, reader.DB().QueryRowContext(t.Context(), "SELECT count(*) FROM pooled_args WHERE n >= $1 AND b IS NOT NULL", arg).Scan(&left))
+				assert.Equal(t, n, left)
+			}
+			if mode != integration.PoolStatements {
+				tx, err := reader.DB().BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT $1::text", "b").Scan(&got))
+				assert.Equal(t, "b", got)
+				_, err = tx.ExecContext(t.Context(), "INSERT INTO pooled_args VALUES ($1, $2)", 1, []byte("x"))
+				assert.Equal(t, codeReadOnly, codeOf(err))
+				require.NoError(t, tx.Rollback())
+			}
+		}
+		exec(t, writer, "DELETE FROM pooled_args")
+		assert.Equal(t, "0", value(t, open(t, cluster.Primary.URI()), "SELECT count(*) FROM pg_prepared_statements"))
+	}, "default_pool_size = 2")
+}
+
+// A connection that is held to the session of its proof is so with arguments, too.
+func TestPooler_pinnedArgumentsDoNotStray(t *testing.T) {
+	for _, arg := range []any{"a", []byte("a")} {
+		throughPoolers(t, []integration.PoolMode{integration.PoolTransactions}, func(t *testing.T, b *integration.PgBouncer, _ integration.PoolMode) {
+			if tells(b) {
+				return
+			}
+			e, other := open(t, b.URI(), binds.As(binds.Reader)), open(t, b.URI(), one)
+			c := connect(t, e)
+			_, err := binds.ProveConn(t.Context(), Driver{}, c)
+			require.NoError(t, err)
+			args := []driver.NamedValue{{Ordinal: 1, Value: arg}}
+			for range 3 {
+				rows, err := c.QueryContext(t.Context(), "SELECT $1::text", args)
+				require.NoError(t, err)
+				require.NoError(t, rows.Close())
+			}
+			tx, err := other.DB().BeginTx(t.Context(), nil) // takes the session
+			require.NoError(t, err)
+			_, err = tx.ExecContext(t.Context(), "SELECT 1")
+			require.NoError(t, err)
+			_, err = c.QueryContext(t.Context(), "SELECT $1::text", args)
+			assert.ErrorIs(t, err, driver.ErrBadConn)
+			require.NoError(t, tx.Rollback())
+		})
+	}
+}

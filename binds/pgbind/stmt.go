@@ -23,6 +23,7 @@ type stmt struct {
 	pg pgStmt
 
 	columns []conversion // of its rows; nil: all are plain
+	params  []uint32     // types of its parameters
 }
 
 var _ pgStmt = (*stmt)(nil)
@@ -30,6 +31,10 @@ var _ pgStmt = (*stmt)(nil)
 func (s *stmt) NumInput() int { return s.pg.NumInput() }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	args, err := stmtArgs(args, s.params)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.c.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -39,6 +44,10 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	args, err := stmtArgs(args, s.params)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.c.begin(ctx); err != nil {
 		return nil, err
 	}

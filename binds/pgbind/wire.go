@@ -38,6 +38,7 @@ func (w *wire) finish() {
 func (w *wire) begin(ctx context.Context, tell bool) error {
 	w.written, w.failed = 0, false
 	w.answer.begin()
+	w.instead = nil
 	return w.socket.begin(ctx, tell)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/sqltext"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -102,7 +103,13 @@ func (c *conn) step(s *statement, call func() error) error {
 }
 
 // allow is asked before every statement.
-func (c *conn) allow(query string) error {
+func (c *conn) allow(query string, args []driver.NamedValue) error {
+	if len(args) > 0 {
+		// modernc.org/sqlite would run them all, and begin with the first argument in each.
+		if at := sqltext.Second(sqltext.SQLite, query); at > 0 {
+			return &binds.SeveralStatementsError{Second: at}
+		}
+	}
 	if c.tx != nil && c.db.autocommit() {
 		return ErrTxLost
 	}
@@ -120,7 +127,7 @@ func (c *conn) KeepSession() {
 // ExecContext runs statements. An error of the context means that they were undone; a statement that
 // was done when its context ended is a success.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
-	if err := c.allow(query); err != nil {
+	if err := c.allow(query, args); err != nil {
 		return nil, err
 	}
 	err = c.do(ctx, func() error {
@@ -132,7 +139,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 // QueryContext runs a query whose rows end with ctx.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.allow(query); err != nil {
+	if err := c.allow(query, args); err != nil {
 		return nil, err
 	}
 	return c.query(ctx, func() (driver.Rows, error) {
@@ -142,7 +149,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 // PrepareContext compiles a statement.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if err := c.allow(query); err != nil {
+	if err := c.allow(query, nil); err != nil {
 		return nil, err
 	}
 	var raw driver.Stmt

@@ -24,6 +24,7 @@ func (*Driver) Classify(err error) binds.Fault {
 	var interrupted *InterruptedError
 	var busy *BusyError
 	var e *sqlite.Error
+	var several *binds.SeveralStatementsError
 	switch {
 	case errors.As(err, &connect):
 		return binds.NotSent
@@ -31,7 +32,7 @@ func (*Driver) Classify(err error) binds.Fault {
 		return binds.Canceled
 	case errors.As(err, &busy):
 		return binds.Retryable
-	case errors.Is(err, ErrTxLost), errors.Is(err, errIsolation):
+	case errors.Is(err, ErrTxLost), errors.Is(err, errIsolation), errors.As(err, &several):
 		return binds.Refused
 	case errors.As(err, &e):
 		return faultOf(e.Code())

@@ -30,7 +30,7 @@ func newStmt(c *conn, made driver.Stmt, query string) (*stmt, error) {
 
 // ExecContext is [conn.ExecContext] for a prepared statement.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
-	if err := s.conn.allow(s.query); err != nil {
+	if err := s.conn.allow(s.query, args); err != nil {
 		return nil, err
 	}
 	err = s.conn.do(ctx, func() error {
@@ -42,7 +42,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res d
 
 // QueryContext is [conn.QueryContext] for a prepared statement.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.conn.allow(s.query); err != nil {
+	if err := s.conn.allow(s.query, args); err != nil {
 		return nil, err
 	}
 	return s.conn.query(ctx, func() (driver.Rows, error) {
