@@ -29,7 +29,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	ctx = s.conn.within(ctx)
-	res, err := s.nativeStmt.ExecContext(ctx, args)
+	res, err := s.exec(ctx, args)
 	if err != nil {
 		return nil, s.conn.failed(ctx, s.query, err)
 	}
@@ -45,9 +45,21 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	ctx = s.conn.within(ctx)
-	native, err := s.nativeStmt.QueryContext(ctx, args)
-	if err != nil {
-		return nil, s.conn.failed(ctx, s.query, err)
+	var res driver.Rows
+	var failed bool
+	err := s.run(ctx, func() error {
+		native, err := s.nativeStmt.QueryContext(ctx, args)
+		if failed = err != nil; failed {
+			return err
+		}
+		res, err = s.conn.watch(ctx, s.query, native)
+		return err
+	})
+	if failed {
+		err = s.conn.failed(ctx, s.query, err)
 	}
-	return s.conn.watch(ctx, s.query, native)
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"slices"
 
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -213,11 +212,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.finish(ctx, err); err != nil {
 		return nil, explainArgs(err, query)
 	}
-	made := &stmt{c: c, pg: s.(pgStmt)}
-	if c.wire.special {
-		made.columns = slices.Clone(c.wire.columns)
-	}
-	made.params = slices.Clone(c.wire.params)
+	made := &stmt{c: c, query: query}
+	made.take(s)
 	return made, nil
 }
 

@@ -3,6 +3,7 @@ package pgbind
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 	"time"
 )
 
@@ -17,42 +18,66 @@ type pgStmt interface {
 	driver.StmtQueryContext
 }
 
-// A stmt is a prepared statement.
+// A stmt is a prepared statement. It is prepared anew where what it was prepared for has changed.
 type stmt struct {
-	c  *conn
-	pg pgStmt
+	c        *conn
+	query    string
+	outdated bool // to be prepared anew before it runs again
 
+	pg      pgStmt
 	columns []conversion // of its rows; nil: all are plain
 	params  []uint32     // types of its parameters
 }
 
 var _ pgStmt = (*stmt)(nil)
 
+// take makes pg, which the server has just prepared, what the statement runs.
+func (s *stmt) take(pg driver.Stmt) {
+	s.pg, s.outdated, s.columns = pg.(pgStmt), false, nil
+	if s.c.wire.special {
+		s.columns = slices.Clone(s.c.wire.columns)
+	}
+	s.params = slices.Clone(s.c.wire.params)
+}
+
 func (s *stmt) NumInput() int { return s.pg.NumInput() }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	args, err := stmtArgs(args, s.params)
+	var res driver.Result
+	err := s.run(ctx, func() error {
+		typed, err := stmtArgs(args, s.params)
+		if err != nil {
+			return err
+		}
+		if err := s.c.begin(ctx); err != nil {
+			return err
+		}
+		s.c.wire.exec = true
+		rows, err := s.pg.QueryContext(background, typed)
+		res, err = s.c.drain(ctx, rows, err)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.c.begin(ctx); err != nil {
-		return nil, err
-	}
-	s.c.wire.exec = true
-	rows, err := s.pg.QueryContext(background, args)
-	return s.c.drain(ctx, rows, err)
+	return res, nil
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	args, err := stmtArgs(args, s.params)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.c.begin(ctx); err != nil {
-		return nil, err
-	}
-	res, err := s.pg.QueryContext(background, args)
-	return s.c.rows.open(ctx, res, s.columns, err)
+	var rows driver.Rows
+	err := s.run(ctx, func() error {
+		typed, err := stmtArgs(args, s.params)
+		if err != nil {
+			return err
+		}
+		if err := s.c.begin(ctx); err != nil {
+			return err
+		}
+		res, err := s.pg.QueryContext(background, typed)
+		rows, err = s.c.rows.open(ctx, res, s.columns, err)
+		return err
+	})
+	return rows, err
 }
 
 // Close frees the statement on the server. A connection that cannot be used has freed it already,
@@ -68,10 +93,15 @@ func (s *stmt) Close() error {
 		s.c.bad = true
 		return nil
 	}
+	return s.free(ctx, s.pg)
+}
+
+// free has the server forget a statement.
+func (s *stmt) free(ctx context.Context, pg pgStmt) error {
 	if err := s.c.begin(ctx); err != nil {
 		return err
 	}
-	err := s.c.finish(ctx, s.pg.Close())
+	err := s.c.finish(ctx, pg.Close())
 	if err != nil {
 		s.c.bad = true
 	}

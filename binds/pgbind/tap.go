@@ -31,6 +31,7 @@ type tap struct {
 	owed   int  // answers that the server has not finished
 	status byte // of the transaction: idle, in one, or in a failed one
 	dead   bool // the server ended the session or spoke out of turn
+	bound  bool // the statement under way has begun to run, if it is a prepared one
 
 	pid, key uint32 // for a cancel request; 0: none was given
 
@@ -149,6 +150,9 @@ func (t *tap) end() {
 		}
 	case msgNotification:
 		t.notified = true
+	case msgBindComplete:
+		t.bound = true
+		t.dead = t.dead || t.owed == 0
 	case msgNotice, msgCloseComplete: // a Close needs no Sync
 	default:
 		t.dead = t.dead || t.owed == 0

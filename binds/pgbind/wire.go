@@ -36,7 +36,7 @@ func (w *wire) finish() {
 
 // begin starts a statement that ends with ctx, and tells the server to stop it then if tell.
 func (w *wire) begin(ctx context.Context, tell bool) error {
-	w.written, w.failed = 0, false
+	w.written, w.failed, w.bound = 0, false, false
 	w.answer.begin()
 	w.instead = nil
 	return w.socket.begin(ctx, tell)
