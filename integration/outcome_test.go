@@ -379,6 +379,33 @@ func TestStatementGivenUpInTransaction(t *testing.T) {
 	}
 }
 
+// TestOuterContext gives a query inside InTx the outer context, where the pool has no other connection.
+func TestOuterContext(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			b := &bench{kind: k}
+			writer, readers, _ := k.uris(t)
+			b.DBManager = openManager(t, config(map[string]string{"shop": writer}, readers, "pool = { max_open = 1 }"))
+			_, err := b.NewCreateTable((*item)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			for _, outer := range []context.Context{t.Context(), short} { // of the transaction; the query's own is short
+				err = b.InTx(outer, shop{}, func(ctx context.Context) error {
+					require.NoError(t, b.add(ctx, "outcome"))
+					return b.add(short, "outcome")
+				})
+				var unsent *router.NotSentError
+				require.ErrorAs(t, err, &unsent)
+				assert.Equal(t, router.NotSentError{Engine: "shop/writer", Err: context.DeadlineExceeded, InUse: 1, MaxOpen: 1, InTx: 1}, *unsent)
+				short, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+			}
+			assert.Zero(t, b.rowsOf(t.Context(), t, "1 = 1"))
+		})
+	}
+}
+
 // TestContextEndedBefore uses a context that has ended.
 func TestContextEndedBefore(t *testing.T) {
 	eachKind(t, func(t *testing.T, b *bench) {

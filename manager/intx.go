@@ -29,7 +29,11 @@ import (
 // Nothing is retried or moved to another server inside a transaction; see [Retry] for the whole. The
 // errors of COMMIT are a [*router.TxAbortedError] (rolled back, for instance because a statement had
 // failed and fn returned nil all the same), an error that matches router.ErrOutcomeUnknown (the answer
-// did not come), and a [*router.UnavailableError].
+// did not come), and a [*router.UnavailableError]. A nil fn is [router.ErrNilFunc].
+//
+// A query inside fn that is given ctx, the outer context, by mistake is not part of the transaction. It waits for another connection; where
+// transactions have them all, for ever or until its deadline, a [*router.NotSentError] that says so. After five seconds
+// the log does.
 func (m *DBManager) InTx(ctx context.Context, b binds.Bound, fn func(ctx context.Context) error, opts ...TxOption) error {
 	bind, err := m.Bind(b)
 	if err != nil {
@@ -61,11 +65,14 @@ func (m *DBManager) InTxAll(ctx context.Context, bounds []binds.Bound, fn func(c
 }
 
 // AfterCommit has call run once the transaction that ctx carries on the bind that b names has committed,
-// with a context that is outside of it; at once if ctx carries none. See [router.AfterCommit].
+// with a context that is outside of it; at once if ctx carries none. A nil call is [router.ErrNilFunc]. See [router.AfterCommit].
 func (m *DBManager) AfterCommit(ctx context.Context, b binds.Bound, call func(ctx context.Context)) error {
 	bind, err := m.Bind(b)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case call == nil:
+		return router.ErrNilFunc
 	}
 	router.AfterCommit(ctx, bind, call)
 	return nil

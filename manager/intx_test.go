@@ -17,6 +17,7 @@ import (
 	"github.com/bindery-go/bindery/binds"
 	_ "github.com/bindery-go/bindery/binds/sqlitebind"
 	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/models"
 	"github.com/bindery-go/bindery/router"
 )
 
@@ -440,4 +441,19 @@ func TestInTxAllDoesNotDeadlock(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Len(t, owners(t, m), 20)
+}
+
+func TestNilFunctions(t *testing.T) {
+	m := newLedger(t)
+	ctx := t.Context()
+	require.ErrorIs(t, m.InTx(ctx, ledger{}, nil), router.ErrNilFunc)
+	require.ErrorIs(t, m.InTxAll(ctx, []binds.Bound{ledger{}, journal{}}, nil), router.ErrNilFunc)
+	require.ErrorIs(t, m.AfterCommit(ctx, ledger{}, nil), router.ErrNilFunc)
+	require.ErrorIs(t, m.WithLock(ctx, ledger{}, "nightly", nil), router.ErrNilFunc)
+	require.Error(t, models.RetryStale(ctx, 3, nil))
+	require.NoError(t, m.InTx(ctx, ledger{}, func(ctx context.Context) error {
+		require.ErrorIs(t, m.InTx(ctx, ledger{}, nil), router.ErrNilFunc)
+		return m.AfterCommit(ctx, ledger{}, func(context.Context) {})
+	}, nil, manager.Name("named")), "an option that is nil is none")
+	require.NoError(t, m.WithLock(ctx, ledger{}, "nightly", func(context.Context) error { return nil }, nil))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/router"
 )
 
 // A Lock is a named lock that this process holds, until [Lock.Unlock] or until it is lost. It is safe for
@@ -65,7 +66,9 @@ func (m *DBManager) Lock(ctx context.Context, b binds.Bound, name string, opts .
 	}
 	var o lockOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return bind.lock(ctx, name, o)
 }
@@ -73,11 +76,14 @@ func (m *DBManager) Lock(ctx context.Context, b binds.Bound, name string, opts .
 // WithLock calls fn while it holds a lock, as [DBManager.Lock] takes it, and frees that when fn returns
 // or panics. The context that fn gets is [Lock.Context]: it ends when the lock is lost. WithLock then
 // returns fn's error and a [*LockError] that matches [ErrLockLost], joined, also where fn returned nil:
-// somebody else may have held the lock while fn ran.
+// somebody else may have held the lock while fn ran. A nil fn is [router.ErrNilFunc], and nothing is locked.
 func (m *DBManager) WithLock(ctx context.Context, b binds.Bound, name string, fn func(ctx context.Context) error, opts ...LockOption) error {
 	bind, err := m.Bind(b)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case fn == nil:
+		return router.ErrNilFunc
 	}
 	return bind.withLock(ctx, name, fn, opts...)
 }
@@ -85,7 +91,9 @@ func (m *DBManager) WithLock(ctx context.Context, b binds.Bound, name string, fn
 func (b *Bind) withLock(ctx context.Context, name string, fn func(ctx context.Context) error, opts ...LockOption) (err error) {
 	var o lockOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	l, err := b.lock(ctx, name, o)
 	if err != nil {

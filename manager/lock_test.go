@@ -134,7 +134,7 @@ func TestLockNames(t *testing.T) {
 func TestWithLock(t *testing.T) {
 	m, failure := open(t), errors.New("fn failed")
 	require.NoError(t, m.WithLock(t.Context(), accounts{}, "a", func(ctx context.Context) error {
-		require.ErrorIs(t, m.WithLock(ctx, accounts{}, "a", nil, manager.TryOnly()), manager.ErrLockTimeout, "it waits for itself")
+		require.ErrorIs(t, m.WithLock(ctx, accounts{}, "a", func(context.Context) error { panic("it has no lock") }, manager.TryOnly()), manager.ErrLockTimeout, "it waits for itself")
 		return nil
 	}))
 	err := m.WithLock(t.Context(), accounts{}, "a", func(context.Context) error { return failure })

@@ -12,7 +12,9 @@ type TxOption func(*router.TxOptions)
 func txOptions(opts []TxOption) router.TxOptions {
 	var o router.TxOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }

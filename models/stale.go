@@ -46,7 +46,11 @@ func reread(ctx context.Context) context.Context {
 // From the second call on, the context that fn is given sends reads to the writer.
 // A row that is gone is not tried again; n below one is one. A transaction belongs into fn, not
 // around RetryStale: most databases show one and the same state to all reads of a transaction.
+// A nil fn is an error.
 func RetryStale(ctx context.Context, n int, fn func(ctx context.Context) error) error {
+	if fn == nil {
+		return errNilFunc
+	}
 	err := fn(ctx)
 	for ; n > 1; n-- {
 		var stale *StaleError
@@ -60,3 +64,6 @@ func RetryStale(ctx context.Context, n int, fn func(ctx context.Context) error) 
 	}
 	return err
 }
+
+// errNilFunc reports a mistake in the program.
+var errNilFunc = errors.New("models: RetryStale: the function to run is nil")

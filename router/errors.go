@@ -132,9 +132,16 @@ type NotSentError struct {
 
 	// InUse and MaxOpen say that all connections of the engine's pool were in use; both are 0 where that was not the reason.
 	InUse, MaxOpen int
+	// InTx is how many of them open transactions of this process had. A statement inside InTx that is given the outer context
+	// waits for one of them, and its own may be the one.
+	InTx int
 }
 
 func (e *NotSentError) Error() string {
+	if e.InTx > 0 {
+		return fmt.Sprintf("router: no connection of %q was free (%d of %d in use, %d by open transactions of this process: inside InTx use the context "+
+			"that its function is given, end transactions sooner, or raise max_open), nothing was sent: %v", e.Engine, e.InUse, e.MaxOpen, e.InTx, e.Err)
+	}
 	if e.MaxOpen > 0 {
 		return fmt.Sprintf("router: no connection of %q was free (%d of %d in use), nothing was sent: %v", e.Engine, e.InUse, e.MaxOpen, e.Err)
 	}
@@ -233,6 +240,9 @@ type StaleTokenError struct{ Bind binds.Key }
 func (e *StaleTokenError) Error() string {
 	return fmt.Sprintf("router: the session token speaks of another history of bind %q: its primary failed over, or the token comes from another cluster", e.Bind.String())
 }
+
+// ErrNilFunc reports a nil function that was to be run. Nothing was begun.
+var ErrNilFunc = errors.New("router: the function to run is nil, nothing was begun")
 
 // ErrTxDone is matched by the error of a query whose context carries a transaction that has ended.
 var ErrTxDone = errors.New("router: the transaction has ended")

@@ -16,6 +16,7 @@ import (
 // The functions must be safe for concurrent use.
 type notice struct {
 	engine    *binds.Engine           // whose connections they are; nil: errors do not name it
+	held      *holding                // nil, or who counts the transactions on them
 	router    *Router                 // whose connections they are; nil: contexts carry no transactions on them
 	plainRead func(query string) bool // as isPlainRead; nil where there are only reads
 	looksRead func(query string) bool // nil, or: the text is a read, though a function that it calls may write
@@ -135,6 +136,7 @@ type watchedConn struct {
 	spoilt   bool  // and that has come to pass
 	used     bool  // by a statement since it came from the pool, which has looked whether it is alive
 	lost     error // how the session ended, as a statement in the open transaction was told
+	holds    bool  // a transaction is open, and counted
 
 	// inner, nil where it is no such thing
 	queryer   driver.QueryerContext
@@ -366,6 +368,7 @@ func (c *watchedConn) prepare(ctx context.Context, query string) (driver.Stmt, e
 // Close reports what was open: nobody will learn how it ended.
 func (c *watchedConn) Close() error {
 	err := c.inner.Close()
+	c.hold(false)
 	if c.notice.conns != nil {
 		c.notice.conns.closed(c)
 	}

@@ -48,19 +48,20 @@ func (c *watchedConn) fails(err error) {
 func (r *Router) watchShared() {
 	r.watchConns(r.writer, &notice{
 		engine:    r.writer,
+		held:      r.held,
 		router:    r,
 		plainRead: r.isRead,
 		wrote:     func(*Session) {},
 		unsure:    r.unsure,
 	})
 	for _, reader := range r.readers {
-		r.watchOutsider(reader.engine)
+		r.watchOutsider(reader.engine, reader.held)
 	}
 }
 
-// watchOutsider looks only at transactions that contexts carry.
-func (r *Router) watchOutsider(e *binds.Engine) {
-	r.watchConns(e, &notice{engine: e, router: r, reads: true, wrote: func(*Session) {}})
+// watchOutsider looks only at transactions that contexts carry. Held counts them; nil: nobody does.
+func (r *Router) watchOutsider(e *binds.Engine, held *holding) {
+	r.watchConns(e, &notice{engine: e, held: held, router: r, reads: true, wrote: func(*Session) {}})
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {

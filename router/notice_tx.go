@@ -69,6 +69,7 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	}
 	c.used = true
 	c.open++
+	c.hold(true)
 	c.readOnly = opts.ReadOnly && (c.readOnly || c.open == 1)
 	c.joins(sc.session)
 	if sc.begins != nil && sc.begins.router == c.notice.router {
@@ -165,5 +166,18 @@ func (t *watchedTx) ended() {
 	t.open = false
 	if c.open--; c.open == 0 {
 		c.watchedTxs = watchedTxs{}
+		c.hold(false)
+	}
+}
+
+// hold has the connection counted as one that a transaction has, or no more.
+func (c *watchedConn) hold(holds bool) {
+	if c.notice.held == nil || c.holds == holds {
+		return
+	}
+	if c.holds = holds; holds {
+		c.notice.held.takes()
+	} else {
+		c.notice.held.gives()
 	}
 }

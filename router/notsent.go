@@ -11,10 +11,15 @@ import (
 )
 
 // notSent says of a statement whose context ended before anything of it was sent which engine it waited for.
-func notSent(e *binds.Engine, pool *sql.DB, ended error) error {
+// Held is nil for a pool where transactions are not counted.
+func notSent(ctx context.Context, e *binds.Engine, pool *sql.DB, held *holding, ended error) error {
 	err := &NotSentError{Engine: e.Name(), Err: ended}
-	if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
-		err.InUse, err.MaxOpen = s.InUse, s.MaxOpenConnections
+	s, inTx := pool.Stats(), 0
+	if held != nil {
+		inTx = held.count(ctx)
+	}
+	if most := s.MaxOpenConnections; most > 0 && max(s.InUse, inTx) >= most {
+		err.InUse, err.MaxOpen, err.InTx = most, most, min(inTx, most)
 	}
 	return err
 }
@@ -32,7 +37,7 @@ func neverSent(err, ended error) bool {
 func (c *Conn) awaitNative(ctx context.Context) error {
 	e := c.router.writer
 	if ended := ctxend.Err(ctx); ended != nil {
-		return notSent(e, c.pool, ended)
+		return notSent(ctx, e, c.pool, nil, ended)
 	}
 	if s := c.pool.Stats(); s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections {
 		return nil
@@ -42,7 +47,7 @@ func (c *Conn) awaitNative(ctx context.Context) error {
 	case err == nil:
 		_ = conn.Close() // it goes back to the pool
 	case err == ctx.Err():
-		return notSent(e, c.pool, err)
+		return notSent(ctx, e, c.pool, nil, err)
 	}
 	return nil // what is wrong otherwise, the statement will tell
 }

@@ -135,6 +135,7 @@ func (r *Router) addStandby() {
 		return
 	}
 	r.standby = NewReader(r.writer.Sibling(r.writer.Name()+"-replica", binds.As(binds.Reader), binds.WithPool(r.writer.Pool())), 1)
+	r.standby.held = newHolding(r.standby.engine, r.logger)
 	r.standby.place = len(r.readers)
 	r.readers = append(r.readers[:len(r.readers):len(r.readers)], r.standby)
 }

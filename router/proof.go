@@ -22,6 +22,7 @@ func (r *Router) watchReader(reader *Reader) {
 	by, positions := reader.engine.Driver().(binds.Positioner)
 	n := &notice{
 		engine: reader.engine,
+		held:   reader.held,
 		router: r,
 		reads:  true,
 		saw:    func(s *Session) { s.on(r).saw(reader.lease.Load(), r.moment()) },
@@ -101,6 +102,9 @@ func (r *Router) watchWriter(e *binds.Engine) {
 			}
 			return nil
 		}
+	}
+	if e == r.writer {
+		n.held = r.held
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
 	e.OnMeet(r.met)

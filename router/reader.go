@@ -34,6 +34,7 @@ type Reader struct {
 	probe   time.Duration // how long the latest probe took, see probed
 	claim   atomic.Pointer[claim]
 	conns   conns
+	held    *holding
 
 	revealed revealed
 }

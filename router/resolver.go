@@ -60,7 +60,7 @@ func (r *Router) WriterOn(db *sql.DB) bun.ConnResolver {
 // an engine in the role of reader on the primary of a bind without readers, and refuses the rest
 // with a [*WriteOnReaderError].
 func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
-	r.watchOutsider(e)
+	r.watchOutsider(e, nil)
 	only := &view{up: []*Reader{NewReader(e, 1)}}
 	rs := newResolver(r, readerOnly)
 	rs.unknown.only, rs.write.only = only, only

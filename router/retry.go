@@ -95,7 +95,7 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 	if ended := ctxend.Err(ctx); ended != nil {
 		to.reader.end(to.start)
 		if err == ended {
-			return nil, notSent(to.reader.engine, to.reader.db, ended)
+			return nil, notSent(ctx, to.reader.engine, to.reader.db, to.reader.held, ended)
 		}
 		return nil, endedBy(ended, err)
 	}
@@ -269,7 +269,7 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 		if ended == context.DeadlineExceeded && (f.before != nil || r.monitor.knowsWriterDown()) {
 			return nil, unavailable()
 		}
-		return nil, notSent(r.writer, r.writerDB, ended)
+		return nil, notSent(ctx, r.writer, r.writerDB, r.held, ended)
 	case to.cautious && ended == nil && fault == binds.ReadOnly:
 		return f.refusedByReader(r.cautious.engine.Load().Name(), err)
 	case to.cautious && ended == nil && (fault == binds.NotSent || fault == binds.Busy):

@@ -68,6 +68,7 @@ type Router struct {
 	key      binds.Key
 	dialect  schema.Dialect
 	writer   *binds.Engine
+	held     *holding       // of the writer's connections
 	readers  []*Reader      // those of the configuration, and standby
 	reveals  binds.Revealer // nil where replicas show nothing before the primary
 	standby  *Reader        // the writer's server while that is a replica; nil where that cannot be told
@@ -124,8 +125,10 @@ func New(cfg Config) (*Router, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
+	r.held = newHolding(r.writer, r.logger)
 	for i, reader := range r.readers {
 		reader.place = i
+		reader.held = newHolding(reader.engine, r.logger)
 	}
 	_, r.leastLoaded = r.policy.(LeastLoaded)
 	r.refusals.quotes = r.literalQuotes()
@@ -202,6 +205,10 @@ func (r *Router) Close() {
 	}
 	r.closeCautious()
 	r.forget()
+	r.held.close()
+	for _, reader := range r.readers {
+		reader.held.close()
+	}
 }
 
 // closeOwn closes an engine that the router has made.

@@ -13,10 +13,12 @@ import (
 // if the transaction is rolled back, alone or with one around it, or if its outcome is unknown. A nested transaction that has
 // ended is part of the one around it: with its context call waits for that. Where ctx
 // carries no transaction of the bind, or one that has committed, call runs at once, outside. Several goroutines may use it.
+// A nil call is none.
 //
 // What must not be lost with the process belongs into a table, in the same transaction.
 func AfterCommit(ctx context.Context, b Routed, call func(ctx context.Context)) {
 	switch l := scopeOf(ctx).tx.of(b.Router()); {
+	case call == nil:
 	case l == nil:
 		call(ctx)
 	case !l.await(call):

@@ -17,8 +17,11 @@ import (
 // committed. A [*PartialCommitError] then says exactly which were. Put first what may stand alone.
 //
 // A transaction that ctx carries already is joined by a savepoint: that part is committed when the
-// transaction is.
+// transaction is. A nil fn is [ErrNilFunc].
 func InTxAll(ctx context.Context, routers []*Router, opts TxOptions, fn func(ctx context.Context) error) error {
+	if fn == nil {
+		return ErrNilFunc
+	}
 	for i, r := range routers {
 		if slices.Contains(routers[:i], r) {
 			return &DuplicateBindError{Bind: r.key}

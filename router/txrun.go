@@ -26,8 +26,15 @@ import (
 //
 // That the transaction was not committed, although fn returned nil, is a [*TxAbortedError]; that it
 // may have been, an [*OutcomeUnknownError]; that the writer could not be reached, an
-// [*UnavailableError].
+// [*UnavailableError]. A nil fn is [ErrNilFunc].
+//
+// A statement that fn gives ctx, the outer context, by mistake is not part of the transaction. It waits for another connection;
+// where transactions have them all, as the only one of a SQLite writer, for ever, or until its deadline: a [*NotSentError] that
+// says so. After five seconds the log does.
 func (r *Router) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.Context) error) error {
+	if fn == nil {
+		return ErrNilFunc
+	}
 	return retryTx(ctx, []*Router{r}, &opts, func(ctx context.Context) error {
 		return r.tryTx(ctx, &opts, fn)
 	})

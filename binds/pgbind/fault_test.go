@@ -79,7 +79,7 @@ func TestClassify(t *testing.T) {
 		"a crash elsewhere":                      {e("FATAL", "57P02"), binds.Unknown},
 		"an idle_session_timeout":                {e("FATAL", "57P05"), binds.NotSent},
 		"the same, for database/sql":             {&idleError{e("FATAL", "57P05")}, binds.NotSent},
-		"an idle_in_transaction_session_timeout": {e("FATAL", "25P03"), binds.SessionEnded},
+		"an idle_in_transaction_session_timeout": {e("FATAL", "25P03"), binds.NotSent},
 		"a transaction_timeout":                  {e("FATAL", "25P04"), binds.SessionEnded},
 		"a transaction_timeout, when connecting": {connect(e("FATAL", "25P04")), binds.NotSent},
 		"a panic":                                {e("PANIC", "XX000"), binds.Unknown},
@@ -275,7 +275,7 @@ func TestClassify_sessionEnded(t *testing.T) {
 		gone(t, pid)
 		_, err = tx.ExecContext(t.Context(), "INSERT INTO ended VALUES (2)")
 		require.ErrorContains(t, err, "25P03")
-		assert.Equal(t, binds.SessionEnded.String(), e.Classify(err).String(), "%v", err)
+		assert.Equal(t, binds.NotSent.String(), e.Classify(err).String(), "%v", err)
 		breaks, whole := Driver{}.BreaksTx(err)
 		assert.True(t, breaks && whole, "no savepoint is left")
 		_ = tx.Rollback() // of a connection that is gone
