@@ -1,8 +1,11 @@
 package binds
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun/schema"
 )
@@ -33,11 +36,12 @@ func readBinding(t reflect.Type) *binding {
 	}
 	found := markersIn(t, nil)
 	for _, m := range found {
-		if m.err != nil {
+		if m.err != nil && !(m.weak && len(found) > 1) {
 			b.err = withModel(m.err, t)
 			return b
 		}
 	}
+	found = slices.DeleteFunc(found, func(m Marker) bool { return m.weak })
 	key, declared, err := declaredKey(t)
 	switch {
 	case err != nil:
@@ -102,29 +106,71 @@ func markersIn(t reflect.Type, within []reflect.Type) []Marker {
 		if ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()
 		}
+		embedded := f.Anonymous || isEmbedded(f)
 		switch {
-		case !f.Anonymous && isNamedMarker(f, ft):
-			found = merge(found, []Marker{{Type: ft, err: &NamedMarkerError{Marker: ft}}}, f.Name)
-		case f.Anonymous && !slices.Contains(within, ft):
+		case embedded && !slices.Contains(within, ft):
 			found = merge(found, markersOf(ft, within), f.Name)
+		case !embedded:
+			if marker, weak := namedMarker(f); marker != nil {
+				found = merge(found, []Marker{{Type: marker, err: &NamedMarkerError{Marker: marker}, weak: weak}}, f.Name)
+			}
 		}
 	}
 	return found
 }
 
-// isNamedMarker reports whether a field with a name, of type t or a pointer to it, was meant to be a
-// marker: t declares BindKey and has nothing to store. The tag `bun:"-"` says that it was not.
-func isNamedMarker(f reflect.StructField, t reflect.Type) bool {
-	if t.Kind() != reflect.Struct || !declares(t) || f.Tag.Get("bun") == "-" {
-		return false
+// isEmbedded reports whether Bun takes the columns of a field that has a name for the model's own.
+func isEmbedded(f reflect.StructField) bool {
+	for _, option := range strings.Split(f.Tag.Get("bun"), ",") {
+		if strings.HasPrefix(strings.TrimSpace(option), "embed:") {
+			return true
+		}
 	}
+	return false
+}
+
+// namedMarker returns the type of a field with a name that was meant to be a marker: it declares a bind, and no tag of Bun's
+// says that it is a column, a relation or nothing. Weak says that it may be a value all the same: where the model has another
+// marker, that decides.
+func namedMarker(f reflect.StructField) (marker reflect.Type, weak bool) {
+	t := f.Type
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+		t = t.Elem()
+	}
+	switch {
+	case t.Kind() == reflect.Interface && t.Implements(boundType):
+		return t, true
+	case t.Kind() != reflect.Struct || !declares(t) || f.Tag.Get("bun") == "-":
+		return nil, false
+	case holdsOnlyMarkers(t):
+		return t, false
+	case f.Tag.Get("bun") != "" || len(markersIn(t, nil)) > 0 || isValue(t):
+		return nil, false // a column, a relation, a model of its own
+	}
+	return t, true
+}
+
+// holdsOnlyMarkers reports whether values of a struct have nothing to store.
+func holdsOnlyMarkers(t reflect.Type) bool {
 	for i := range t.NumField() {
-		if t.Field(i).IsExported() || t.Field(i).Anonymous {
+		if f := t.Field(i); f.Type.Size() != 0 || f.Type == baseModelType || f.Anonymous && f.Type.Kind() != reflect.Struct {
 			return false
 		}
 	}
 	return true
 }
+
+// isValue reports whether a type says itself how a column holds it.
+func isValue(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(valuerType) || p.Implements(scannerType) || p.Implements(appenderType)
+}
+
+var (
+	valuerType   = reflect.TypeFor[driver.Valuer]()
+	scannerType  = reflect.TypeFor[sql.Scanner]()
+	appenderType = reflect.TypeFor[schema.QueryAppender]()
+)
 
 // markersOf returns the markers that embedding t brings, their paths beginning below t.
 func markersOf(t reflect.Type, within []reflect.Type) []Marker {
@@ -140,7 +186,7 @@ func markersOf(t reflect.Type, within []reflect.Type) []Marker {
 	key, declared, err := declaredKey(t)
 	switch {
 	case err != nil:
-		return []Marker{{Type: t, err: err}}
+		return append([]Marker{{Type: t, err: err, weak: isSignature(err)}}, inner...)
 	case declared && len(inner) == 0 && asksItsFields(t, key):
 		return []Marker{{Type: t, err: &DynamicBindError{}}}
 	case declared && (len(inner) == 0 || len(inner) == 1 && inner[0].Key != key):
@@ -204,15 +250,25 @@ func declaredKey(t reflect.Type) (key Key, declared bool, err error) {
 	return v.Interface().(Bound).BindKey(), true, nil
 }
 
-// wrongSignature returns an error if t, which declares no bind, has a method called BindKey all the same.
+// wrongSignature returns an error if t, which declares no bind, was meant to: it has a method called BindKey, but for its case,
+// that takes nothing and returns one value.
 func wrongSignature(t reflect.Type) error {
 	if t.Kind() == reflect.Interface {
 		return nil
 	}
-	if _, ok := reflect.PointerTo(t).MethodByName("BindKey"); !ok {
-		return nil
+	p := reflect.PointerTo(t)
+	for i := range p.NumMethod() {
+		m := p.Method(i)
+		if strings.EqualFold(m.Name, "BindKey") && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
+			return &BindKeyError{Type: t, Method: m.Name, Signature: reflect.Zero(p).Method(i).Type()}
+		}
 	}
-	return &BindKeyError{Type: t, Signature: reflect.Zero(reflect.PointerTo(t)).MethodByName("BindKey").Type()}
+	return nil
+}
+
+func isSignature(err error) bool {
+	e, ok := err.(*BindKeyError)
+	return ok && e.Signature != nil
 }
 
 // asksItsFields reports whether BindKey of t says something else than key, its answer for a zero value, when t's
@@ -228,16 +284,17 @@ func asksItsFields(t reflect.Type, key Key) (asks bool) {
 	}()
 	v := reflect.New(t)
 	fillEmbedded(v.Elem(), nil)
-	setAll(v.Elem(), 0)
+	setAll(v.Elem(), t.PkgPath(), 0)
 	return v.Interface().(Bound).BindKey() != key
 }
 
 const deepestField = 8
 
-// setAll makes numbers, texts and truth values in v other than zero.
-func setAll(v reflect.Value, depth int) {
+// setAll makes numbers, texts and truth values in v other than zero, but for those in structs of packages other than pkg:
+// these may not bear it, as a mutex does not.
+func setAll(v reflect.Value, pkg string, depth int) {
 	switch k := v.Kind(); {
-	case depth > deepestField:
+	case depth > deepestField, k == reflect.Struct && v.Type().PkgPath() != pkg:
 	case k == reflect.String:
 		v.SetString("x")
 	case k == reflect.Bool:
@@ -250,15 +307,15 @@ func setAll(v reflect.Value, depth int) {
 		v.SetFloat(1)
 	case k == reflect.Array:
 		for i := range v.Len() {
-			setAll(v.Index(i), depth+1)
+			setAll(v.Index(i), pkg, depth+1)
 		}
 	case k == reflect.Pointer && v.IsNil():
 		v.Set(reflect.New(v.Type().Elem()))
-		setAll(v.Elem(), depth+1)
+		setAll(v.Elem(), pkg, depth+1)
 	case k == reflect.Struct:
 		for i := range v.NumField() { // by address: reflection does not set unexported fields
 			f := v.Field(i)
-			setAll(reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem(), depth+1)
+			setAll(reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem(), pkg, depth+1)
 		}
 	}
 }

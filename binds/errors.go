@@ -24,7 +24,8 @@ type Marker struct {
 	Key  Key
 	Path string // the embedded fields from the model down to it: "Base.Accounts"
 
-	err error // why the marker cannot be read
+	err  error // why the marker cannot be read
+	weak bool  // another marker is believed rather than err
 }
 
 // AmbiguousBindError reports a model with more than one marker.
@@ -51,13 +52,13 @@ type NamedMarkerError struct {
 }
 
 func (e *NamedMarkerError) Error() string {
-	return fmt.Sprintf("binds: model %s has the marker %s in the field %s, where it says nothing: embed it, by a line that is only %q (a field that is no marker takes the tag `bun:\"-\"`)",
-		e.Model, e.Marker, e.Field, e.Marker.String())
+	return fmt.Sprintf("binds: model %s has the marker %s in the field %s, where it says nothing: embed it, by a line that holds nothing but the type (a field that is no marker takes a tag, `bun:\"-\"` or its column's)",
+		e.Model, e.Marker, e.Field)
 }
 
 // DynamicBindError reports a model whose bind cannot be known from its type: it embeds a [Key] or an
-// interface with a BindKey method, or a type whose BindKey says something else when its fields are set, or it
-// is a slice of a [Key] or such an interface.
+// interface with a BindKey method, or a type whose BindKey gives another answer when the type's texts are "x", its
+// numbers 1 and its flags true; or it is a slice of a [Key] or such an interface.
 type DynamicBindError struct {
 	Model reflect.Type
 	Field string // the embedded field: "Base.Bound"; "" if Model itself is a Key or interface
@@ -75,12 +76,13 @@ func (e *DynamicBindError) Error() string {
 type BindKeyError struct {
 	Type      reflect.Type // the type whose method it is
 	Cause     any          // what it panicked with
-	Signature reflect.Type // the method's type, if that is what is wrong; else nil
+	Method    string       // "BindKey", or what it was called instead
+	Signature reflect.Type // the method's type, if that or its name is what is wrong; else nil
 }
 
 func (e *BindKeyError) Error() string {
 	if e.Signature != nil {
-		return fmt.Sprintf("binds: BindKey of %s is a %s and names no bind: make it func() binds.Key", e.Type, e.Signature)
+		return fmt.Sprintf("binds: the method %s of %s is a %s and names no bind: make it BindKey, a func() binds.Key", e.Method, e.Type, e.Signature)
 	}
 	return fmt.Sprintf("binds: BindKey of a zero %s panics (%v): it must return one key for every value", e.Type, e.Cause)
 }

@@ -56,7 +56,7 @@ func ExampleNamedMarkerError() {
 	}
 	_, err := binds.KeyOf(&Receipt{})
 	fmt.Println(err)
-	// Output: binds: model binds_test.Receipt has the marker binds_test.Audit in the field Bind, where it says nothing: embed it, by a line that is only "binds_test.Audit" (a field that is no marker takes the tag `bun:"-"`)
+	// Output: binds: model binds_test.Receipt has the marker binds_test.Audit in the field Bind, where it says nothing: embed it, by a line that holds nothing but the type (a field that is no marker takes a tag, `bun:"-"` or its column's)
 }
 
 func ExampleDrivers_Open() {

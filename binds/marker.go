@@ -6,13 +6,13 @@ import "reflect"
 //
 // A model is a struct, a pointer to one, a slice of either, or a nil pointer of such a type. Its
 // key comes from the marker it embeds, at any depth, by value or by pointer (which may stay nil:
-// neither KeyOf nor Bun follows it); a model without a marker belongs to the default bind, and so do maps, scalars and what else is no model. A marker
+// neither KeyOf nor Bun follows it), or by a field with the tag `bun:"embed:"`; a model without a marker belongs to the default bind, and so do maps, scalars and what else is no model. A marker
 // value, a [Key] and any other [Bound] that embeds no marker are asked themselves.
 //
 // Two marker types in one model are an [*AmbiguousBindError], never the default bind: at one depth
 // Go promotes neither, at two depths one silently hides the other. A marker in a field with a name is a
-// [*NamedMarkerError], an embedded interface, or a marker whose answer depends on its fields, a
-// [*DynamicBindError], a BindKey that panics a [*BindKeyError]. An untyped nil, or a nil *Key, is
+// [*NamedMarkerError], an embedded interface, or a marker whose answer changes with its fields, a
+// [*DynamicBindError], a BindKey that panics, or is none, a [*BindKeyError]. An untyped nil, or a nil *Key, is
 // [ErrNilModel].
 //
 // The answer belongs to the type and is remembered; asking again takes nanoseconds and allocates

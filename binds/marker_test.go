@@ -1,6 +1,7 @@
 package binds_test
 
 import (
+	"database/sql/driver"
 	"reflect"
 	"runtime"
 	"sync"
@@ -190,6 +191,8 @@ func TestKeyOf(t *testing.T) {
 		"a generic model":                         {Generic[int]{}, "accounts"},
 		"the same of another type":                {&Generic[[]User]{}, "accounts"},
 		"no marker":                               {Unmarked{}, ""},
+		"a marker in a mixin by Bun's tag":        {ByTag{}, "accounts"},
+		"a marker with a lock":                    {EmbedsLocked{}, "locked"},
 		"a marker that names the default":         {Defaulted{}, ""},
 		"a field called BindKey hides no marker":  {FieldHidesMethod{}, "accounts"},
 		// Go promotes neither copy at one depth, but both say the same: there is nothing to choose.
@@ -341,6 +344,45 @@ type (
 	EmbedsArg      struct{ *TakesArg }
 )
 
+type (
+	wrapper         struct{ Accounts }
+	opaque          struct{ id int64 }
+	NamedSlice      struct{ Binds []Accounts }
+	NamedWrapper    struct{ Bind *wrapper }
+	NamedConstant   struct{ Bind Constant }
+	NamedInterface  struct{ Bind binds.Bound }
+	HasValue        struct{ ID opaque }
+	MarkedWithValue struct {
+		Accounts
+		Of Constant
+	}
+	MarkedWithText struct {
+		Accounts
+		ReturnsText
+	}
+	ByTag struct {
+		Base  Base `bun:"embed:"`
+		Other int
+	}
+	Misspelt       struct{}
+	EmbedsMisspelt struct{ Misspelt }
+	Locked         struct {
+		mu sync.Mutex
+		n  int
+	}
+	EmbedsLocked struct{ *Locked }
+)
+
+func (Misspelt) Bindkey() binds.Key            { return "accounts" }
+func (opaque) BindKey() binds.Key              { return "ids" }
+func (o *opaque) Value() (driver.Value, error) { return o.id, nil }
+func (l *Locked) BindKey() binds.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	return "locked"
+}
+
 func (w WithData) BindKey() binds.Key { return w.key }
 func (w *WithDataByP) BindKey() binds.Key {
 	if w.key == nil {
@@ -373,6 +415,10 @@ func TestKeyOfNamedMarker(t *testing.T) {
 		"beside an embedded one":    {NamedAndEmbedded{}, reflect.TypeFor[Audit](), "Second"},
 		"a marker that has the key": {NamedWithData{}, reflect.TypeFor[WithData](), "Bind"},
 		"a slice of such models":    {[]NamedNotEmbedded{}, accounts, "Marker"},
+		"a slice of markers":        {NamedSlice{}, accounts, "Binds"},
+		"what embeds a marker":      {NamedWrapper{}, reflect.TypeFor[wrapper](), "Bind"},
+		"a marker with a column":    {NamedConstant{}, reflect.TypeFor[Constant](), "Bind"},
+		"an interface":              {NamedInterface{}, reflect.TypeFor[binds.Bound](), "Bind"},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			key, err := binds.KeyOf(row.model)
@@ -386,8 +432,11 @@ func TestKeyOfNamedMarker(t *testing.T) {
 	}
 	_, err := binds.KeyOf(NamedNotEmbedded{})
 	assert.EqualError(t, err, "binds: model binds_test.NamedNotEmbedded has the marker binds_test.Accounts in the field Marker, where it says "+
-		"nothing: embed it, by a line that is only \"binds_test.Accounts\" (a field that is no marker takes the tag `bun:\"-\"`)")
-	for _, model := range []any{Excused{}, Related{}} {
+		"nothing: embed it, by a line that holds nothing but the type (a field that is no marker takes a tag, `bun:\"-\"` or its column's)")
+	key, err := binds.KeyOf(MarkedWithValue{})
+	require.NoError(t, err, "the marker decides")
+	assert.EqualValues(t, "accounts", key)
+	for _, model := range []any{Excused{}, Related{}, HasValue{}} {
 		key, err := binds.KeyOf(model)
 		require.NoError(t, err, "%T", model)
 		assert.Empty(t, key)
@@ -395,14 +444,22 @@ func TestKeyOfNamedMarker(t *testing.T) {
 }
 
 func TestKeyOfSignature(t *testing.T) {
-	for _, model := range []any{EmbedsText{}, &[]EmbedsText{}, EmbedsArg{}, ReturnsText{}} {
+	for _, model := range []any{EmbedsText{}, &[]EmbedsText{}, ReturnsText{}, EmbedsMisspelt{}} {
 		_, err := binds.KeyOf(model)
 		var wrong *binds.BindKeyError
 		require.ErrorAs(t, err, &wrong, "%T", model)
-		assert.Contains(t, err.Error(), "make it func() binds.Key")
+		assert.Contains(t, err.Error(), "make it BindKey, a func() binds.Key")
 	}
 	_, err := binds.KeyOf(EmbedsText{})
-	assert.EqualError(t, err, "binds: BindKey of binds_test.ReturnsText is a func() string and names no bind: make it func() binds.Key")
+	assert.EqualError(t, err, "binds: the method BindKey of binds_test.ReturnsText is a func() string and names no bind: make it BindKey, a func() binds.Key")
+	for _, model := range []any{EmbedsArg{}, TakesArg{}} { // a method of something else
+		key, err := binds.KeyOf(model)
+		require.NoError(t, err, "%T", model)
+		assert.Empty(t, key)
+	}
+	key, err := binds.KeyOf(MarkedWithText{})
+	require.NoError(t, err, "the marker decides")
+	assert.EqualValues(t, "accounts", key)
 }
 
 func TestKeyOfDynamic(t *testing.T) {

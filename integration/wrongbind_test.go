@@ -151,6 +151,8 @@ func testGuard(t *testing.T, m *manager.DBManager) {
 		isWrongBind(t, err)
 		_, err = idb.ExecContext(ctx, "DELETE FROM customers WHERE id NOT IN (?)", part())
 		isWrongBind(t, err)
+		_, err = db.WithNamedArg("orders", part()).ExecContext(ctx, "DELETE FROM customers WHERE id NOT IN (?orders)")
+		isWrongBind(t, err)
 		_, err = idb.QueryContext(ctx, "SELECT * FROM customers WHERE id NOT IN (?)", part())
 		isWrongBind(t, err)
 

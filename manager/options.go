@@ -63,9 +63,10 @@ func WithQueryHook(h bun.QueryHook) Option {
 
 // WithGuard refuses also what Bun sends past the router to the wrong bind: builders of a bun.Tx or a
 // bun.Conn on a model that lives in another bind, and builders of another bind in the arguments of a Bun DB's
-// ExecContext and QueryContext. The error is a [*router.WrongBindError], and nothing is sent. Everything
-// else is checked without this option: the manager's builders, those of [Bind.DB], InTx, and the
-// functions of package models. It costs what any of Bun's hooks costs: an allocation for each query.
+// ExecContext and QueryContext. The error is a [*router.WrongBindError], and nothing is sent. The manager's builders, those
+// of [Bind.DB], InTx, and the functions of package models are checked without it. It costs what any of Bun's hooks
+// costs: an allocation for each query. It runs behind the hooks of [WithQueryHook]. A query that is given another bind's connection by
+// its Conn is not seen.
 func WithGuard() Option { return func(o *options) { o.guard = true } }
 
 // WithBunOptions opens the Bun DBs of every bind with opts, such as bun.WithDiscardUnknownColumns.

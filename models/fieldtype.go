@@ -67,7 +67,7 @@ func (r *registry) model(model any) {
 		r.errs = append(r.errs, fmt.Errorf("models: register %T: not a model: pass (*Model)(nil)", model))
 		return
 	}
-	if err := modelhome.Check(r.dialect, typ); err != nil {
+	if err := modelhome.CheckModel(r.dialect, typ); err != nil {
 		r.errs = append(r.errs, fmt.Errorf("models: register %v: %w", typ, err))
 		return
 	}

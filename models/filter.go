@@ -118,8 +118,21 @@ func Where(conditions ...Condition) func(bun.QueryBuilder) bun.QueryBuilder {
 		case c == everyRow:
 			return q
 		}
-		return q.Where("?", schema.Safe(c))
+		if len(r.parts) == 0 {
+			return q.Where("?", schema.Safe(c))
+		}
+		return q.Where("?", writtenWith{c, r.parts})
 	}
+}
+
+// writtenWith is a clause with the queries that have been written into it, so that who asks for a query's parts finds them.
+type writtenWith struct {
+	clause clause
+	parts  []schema.QueryAppender
+}
+
+func (w writtenWith) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
+	return append(b, w.clause...), nil
 }
 
 // breakQuery makes the query fail with err. Bun forgets an error that is set while it writes the query, as

@@ -19,6 +19,8 @@ type renderer struct {
 	qualifier string // what stands before the model's columns, with the dot; "" for nothing
 	joins     bool   // whether the query can have relations
 	zone      *time.Location
+
+	parts []schema.QueryAppender // that were written as they write themselves
 }
 
 // newRenderer looks at a query, whose model must be set.

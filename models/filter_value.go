@@ -84,6 +84,7 @@ func (r *renderer) expression(e schema.QueryAppender) (operand, error) {
 	if err != nil {
 		return operand{}, err
 	}
+	r.parts = append(r.parts, e)
 	if _, ok := e.(*bun.SelectQuery); ok {
 		b = append(append([]byte{'('}, b...), ')')
 	}

@@ -100,6 +100,29 @@ func TestHelpersKeepToTheBind(t *testing.T) {
 				eachIDB(t, bind.DB(), func(t *testing.T, idb bun.IDB) { refused(t, call(t.Context(), idb)) })
 			})
 		}
+		t.Run("pages", func(t *testing.T) {
+			eachIDB(t, bind.DB(), func(t *testing.T, idb bun.IDB) {
+				_, err := models.FetchPage[strayRow](t.Context(), idb.NewSelect(), nil, models.Position{}, 2)
+				refused(t, err)
+				_, err = models.Paginate[strayRow](t.Context(), idb.NewSelect(), nil, 1, 2)
+				refused(t, err)
+			})
+		})
+		t.Run("parts", func(t *testing.T) {
+			strays := m.NewSelect((*strayRow)(nil)).Column("id")
+			_, err := bind.DB().NewDelete().Model((*product)(nil)).ApplyQueryBuilder(models.Where(models.NotIn("id", strays))).Exec(t.Context())
+			refused(t, err)
+			_, err = bind.DB().NewDelete().Model((*product)(nil)).ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"id": strays}))).Exec(t.Context())
+			refused(t, err)
+			eachIDB(t, bind.DB(), func(t *testing.T, idb bun.IDB) {
+				_, err := models.Claim[product](t.Context(), idb, 1,
+					func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id NOT IN (?)", strays) },
+					func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("price = 0") })
+				refused(t, err)
+				refused(t, models.TopNOf(idb, m.NewSelect(elsewhere{}).Table("stray_rows").ColumnExpr("kind AS code"),
+					idb.NewSelect().Model(&[]product{}), 1, []string{"code"}).Scan(t.Context()))
+			})
+		})
 		t.Run("fixtures", func(t *testing.T) {
 			_, err := fixtures.New(func(any) (*bun.DB, error) { return bind.DB(), nil }, []any{(*strayRow)(nil)})
 			refused(t, err)

@@ -11,6 +11,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/modelhome"
 )
 
 // A Page is the rows from one place of an order on.
@@ -152,12 +154,13 @@ func destination[T any](q *bun.SelectQuery, size int) (*[]T, error) {
 		return nil, &PageError{Model: typ, Err: fmt.Errorf("size %d: at least 1", size)}
 	}
 	if q.GetModel() == nil {
-		rows := new([]T)
-		q.Model(rows)
-		return rows, nil
+		q.Model(new([]T))
 	}
 	if rows, ok := q.GetModel().Value().(*[]T); ok && rows != nil {
 		*rows = nil // else Bun reads into the rows of the page before, and adds to what their relations hold
+		if err := modelhome.CheckQuery(q.DB().Dialect(), q); err != nil {
+			return nil, &PageError{Model: typ, Err: err}
+		}
 		return rows, nil
 	}
 	return nil, &PageError{Model: typ, Err: fmt.Errorf("the query's model is %T: let it be a *[]%s, or none", q.GetModel().Value(), typ)}

@@ -105,25 +105,36 @@ func (c *claim[T]) withLockedRows(ctx context.Context) error {
 	for _, pk := range c.table.PKs {
 		q = q.Where("?TableAlias.? = "+claimed+".?", bun.Name(pk.Name), bun.Name(pk.Name))
 	}
-	_, err := q.Returning("?TableColumns").Exec(ctx)
-	return err
+	return execTaking(ctx, c.db, q.Returning("?TableColumns"))
 }
 
 const claimed = "bindery_claimed"
 
 // alone relies on a statement that writes being alone from its start to its end.
 func (c *claim[T]) alone(ctx context.Context) error {
-	_, err := c.db.NewUpdate().Model(&c.rows).Apply(c.take).
-		Where("(?PKs) IN (?)", c.candidates(c.db)).Returning("?Columns").Exec(ctx)
+	return execTaking(ctx, c.db, c.db.NewUpdate().Model(&c.rows).Apply(c.take).
+		Where("(?PKs) IN (?)", c.candidates(c.db)).Returning("?Columns"))
+}
+
+// execTaking runs the update of a claim, whose conditions are the caller's.
+func execTaking(ctx context.Context, db bun.IDB, q *bun.UpdateQuery) error {
+	if err := checkQuery(db, q); err != nil {
+		return err
+	}
+	_, err := q.Exec(ctx)
 	return err
 }
 
 // stepByStep locks rows, marks them, and reads what they are then.
 func (c *claim[T]) stepByStep(ctx context.Context, tx bun.IDB) error {
-	if err := c.candidates(tx).Model(&c.rows).For("UPDATE SKIP LOCKED").Scan(ctx); err != nil || len(c.rows) == 0 {
+	free := c.candidates(tx).Model(&c.rows).For("UPDATE SKIP LOCKED")
+	if err := checkQuery(tx, free); err != nil {
 		return err
 	}
-	if _, err := tx.NewUpdate().Model(&c.rows).Apply(c.take).WherePK().Exec(ctx); err != nil {
+	if err := free.Scan(ctx); err != nil || len(c.rows) == 0 {
+		return err
+	}
+	if err := execTaking(ctx, tx, tx.NewUpdate().Model(&c.rows).Apply(c.take).WherePK()); err != nil {
 		return err
 	}
 	taken := c.rows

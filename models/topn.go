@@ -49,10 +49,8 @@ func TopNOf(db bun.IDB, groups, q *bun.SelectQuery, n int, group []string, order
 	if err != nil {
 		return db.NewSelect().Err(err)
 	}
-	if m, ok := groups.GetModel().(bun.TableModel); ok {
-		if err := checkHome(db, m.Table().Type); err != nil {
-			return db.NewSelect().Err(fmt.Errorf("models: top n of groups of %v: %w", m.Table().Type, err))
-		}
+	if err := checkQuery(db, db.NewSelect().TableExpr("(?) AS groups", groups)); err != nil {
+		return db.NewSelect().Err(fmt.Errorf("models: groups of top n of %v: %w", top.table.Type, err))
 	}
 	if db.Dialect().Name() == dialect.PG {
 		return top.lateral(db, groups, q)
@@ -83,7 +81,7 @@ func newTop(db bun.IDB, q *bun.SelectQuery, n int, group, order []string) (*top,
 		return nil, errors.New("models: top n: the query has no model")
 	}
 	t := &top{model: q.GetModel().Value(), table: tm.Table(), n: n}
-	if err := checkHome(db, t.table.Type); err != nil {
+	if err := checkQuery(db, q); err != nil {
 		return nil, fmt.Errorf("models: top n of %v: %w", t.table.Type, err)
 	}
 	if n < 1 {

@@ -168,6 +168,7 @@ type WrongBindError struct {
 	ModelBind binds.Key    // where the model lives, or to which the part belongs
 	Bind      binds.Key    // whose DB was asked
 	Part      bool         // a builder in another query: an argument, a common table expression, a source
+	Elsewhere bool         // the part's bind has the same key, and is another manager's
 }
 
 func (e *WrongBindError) Error() string {
@@ -176,8 +177,12 @@ func (e *WrongBindError) Error() string {
 		if e.Model != nil {
 			what = fmt.Sprintf("a query on model %s", e.Model)
 		}
-		return fmt.Sprintf("router: %s of bind %q is part of a query on bind %q, whose tables it would read: run it by itself and pass on what it finds",
-			what, e.ModelBind.String(), e.Bind.String())
+		whose := ""
+		if e.Elsewhere {
+			whose = " of another manager"
+		}
+		return fmt.Sprintf("router: %s of bind %q%s is part of a query on bind %q, and would run there: run it by itself and pass on what it finds",
+			what, e.ModelBind.String(), whose, e.Bind.String())
 	}
 	return fmt.Sprintf("router: model %s lives in bind %q but was queried on bind %q: use the manager's own builders, or the DB of bind %q",
 		e.Model, e.ModelBind.String(), e.Bind.String(), e.ModelBind.String())

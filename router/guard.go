@@ -12,8 +12,10 @@ import (
 // Guard returns a hook for the bind's Bun DBs that refuses, with a [*WrongBindError] and before anything is
 // sent, what Bun sends past the router although it belongs to another bind: builders of a bun.Tx or
 // a bun.Conn whose models live there, and builders of another bind among the arguments of ExecContext
-// and QueryContext. What goes by the router is checked without it. With a hook, Bun allocates an event for each
-// query.
+// and QueryContext. What goes by the router is checked without it. Add it as the last hook: one behind it that replaces
+// the context undoes it. With a hook, Bun allocates an event for each query.
+//
+// It does not see the connection that a query is given by Conn: that belongs to the query's own bind.
 func (r *Router) Guard() bun.QueryHook { return guard{r} }
 
 type guard struct{ router *Router }
@@ -31,34 +33,16 @@ func (g guard) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Conte
 func (guard) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 func (g guard) check(e *bun.QueryEvent) error {
-	r := g.router
-	if e.IQuery == nil {
-		return bunlayout.NestedIn(e.QueryArgs, r.checkPart)
+	switch {
+	case e.IQuery == nil:
+		return bunlayout.NestedIn(e.DB, e.QueryArgs, func(part bun.Query, beside reflect.Type) error {
+			return g.router.checkPart(part, e.DB, beside)
+		})
+	case bunlayout.HasConn(e.IQuery):
+		return g.router.CheckQuery(e.IQuery)
 	}
-	if !bunlayout.HasConn(e.IQuery) {
-		return nil // the resolver checks it
-	}
-	m, ok := e.IQuery.GetModel().(bun.TableModel)
-	if ok && !r.home.isHot(m.Table()) {
-		if err := r.checkHome(m.Table().Type); err != nil {
-			return err
-		}
-	}
-	if bunlayout.Nests(e.IQuery, m) {
-		return r.checkParts(e.IQuery)
-	}
-	return nil
+	return nil // the resolver checks it
 }
-
-// checkHome is [Router.CheckModel], but lets Bun's own notes of migrations live in every bind.
-func (r *Router) checkHome(t reflect.Type) error {
-	if t.PkgPath() == migratePackage {
-		return nil
-	}
-	return r.CheckModel(t)
-}
-
-const migratePackage = "github.com/uptrace/bun/migrate"
 
 // refusedContext has ended with err.
 type refusedContext struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -192,15 +193,61 @@ func TestPartsOfAnotherBind(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("of a has-many relation across binds", func(t *testing.T) {
-		load := func(in *bun.SelectQuery) error {
-			return shop.db.NewSelect().Model(&author{ID: 1}).WherePK().Relation("Events", func(q *bun.SelectQuery) *bun.SelectQuery {
-				return q.Where("id IN (?)", in)
-			}).Scan(t.Context())
+		load := func(where func(q *bun.SelectQuery) *bun.SelectQuery, on ...schema.QueryWithArgs) error {
+			return shop.db.NewSelect().Model(&author{ID: 1}).WherePK().RelationWithOpts("Events",
+				bun.RelationOpts{Apply: where, AdditionalJoinOnConditions: on}).Scan(t.Context())
 		}
-		require.NoError(t, load(both()))
+		shops := shop.db.NewSelect().Table("authors").Column("id")
+		refused := func(err error) {
+			t.Helper()
+			var wrong *WrongBindError
+			require.ErrorAs(t, err, &wrong)
+			assert.Equal(t, binds.Key("audit"), wrong.Bind)
+			assert.Equal(t, binds.Key("shop"), wrong.ModelBind)
+		}
+		require.NoError(t, load(func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id IN (?)", both()) }))
+		require.NoError(t, load(func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("id IN (?)", q.NewSelect().Model((*event)(nil)).Column("id")) // of the parent's DB, for want of another
+		}))
+		require.NoError(t, load(nil, bun.SafeQuery("id IN (?)", both())))
+		refused(load(func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id IN (?)", shops) }))
+		refused(load(nil, bun.SafeQuery("id IN (?)", shops)))
+		refused(load(nil, bun.SafeQuery("id IN (?)", homesModel())))
+	})
+	t.Run("as values", func(t *testing.T) {
+		type patch struct{ ID, AuthorID int64 } // lives nowhere
+		_, err := audit.db.NewUpdate().With("_data", audit.db.NewValues(&[]patch{{1, 2}})).Model((*event)(nil)).TableExpr("_data").
+			Set("author_id = _data.author_id").Where("event.id = _data.id").Exec(t.Context())
+		require.NoError(t, err)
+	})
+	t.Run("in a row", func(t *testing.T) {
+		type note struct {
+			ID   int64 `bun:",pk"`
+			Text any
+		}
 		var wrong *WrongBindError
-		require.ErrorAs(t, load(shop.db.NewSelect().Table("authors").Column("id")), &wrong)
-		assert.Equal(t, binds.Key("audit"), wrong.Bind)
+		_, err := shop.db.NewInsert().Model(&note{1, bun.SafeQuery("(?)", byDB())}).Exec(t.Context())
+		require.ErrorAs(t, err, &wrong)
+		_, err = shop.db.NewUpdate().Model(&map[string]any{"text": bun.SafeQuery("(?)", byModel())}).Table("notes").Where("id = 1").Exec(t.Context())
+		require.ErrorAs(t, err, &wrong)
+		_, err = shop.db.NewInsert().Model(&note{1, map[string]any{"a": 1}}).Exec(t.Context())
+		require.NoError(t, err)
+	})
+	t.Run("of another manager", func(t *testing.T) {
+		other := newBench(t, "shop", 1, nil)
+		err := shop.db.NewSelect().Model((*author)(nil)).Where("id IN (?)", other.db.NewSelect().Table("authors").Column("id")).Scan(t.Context())
+		var wrong *WrongBindError
+		require.ErrorAs(t, err, &wrong)
+		assert.True(t, wrong.Elsewhere)
+		assert.EqualError(t, err, `router: a query of bind "shop" of another manager is part of a query on bind "shop", and would run there: run it by itself and pass on what it finds`)
+	})
+	t.Run("counted beside a relation", func(t *testing.T) { // two goroutines of Bun's
+		for range 50 {
+			_, err := shop.db.NewSelect().Model(&[]author{}).Relation("Books", func(q *bun.SelectQuery) *bun.SelectQuery {
+				return q.Column("id", "author_id")
+			}).Limit(5).ScanAndCount(t.Context())
+			require.NoError(t, err)
+		}
 	})
 	t.Run("of no bind", func(t *testing.T) {
 		elsewhere := bun.NewDB(nil, pgdialect.New())

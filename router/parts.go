@@ -1,7 +1,10 @@
 package router
 
 import (
+	"reflect"
+
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/bunlayout"
@@ -11,34 +14,65 @@ import (
 // checkParts returns an error if a builder that is part of query belongs to another bind than r's. Its
 // text would ask r's tables of the same names.
 func (r *Router) checkParts(query bun.Query) error {
-	return bunlayout.Nested(query, r.checkPart)
+	outer := dbOf(query)
+	return bunlayout.Nested(query, func(part bun.Query, beside reflect.Type) error {
+		return r.checkPart(part, outer, beside)
+	})
 }
 
-// checkPart returns an error if a builder belongs to another bind, by its Bun DB or by its model.
-func (r *Router) checkPart(part bun.Query) error {
-	wrong := &WrongBindError{Bind: r.key, Part: true}
-	m, isTable := part.GetModel().(bun.TableModel)
-	if isTable {
-		t := m.Table().Type
-		key, err := r.home.keyOf(t)
+// checkPart returns an error if a builder belongs to another bind, by its model or by its Bun DB. Outer is the DB of the
+// query that it is part of. It stands beside a model of a has-many relation, unless that is nil, and must live where that
+// lives.
+func (r *Router) checkPart(part bun.Query, outer *bun.DB, beside reflect.Type) error {
+	here := r.key
+	if beside != nil {
+		key, err := r.home.keyOf(beside)
 		if err != nil {
 			return err
 		}
-		if wrong.Model = t; key != r.key {
+		here = key
+	}
+	wrong := &WrongBindError{Bind: here, Part: true}
+	m, hasTable := tableOf(part)
+	if hasTable {
+		key, err := r.home.keyOf(m.Type)
+		if err != nil {
+			return err
+		}
+		if wrong.Model = m.Type; key != here {
 			wrong.ModelBind = key
 			return wrong
 		}
 	}
-	if db := dbOf(part); db != nil && db.Dialect() != r.dialect {
-		if b := modelhome.Of(db.Dialect()); b != nil && b.Key != string(r.key) {
-			wrong.ModelBind = binds.Key(b.Key)
-			return wrong
-		}
+	db := dbOf(part)
+	if db == nil || hasTable && outer != nil && db.Dialect() == outer.Dialect() { // Bun loads a relation by its parent's DB
+		return r.checkTable(m)
 	}
-	if isTable && m.Table() == r.home.tables.Get(m.Table().Type) {
-		return r.home.verdict(m.Table()).err
+	if b := modelhome.Of(db.Dialect()); b != nil && (b.Key != string(here) || here == r.key && b != r.declared) {
+		wrong.ModelBind, wrong.Elsewhere = binds.Key(b.Key), b.Key == string(here)
+		return wrong
 	}
-	return nil
+	return r.checkTable(m)
+}
+
+// tableOf returns what a builder reads or writes by its model. A list of values reads no table.
+func tableOf(part bun.Query) (*schema.Table, bool) {
+	if _, values := part.(*bun.ValuesQuery); values {
+		return nil, false
+	}
+	m, ok := part.GetModel().(bun.TableModel)
+	if !ok {
+		return nil, false
+	}
+	return m.Table(), true
+}
+
+// checkTable returns what is wrong with the relations of a model of the bind's.
+func (r *Router) checkTable(t *schema.Table) error {
+	if t == nil || r.home.tables.Get(t.Type) != t {
+		return nil
+	}
+	return r.home.verdict(t).err
 }
 
 // dbOf returns the Bun DB of a builder, nil if it has none.
@@ -47,4 +81,28 @@ func dbOf(query bun.Query) *bun.DB {
 		return q.DB()
 	}
 	return nil
+}
+
+// CheckQuery returns a [*WrongBindError] if a query of the bind's Bun DBs belongs to another bind, by its model or by one of
+// its parts. It asks no server. A query that goes by the router is checked without it; one of a bun.Tx or a
+// bun.Conn is not.
+func (r *Router) CheckQuery(query bun.Query) error {
+	m, ok := query.GetModel().(bun.TableModel)
+	if ok && !r.home.isHot(m.Table()) {
+		if err := r.checkHome(m.Table().Type); err != nil {
+			return err
+		}
+	}
+	if bunlayout.Nests(query, m) {
+		return r.checkParts(query)
+	}
+	return nil
+}
+
+// checkHome is [Router.CheckModel], but lets Bun's notes of migrations live in every bind, and ours.
+func (r *Router) checkHome(t reflect.Type) error {
+	if p := t.PkgPath(); p == "github.com/uptrace/bun/migrate" || p == "github.com/bindery-go/bindery/manager" {
+		return nil
+	}
+	return r.CheckModel(t)
 }

@@ -93,7 +93,8 @@ type Router struct {
 
 	routed, writerOnly, readerOnly resolver
 
-	forget func() // what is declared of the dialect
+	declared *modelhome.Bind // of the dialect
+	forget   func()          // that
 }
 
 // New returns the router of one bind, which begins to watch the engines of cfg: they must not have
@@ -137,7 +138,8 @@ func New(cfg Config) (*Router, error) {
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
-	r.forget = modelhome.Declare(r.dialect, &modelhome.Bind{Key: string(r.key), Check: r.CheckModel})
+	r.declared = &modelhome.Bind{Key: string(r.key), CheckModel: r.CheckModel, CheckQuery: r.CheckQuery}
+	r.forget = modelhome.Declare(r.dialect, r.declared)
 	r.watch()
 	return r, nil
 }

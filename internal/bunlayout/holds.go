@@ -1,9 +1,9 @@
 package bunlayout
 
 import (
+	"database/sql/driver"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/uptrace/bun"
@@ -14,6 +14,7 @@ var (
 	queryType    = reflect.TypeFor[bun.Query]()
 	appenderType = reflect.TypeFor[schema.QueryAppender]()
 	namedType    = reflect.TypeFor[schema.NamedArgAppender]()
+	valuerType   = reflect.TypeFor[driver.Valuer]()
 	modelType    = reflect.TypeFor[bun.Model]()
 	valueType    = reflect.TypeFor[reflect.Value]()
 	anyType      = reflect.TypeFor[any]()
@@ -26,9 +27,6 @@ var neverHold = []reflect.Type{
 	reflect.TypeFor[schema.Table](), reflect.TypeFor[schema.Field](), reflect.TypeFor[schema.Relation](),
 }
 
-// ownValues begins the names of packages whose appenders hold values and no builders.
-var ownValues = "github.com/bindery-go/bindery/models"
-
 // known remembers the answers of [holds].
 var known sync.Map // reflect.Type → bool
 
@@ -38,36 +36,36 @@ func holds(t reflect.Type) bool {
 	if yes, ok := known.Load(t); ok {
 		return yes.(bool)
 	}
-	yes := mayHold(t, nil)
+	yes := mayHold(t, map[reflect.Type]bool{})
 	known.Store(t, yes)
 	return yes
 }
 
-// mayHold is [holds] for a type that is not known. Within are the types that hold t: a type that holds
-// itself adds nothing.
-func mayHold(t reflect.Type, within []reflect.Type) bool {
-	if slices.Contains(within, t) || slices.Contains(neverHold, t) {
+// mayHold is [holds] for a type that is not known. Seen are the types that have been looked at: none of
+// them is looked at twice.
+func mayHold(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] || slices.Contains(neverHold, t) {
 		return false
 	}
-	within = append(within, t)
+	seen[t] = true
 	switch t.Kind() {
 	case reflect.Interface:
 		return t == anyType || t.Implements(appenderType) || t.Implements(namedType) || t.Implements(modelType)
 	case reflect.Pointer:
-		return t.Implements(queryType) || isFollowed(t) && mayHold(t.Elem(), within)
+		return t.Implements(queryType) || !isPlainValue(t) && mayHold(t.Elem(), seen)
 	case reflect.Slice, reflect.Array:
-		return mayHold(t.Elem(), within)
+		return mayHold(t.Elem(), seen)
 	case reflect.Map:
-		return isBuns(t.Elem()) && mayHold(t.Elem(), within)
+		return (isBuns(t.Elem()) || appends(t)) && mayHold(t.Elem(), seen)
 	case reflect.Struct:
 		if t == valueType {
 			return true // bun.In keeps its slice so
 		}
-		if strings.HasPrefix(t.PkgPath(), ownValues) {
+		if isPlainValue(t) {
 			return false
 		}
 		for i := range t.NumField() {
-			if isPart(t, t.Field(i)) && mayHold(t.Field(i).Type, within) {
+			if f := t.Field(i); isPart(t, f) && mayHold(f.Type, seen) {
 				return true
 			}
 		}
@@ -75,10 +73,15 @@ func mayHold(t reflect.Type, within []reflect.Type) bool {
 	return false
 }
 
-// isFollowed reports whether Bun writes into a query what a pointer of type t leads to: what appends
-// itself, and Bun's own structs.
-func isFollowed(t reflect.Type) bool {
-	return t.Implements(appenderType) || t.Implements(namedType) || t.Implements(modelType) || isBuns(t.Elem())
+// appends reports whether Bun asks a value of type t what to write.
+func appends(t reflect.Type) bool { return t.Implements(appenderType) || t.Implements(namedType) }
+
+// isPlainValue reports whether Bun writes what Value returns for t, and does not look into it.
+func isPlainValue(t reflect.Type) bool {
+	if t.Kind() != reflect.Pointer {
+		t = reflect.PointerTo(t)
+	}
+	return t.Implements(valuerType) && !t.Elem().Implements(queryType) && !t.Implements(queryType)
 }
 
 // isBuns reports whether t is a type of Bun's.
@@ -87,7 +90,8 @@ func isBuns(t reflect.Type) bool {
 }
 
 // isPart reports whether a field of struct t may be part of a query's text. Of a bun.DB these are the
-// arguments of WithNamedArg, of a model the joins: its rows are values.
+// arguments of WithNamedArg, of a model the joins: for its rows see rows.go. Of other structs pointers are followed to
+// where Bun, or what appends itself, may go: to Bun's own structs, and within one package.
 func isPart(t reflect.Type, f reflect.StructField) bool {
 	switch {
 	case t == dbType:
@@ -97,5 +101,65 @@ func isPart(t reflect.Type, f reflect.StructField) bool {
 	case reflect.PointerTo(t).Implements(modelType):
 		return f.Anonymous || f.Type.Kind() == reflect.Slice && isBuns(f.Type.Elem())
 	}
-	return true
+	e := f.Type
+	for e.Kind() == reflect.Slice || e.Kind() == reflect.Array {
+		e = e.Elem()
+	}
+	if e.Kind() != reflect.Pointer || appends(e) || e.Implements(modelType) {
+		return true
+	}
+	to := e.Elem()
+	return to.Kind() == reflect.Pointer || isBuns(to) || f.Anonymous || appends(t) && to.PkgPath() == t.PkgPath()
+}
+
+// A typeInfo is what is known of a type.
+type typeInfo struct {
+	typ     reflect.Type
+	kind    reflect.Kind
+	holds   bool
+	appends bool
+	isModel bool
+	isQuery bool
+
+	elem   func() *typeInfo // of a pointer, a slice or an array
+	join   *joinLayout      // of Bun's struct of a relation
+	fields func() []part    // of another struct: those that may hold builders
+	rows   bool             // the struct is a builder that writes rows
+}
+
+// A part is a field that may hold a builder.
+type part struct {
+	at uintptr
+	of *typeInfo
+}
+
+var infos sync.Map // reflect.Type → *typeInfo
+
+func infoOf(t reflect.Type) *typeInfo {
+	if in, ok := infos.Load(t); ok {
+		return in.(*typeInfo)
+	}
+	in := &typeInfo{
+		typ: t, kind: t.Kind(), holds: holds(t), appends: appends(t),
+		isModel: t.Implements(modelType), isQuery: t.Implements(queryType),
+	}
+	switch in.kind {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		in.elem = sync.OnceValue(func() *typeInfo { return infoOf(t.Elem()) })
+	case reflect.Struct:
+		in.join, in.rows = joinOf(t), writesRows(t)
+		in.fields = sync.OnceValue(func() []part { return partsOf(t) })
+	}
+	known, _ := infos.LoadOrStore(t, in)
+	return known.(*typeInfo)
+}
+
+// partsOf returns the fields of struct t that may hold builders.
+func partsOf(t reflect.Type) (parts []part) {
+	for i := range t.NumField() {
+		if f := t.Field(i); isPart(t, f) && holds(f.Type) {
+			parts = append(parts, part{f.Offset, infoOf(f.Type)})
+		}
+	}
+	return parts
 }

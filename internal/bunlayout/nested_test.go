@@ -1,9 +1,12 @@
 package bunlayout_test
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,6 +60,34 @@ func (o own) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return o.inner.AppendQuery(gen, append(b, o.text...))
 }
 
+// keepsFar keeps builders behind pointers.
+type keepsFar struct{ nodes []*node }
+
+type node struct{ query *bun.SelectQuery }
+
+func (k keepsFar) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	return k.nodes[0].query.AppendQuery(gen, b)
+}
+
+// namedArgs are arguments by name, as applications write them.
+type namedArgs map[string]any
+
+func (n namedArgs) AppendNamedArg(gen schema.QueryGen, b []byte, name string) ([]byte, bool) {
+	v, ok := n[name]
+	if !ok {
+		return b, false
+	}
+	return gen.AppendQuery(b, "?", v), true
+}
+
+// row has fields for expressions.
+type row struct {
+	ID    int64 `bun:",pk"`
+	Any   any
+	Expr  schema.QueryAppender `bun:",nullzero"`
+	Plain string
+}
+
 // wrapped is a builder of the caller's type.
 type wrapped struct{ *bun.SelectQuery }
 
@@ -72,6 +103,8 @@ func places(in *bun.SelectQuery) map[string]bun.Query {
 	s := func() *bun.SelectQuery { return db.NewSelect().Model((*book)(nil)) }
 	u := func() *bun.UpdateQuery { return db.NewUpdate().Model(&book{ID: 1}).WherePK() }
 	raw := db.NewRaw("(?)", in)
+	expr := bun.SafeQuery("(?)", in)
+	type embedded struct{ *args }
 	return map[string]bun.Query{
 		"where":                  s().Where("id IN (?)", in),
 		"second argument":        s().Where("id = ? OR id IN (?)", 1, in),
@@ -124,6 +157,20 @@ func places(in *bun.SelectQuery) map[string]bun.Query {
 		"relation's filter": s().Relation("Author", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("author.id IN (?)", in) }),
 		"relation's column": s().Relation("Author", func(q *bun.SelectQuery) *bun.SelectQuery { return q.ColumnExpr("(?) AS author__name", in) }),
 
+		"arguments in a map":   s().Where("id IN (?sub)", namedArgs{"sub": in}),
+		"named by an embedded": s().Where("id IN (?sub)", embedded{&args{in}}),
+		"pointer to a pointer": s().Where("id IN (?)", &in),
+		"list of pointers":     s().Where("id IN (?)", bun.List([]**bun.SelectQuery{&in})),
+		"own appender, far":    s().Where("id IN (?)", keepsFar{[]*node{{query: in}}}),
+		"has-many's condition": s().RelationWithOpts("Sold", bun.RelationOpts{
+			AdditionalJoinOnConditions: []schema.QueryWithArgs{bun.SafeQuery("id IN (?)", in)}}),
+		"row's any":            db.NewInsert().Model(&row{ID: 1, Any: expr}),
+		"row's expression":     db.NewInsert().Model(&[]row{{ID: 1}, {ID: 2, Expr: expr}}),
+		"row by pointer":       db.NewInsert().Model(&[]*row{{ID: 1, Any: in}}),
+		"update's row":         db.NewUpdate().Model(&row{ID: 1, Any: expr}).WherePK(),
+		"map":                  db.NewInsert().Model(&map[string]any{"id": 1, "x": expr}).Table("x"),
+		"update's map":         db.NewUpdate().Model(&map[string]any{"x": expr}).Table("x").Where("TRUE"),
+		"values' row":          s().With("v", db.NewValues(&[]row{{ID: 1, Any: expr}})),
 		"insert from":          db.NewInsert().Model((*book)(nil)).Table("x").With("x", in),
 		"insert's source":      db.NewInsert().Model((*book)(nil)).TableExpr("(?)", in),
 		"insert's value":       db.NewInsert().Model(&book{ID: 1}).Value("title", "(?)", in),
@@ -162,12 +209,14 @@ func TestNested(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text, err := q.AppendQuery(q.(interface{ DB() *bun.DB }).DB().QueryGen(), nil)
 			require.NoError(t, err)
-			require.Equal(t, 1, strings.Count(string(text), "'found'"), "Bun writes it: %s", text)
+			if name != "has-many's condition" { // which is written into another query
+				require.Equal(t, 1, strings.Count(string(text), "'found'"), "Bun writes it: %s", text)
+			}
 
 			m, _ := q.GetModel().(bun.TableModel)
 			assert.True(t, bunlayout.Nests(q, m))
 			var visits int
-			require.NoError(t, bunlayout.Nested(q, func(part bun.Query) error {
+			require.NoError(t, bunlayout.Nested(q, func(part bun.Query, _ reflect.Type) error {
 				if text, err := part.AppendQuery(db.QueryGen(), nil); err == nil && string(text) == "SELECT 'found'" {
 					visits++
 				}
@@ -176,7 +225,7 @@ func TestNested(t *testing.T) {
 			assert.Positive(t, visits)
 
 			refused := errors.New("refused")
-			assert.ErrorIs(t, bunlayout.Nested(q, func(bun.Query) error { return refused }), refused)
+			assert.ErrorIs(t, bunlayout.Nested(q, func(bun.Query, reflect.Type) error { return refused }), refused)
 		})
 	}
 }
@@ -197,10 +246,55 @@ func plain() map[string]bun.Query {
 		"joins":          db.NewSelect().Model((*book)(nil)).Join("JOIN x ON x.id = ?", 1).JoinOn("x.id = ?", 1),
 		"relations":      db.NewSelect().Model((*book)(nil)).Relation("Author.Land").Relation("Sold"),
 		"with arguments": db.WithNamedArg("x", 1).NewSelect().Table("x"),
+		"has-many":       db.NewSelect().Model((*book)(nil)).Relation("Sold", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "book_id").Where("id > 1") }),
+		"an array":       db.NewSelect().Table("x").Where("a = ANY(?)", [2]int{1, 2}),
+		"a value":        db.NewSelect().Table("x").Where("a = ?", &lazy{}),
 		"insert":         db.NewInsert().Model(&[]book{{ID: 1}, {ID: 2}}).On("CONFLICT DO NOTHING").Returning("id"),
 		"update":         db.NewUpdate().Model(&book{ID: 1}).Column("title").Set("at = ?", time.Time{}).WherePK(),
 		"delete":         db.NewDelete().Model((*book)(nil)).Where("id = ?", 1),
 		"raw":            db.NewRaw("SELECT ?", 1),
+	}
+}
+
+// lazy is a value whose fields Bun does not look at.
+type lazy struct {
+	mu     sync.Mutex
+	cached any
+}
+
+func (l *lazy) Value() (driver.Value, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cached = "x"
+	return "x", nil
+}
+
+// What is no builder's part is looked at once, however often it stands there.
+func TestNested_many(t *testing.T) {
+	many := make([]any, 100_000)
+	for i := range many {
+		many[i] = &own{inner: bun.Safe("1")}
+	}
+	q := db.NewSelect().Table("x").Where("id IN (?)", bun.List(many))
+	visits := 0
+	require.NoError(t, bunlayout.Nested(q, func(bun.Query, reflect.Type) error { visits++; return nil }))
+	assert.Zero(t, visits)
+}
+
+// A reflect.Value of an unexported field, and a builder that wraps none, are passed over.
+func TestNested_odd(t *testing.T) {
+	type hidden struct{ in any }
+	type holdsValue struct {
+		own
+		v reflect.Value
+	}
+	for _, v := range []any{
+		holdsValue{own{inner: bun.Safe("1")}, reflect.ValueOf(hidden{1}).Field(0)},
+		own{inner: bun.NullZero(wrapped{})},
+	} {
+		require.NoError(t, bunlayout.Nested(db.NewSelect().Table("x").Where("id IN (?)", v), func(q bun.Query, _ reflect.Type) error {
+			return fmt.Errorf("%T", q)
+		}))
 	}
 }
 
@@ -209,7 +303,7 @@ func TestNests_nothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := q.AppendQuery(db.QueryGen(), nil) // which makes the joins
 			require.NoError(t, err)
-			require.NoError(t, bunlayout.Nested(q, func(part bun.Query) error { return fmt.Errorf("%T", part) }))
+			require.NoError(t, bunlayout.Nested(q, func(part bun.Query, _ reflect.Type) error { return fmt.Errorf("%T", part) }))
 			m, _ := q.GetModel().(bun.TableModel)
 			if name == "with arguments" {
 				return // these are looked at one by one
@@ -229,8 +323,26 @@ func TestNested_circle(t *testing.T) {
 	q := db.NewSelect().Table("x")
 	q.Where("id IN (?)", q)
 	visits := 0
-	require.NoError(t, bunlayout.Nested(q, func(bun.Query) error { visits++; return nil }))
+	require.NoError(t, bunlayout.Nested(q, func(bun.Query, reflect.Type) error { visits++; return nil }))
 	assert.LessOrEqual(t, visits, 1)
+}
+
+func BenchmarkNested(b *testing.B) {
+	q := db.NewSelect().Model((*book)(nil)).Where("id IN (?)", db.NewSelect().Model((*sale)(nil)).Column("book_id"))
+	b.Run("written", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := q.AppendQuery(db.QueryGen(), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("looked at", func(b *testing.B) {
+		for b.Loop() {
+			if err := bunlayout.Nested(q, func(bun.Query, reflect.Type) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkNests(b *testing.B) {

@@ -17,9 +17,9 @@ func Nests(q bun.Query, m bun.TableModel) bool {
 	case *bun.SelectQuery:
 		return SelectNests(q, m)
 	case *bun.InsertQuery:
-		return insertShape.mayHold(unsafe.Pointer(q))
+		return insertShape.mayHold(unsafe.Pointer(q)) || rowsMayHold(q, m)
 	case *bun.UpdateQuery:
-		return updateShape.mayHold(unsafe.Pointer(q))
+		return updateShape.mayHold(unsafe.Pointer(q)) || rowsMayHold(q, m)
 	case *bun.DeleteQuery:
 		return deleteShape.mayHold(unsafe.Pointer(q))
 	case *bun.RawQuery:
@@ -178,12 +178,7 @@ func (s *slot) mayHold(p unsafe.Pointer) bool {
 	case arguments:
 		return argumentsMayHold(*(*[]any)(p))
 	case texts:
-		for _, text := range *(*[]schema.QueryWithArgs)(p) {
-			if argumentsMayHold(text.Args) {
-				return true
-			}
-		}
-		return false
+		return textsMayHold(*(*[]schema.QueryWithArgs)(p))
 	case conditions:
 		return conditionsMayHold(*(*[]schema.QueryWithSep)(p))
 	case lists:
@@ -198,6 +193,15 @@ func (s *slot) mayHold(p unsafe.Pointer) bool {
 		return false // shape.mayHold looks at it
 	}
 	return true
+}
+
+func textsMayHold(all []schema.QueryWithArgs) bool {
+	for i := range all {
+		if argumentsMayHold(all[i].Args) {
+			return true
+		}
+	}
+	return false
 }
 
 func conditionsMayHold(all []schema.QueryWithSep) bool {
@@ -236,8 +240,6 @@ func argumentMayHold(v any) bool {
 	case t == inType && inSlice >= 0:
 		in := unsafe.Add(reflect.ValueOf(v).UnsafePointer(), inSlice)
 		return sliceMayHold(*(*reflect.Value)(in))
-	case t.Kind() == reflect.Pointer:
-		t = t.Elem() // what appends itself, or a struct of named arguments
 	}
 	return holds(t)
 }

@@ -6,14 +6,17 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 )
 
 // A Bind is what is known of one bind.
 type Bind struct {
 	Key string
-	// Check returns why models of a type, a struct, must not be used in the bind.
-	Check func(reflect.Type) error
+	// CheckModel returns why models of a type, a struct, must not be used in the bind.
+	CheckModel func(reflect.Type) error
+	// CheckQuery returns why a query must not run in the bind: on account of its model, or of another query in it.
+	CheckQuery func(bun.Query) error
 }
 
 var (
@@ -57,11 +60,19 @@ func Of(d schema.Dialect) *Bind {
 	return nil
 }
 
-// Check returns why models of type t, a struct, must not be used with a Bun DB of dialect d: nil if
+// CheckModel returns why models of type t, a struct, must not be used with a Bun DB of dialect d: nil if
 // nothing is known of it.
-func Check(d schema.Dialect, t reflect.Type) error {
+func CheckModel(d schema.Dialect, t reflect.Type) error {
 	if b := Of(d); b != nil {
-		return b.Check(t)
+		return b.CheckModel(t)
+	}
+	return nil
+}
+
+// CheckQuery returns why q must not run with a Bun DB of dialect d: nil if nothing is known of it.
+func CheckQuery(d schema.Dialect, q bun.Query) error {
+	if b := Of(d); b != nil {
+		return b.CheckQuery(q)
 	}
 	return nil
 }
