@@ -367,3 +367,91 @@ func ExampleBind_Migrator() {
 	// nil <nil>
 	// group #1 (20240101_teams) <nil>
 }
+
+func ExampleAssumePending() {
+	m, done := exampleManager()
+	defer done()
+	ctx := context.Background()
+	accounts, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	// As a program of before has left it, which did not tell binds apart: whose the note is, nobody knows. Another bind of
+	// the database has migrated first, and taken it over.
+	for _, query := range []string{
+		"CREATE TABLE bun_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR, group_id INTEGER, migrated_at TIMESTAMP DEFAULT current_timestamp)",
+		"INSERT INTO bun_migrations (name, group_id) VALUES ('20240101', 1)",
+		"CREATE TABLE bun_migrations_binds (migration_id INTEGER, bind VARCHAR, name VARCHAR, state SMALLINT, PRIMARY KEY (migration_id, bind))",
+		"INSERT INTO bun_migrations_binds VALUES (1, 'audit', '20240101', 2)",
+	} {
+		if _, err := m.NewRaw(Accounts{}, query).Exec(ctx); err != nil {
+			panic(err)
+		}
+	}
+	migrations, err := manager.MigrationsFrom(fstest.MapFS{
+		"migrations/accounts/20240101_teams.up.sql": {Data: []byte("CREATE TABLE teams (name TEXT)")},
+	}, accounts)
+	if err != nil {
+		panic(err)
+	}
+	g := accounts.Migrator(migrations)
+	_, err = g.Up(ctx)
+	var doubted *manager.DoubtedMigrationsError
+	fmt.Println(errors.As(err, &doubted), doubted.Holder, doubted.Names)
+	group, err := g.Up(ctx, manager.AssumePending()) // a look has shown that there is no table of teams
+	fmt.Println(group, err)
+	group, err = g.Up(ctx)
+	fmt.Println(group, err)
+	// Output:
+	// true audit [20240101_teams]
+	// group #1 (20240101_teams) <nil>
+	// nil <nil>
+}
+
+// TestMigrationsTables gives the table of notes names as SQL writes them.
+func TestMigrationsTables(t *testing.T) {
+	for table, claims := range map[string]string{
+		"notes": "notes_binds", `"my notes"`: "my notes_binds", "main.notes2": "notes2_binds", `"main"."notes3"`: "notes3_binds",
+	} {
+		t.Run(table, func(t *testing.T) {
+			m, ctx := open(t), t.Context()
+			g := migratorOf(t, m, cityFiles, manager.WithMigrationsTable(table))
+			_, err := g.Up(ctx)
+			require.NoError(t, err)
+			group, err := g.Up(ctx)
+			require.NoError(t, err)
+			assert.True(t, group.IsZero())
+			var n int
+			require.NoError(t, m.NewRaw(accounts{}, "SELECT count(*) FROM ? WHERE bind = 'accounts' AND state = 1", bun.Ident(claims)).Scan(ctx, &n))
+			assert.Equal(t, 2, n)
+			group, err = g.Down(ctx)
+			require.NoError(t, err)
+			assert.Len(t, group.Migrations, 2)
+		})
+	}
+}
+
+// TestMigrationWaitsForAWriter begins a migration while a transaction writes to the same SQLite file.
+func TestMigrationWaitsForAWriter(t *testing.T) {
+	m, ctx := open(t), t.Context()
+	g := migratorOf(t, m, cityFiles)
+	done := make(chan error, 1)
+	require.NoError(t, m.InTx(ctx, accounts{}, func(ctx context.Context) error {
+		_, err := m.NewInsert(&user{Name: "Alice"}).Exec(ctx)
+		require.NoError(t, err)
+		go func() {
+			_, err := g.Up(t.Context())
+			done <- err
+		}()
+		require.Eventually(t, func() bool { // until it has the lock, and wants to write
+			l, err := m.Lock(t.Context(), accounts{}, "migrations", manager.TryOnly())
+			if err == nil {
+				require.NoError(t, l.Unlock())
+			}
+			return errors.Is(err, manager.ErrLockTimeout)
+		}, time.Minute, time.Millisecond)
+		return nil
+	}))
+	require.NoError(t, <-done)
+	assert.Equal(t, []string{"Ostia", "Rome"}, cities(t, m))
+}

@@ -2,6 +2,7 @@ package sqlitebind_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"os"
@@ -113,4 +114,29 @@ func ExampleDriver_Open() {
 	// Output:
 	// binds: open "app/writer": the URI names a host, and SQLite has none: write sqlite:///absolute/path or sqlite:relative/path
 	// binds: open "app/writer": unknown parameter "busytimeout" (did you mean "busy_timeout"?)
+}
+
+// What a statement sets does not outlive its user's turn, but in a pool of one user's own.
+func Example_sessionPool() {
+	var drivers binds.Drivers
+	drivers.Register(sqlitebind.New(), "sqlite")
+	e, err := drivers.Open(context.Background(), "main", "sqlite::memory:")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = e.Close() }()
+	own := e.SessionPool()
+	for _, db := range []*sql.DB{e.DB(), own} {
+		var on bool
+		_, err := db.Exec("PRAGMA foreign_keys = OFF")
+		if err == nil {
+			err = db.QueryRow("PRAGMA foreign_keys").Scan(&on)
+		}
+		fmt.Println(on, err)
+	}
+	fmt.Println(own.Close())
+	// Output:
+	// true <nil>
+	// false <nil>
+	// <nil>
 }
