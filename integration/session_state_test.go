@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -50,6 +51,22 @@ func leftoverOf(k kind) []leftover {
 	}
 }
 
+// TestSessions lets nobody find in a connection what somebody else has left in it.
+func TestSessions(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			writer, _, _ := k.uris(t)
+			for name, test := range map[string]func(*testing.T, kind, string){
+				"a migration": migrationLeavesNoSession, "a dump as a migration": dumpAsMigration, "no connection is free": migrationWaitsForNoPool,
+				"a table's hook": tablesLeaveNoSession, "the application": applicationLeavesNoSession, "a transaction's": tenantOfATransaction,
+				"nothing is left": usualWorkKeepsConnections,
+			} {
+				t.Run(name, func(t *testing.T) { test(t, k, writer) })
+			}
+		})
+	}
+}
+
 // harbour opens a manager whose pools have so many connections, with a table of piers and one of vessels that lie at them.
 func harbour(t *testing.T, writer string, maxOpen int) *manager.DBManager {
 	t.Helper()
@@ -91,131 +108,116 @@ func answer(t *testing.T, m *manager.DBManager, query string) (v string) {
 	return v
 }
 
-// TestMigrationLeavesNoSession has migrations set something and end in every way there is.
-func TestMigrationLeavesNoSession(t *testing.T) {
-	for _, k := range kinds() {
-		t.Run(k.name, func(t *testing.T) {
-			writer, _, _ := k.uris(t)
-			for _, maxOpen := range []int{1, 4} {
-				m := harbour(t, writer, maxOpen)
-				b, err := m.Bind(shop{})
-				require.NoError(t, err)
-				up := func(ctx context.Context, texts map[string]string) error {
-					migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, texts)), b)
+// migrationLeavesNoSession has migrations set something and end in every way there is.
+func migrationLeavesNoSession(t *testing.T, k kind, writer string) {
+	for _, maxOpen := range []int{1, 4} {
+		m := harbour(t, writer, maxOpen)
+		b, err := m.Bind(shop{})
+		require.NoError(t, err)
+		up := func(ctx context.Context, texts map[string]string) error {
+			migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, texts)), b)
+			require.NoError(t, err)
+			_, err = b.Migrator(migrations, manager.WithMigrationsTable(fmt.Sprintf("notes_%d", maxOpen))).Up(ctx)
+			return err
+		}
+		goUp := func(ctx context.Context, name string, fn migrate.MigrationFunc) error {
+			migrations := migrate.NewMigrations()
+			migrations.Add(migrate.Migration{Name: name, Up: func(ctx context.Context, g *migrate.Migrator, _ *migrate.Migration) error {
+				return fn(ctx, g.DB())
+			}})
+			_, err := b.Migrator(migrations, manager.WithMigrationsTable(fmt.Sprintf("go_notes_%d", maxOpen))).Up(ctx)
+			return err
+		}
+		for i, l := range leftoverOf(k) {
+			t.Run(fmt.Sprintf("max_open %d/%s", maxOpen, strings.ReplaceAll(l.set, "/", "|")), func(t *testing.T) {
+				want := answer(t, m, l.seen)
+				texts := map[string]string{}
+				add := func(n int, name, text string) { texts[fmt.Sprintf("%d_%s.up.sql", 10*i+n, name)] = text }
+				add(1, "without_end", l.set)
+				require.NoError(t, up(t.Context(), texts), "it takes nothing back")
+				assertAsNew(t, m, l, want)
+
+				add(2, "fails", l.set+"\n--bun:split\nINSERT INTO nowhere VALUES (1)")
+				require.ErrorContains(t, up(t.Context(), texts), "fails failed: ")
+				assertAsNew(t, m, l, want)
+
+				fn := func(ctx context.Context, db *bun.DB) error {
+					_, err := db.ExecContext(ctx, l.set)
 					require.NoError(t, err)
-					_, err = b.Migrator(migrations, manager.WithMigrationsTable(fmt.Sprintf("notes_%d", maxOpen))).Up(ctx)
-					return err
+					var now string
+					require.NoError(t, db.NewRaw(l.seen).Scan(ctx, &now))
+					assert.NotEqual(t, want, now, "one statement finds what another has set")
+					return nil
 				}
-				goUp := func(ctx context.Context, name string, fn migrate.MigrationFunc) error {
-					migrations := migrate.NewMigrations()
-					migrations.Add(migrate.Migration{Name: name, Up: func(ctx context.Context, g *migrate.Migrator, _ *migrate.Migration) error {
-						return fn(ctx, g.DB())
-					}})
-					_, err := b.Migrator(migrations, manager.WithMigrationsTable(fmt.Sprintf("go_notes_%d", maxOpen))).Up(ctx)
-					return err
-				}
-				for i, l := range leftoverOf(k) {
-					t.Run(fmt.Sprintf("max_open %d/%s", maxOpen, strings.ReplaceAll(l.set, "/", "|")), func(t *testing.T) {
-						want := answer(t, m, l.seen)
-						texts := map[string]string{}
-						add := func(n int, name, text string) { texts[fmt.Sprintf("%d_%s.up.sql", 10*i+n, name)] = text }
-						add(1, "without_end", l.set)
-						require.NoError(t, up(t.Context(), texts), "it takes nothing back")
-						assertAsNew(t, m, l, want)
-
-						add(2, "fails", l.set+"\n--bun:split\nINSERT INTO nowhere VALUES (1)")
-						require.ErrorContains(t, up(t.Context(), texts), "fails failed: ")
-						assertAsNew(t, m, l, want)
-
-						fn := func(ctx context.Context, db *bun.DB) error {
-							_, err := db.ExecContext(ctx, l.set)
-							require.NoError(t, err)
-							var now string
-							require.NoError(t, db.NewRaw(l.seen).Scan(ctx, &now))
-							assert.NotEqual(t, want, now, "one statement finds what another has set")
-							return nil
-						}
-						require.NoError(t, goUp(t.Context(), fmt.Sprintf("%d1", i+1), fn))
-						assertAsNew(t, m, l, want)
-						assert.PanicsWithValue(t, "ahoy", func() {
-							_ = goUp(t.Context(), fmt.Sprintf("%d2", i+1), func(ctx context.Context, db *bun.DB) error {
-								_ = fn(ctx, db)
-								panic("ahoy")
-							})
-						})
-						assertAsNew(t, m, l, want)
-						ctx, cancel := context.WithCancel(t.Context())
-						err := goUp(ctx, fmt.Sprintf("%d3", i+1), func(ctx context.Context, db *bun.DB) error {
-							tx, err := db.BeginTx(ctx, nil)
-							require.NoError(t, err)
-							_, err = tx.ExecContext(ctx, l.set)
-							cancel()
-							return errors.Join(err, ctx.Err()) // and the transaction is left open
-						})
-						require.ErrorIs(t, err, context.Canceled)
-						assertAsNew(t, m, l, want)
+				require.NoError(t, goUp(t.Context(), fmt.Sprintf("%d1", i+1), fn))
+				assertAsNew(t, m, l, want)
+				assert.PanicsWithValue(t, "ahoy", func() {
+					_ = goUp(t.Context(), fmt.Sprintf("%d2", i+1), func(ctx context.Context, db *bun.DB) error {
+						_ = fn(ctx, db)
+						panic("ahoy")
 					})
-				}
-			}
-		})
+				})
+				assertAsNew(t, m, l, want)
+				ctx, cancel := context.WithCancel(t.Context())
+				err := goUp(ctx, fmt.Sprintf("%d3", i+1), func(ctx context.Context, db *bun.DB) error {
+					tx, err := db.BeginTx(ctx, nil)
+					require.NoError(t, err)
+					_, err = tx.ExecContext(ctx, l.set)
+					cancel()
+					return errors.Join(err, ctx.Err()) // and the transaction is left open
+				})
+				require.ErrorIs(t, err, context.Canceled)
+				assertAsNew(t, m, l, want)
+			})
+		}
 	}
 }
 
-// TestDumpAsMigration ends without a search path, or in another database: what follows, and the notes of it, are where they belong.
-func TestDumpAsMigration(t *testing.T) {
-	for _, k := range kinds() {
-		t.Run(k.name, func(t *testing.T) {
-			writer, _, _ := k.uris(t)
-			m := harbour(t, writer, 1)
-			b, err := m.Bind(shop{})
-			require.NoError(t, err)
-			set, here := "SELECT pg_catalog.set_config('search_path', '', false)", "SELECT count(*) FROM public.bun_migrations"
-			make := "CREATE TABLE public.buoys (id INTEGER)"
-			switch {
-			case k.name == teston.SQLite:
-				set, make = "CREATE TEMP TABLE bun_migrations (id INTEGER)\n--bun:split\nCREATE TEMP TABLE buoys (id INTEGER)", "CREATE TABLE main.buoys (id INTEGER)"
-				here = "SELECT count(*) FROM main.bun_migrations"
-			case inMySQLFamily(k.name):
-				here = "SELECT count(*) FROM " + answer(t, m, "SELECT DATABASE()") + ".bun_migrations"
-				make = "CREATE TABLE " + answer(t, m, "SELECT DATABASE()") + ".buoys (id INTEGER)"
-				set = "USE information_schema"
-			}
-			migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, map[string]string{
-				"1_dump.up.sql":  set + "\n--bun:split\n" + make,
-				"2_after.up.sql": "INSERT INTO buoys VALUES (7)",
-			})), b)
-			require.NoError(t, err)
-			group, err := b.Migrator(migrations).Up(t.Context())
-			require.NoError(t, err)
-			assert.Len(t, group.Migrations, 2)
-			assert.Equal(t, "2", answer(t, m, here))
-			assert.Equal(t, "7", answer(t, m, "SELECT id FROM buoys"))
-			s, err := b.Migrator(migrations).Status(t.Context())
-			require.NoError(t, err)
-			assert.Empty(t, s.Pending())
-		})
+// dumpAsMigration ends without a search path, or in another database: what follows, and the notes of it, are where they belong.
+func dumpAsMigration(t *testing.T, k kind, writer string) {
+	m := harbour(t, writer, 1)
+	b, err := m.Bind(shop{})
+	require.NoError(t, err)
+	set, here := "SELECT pg_catalog.set_config('search_path', '', false)", "SELECT count(*) FROM public.bun_migrations"
+	make := "CREATE TABLE public.buoys (id INTEGER)"
+	switch {
+	case k.name == teston.SQLite:
+		set, make = "CREATE TEMP TABLE bun_migrations (id INTEGER)\n--bun:split\nCREATE TEMP TABLE buoys (id INTEGER)", "CREATE TABLE main.buoys (id INTEGER)"
+		here = "SELECT count(*) FROM main.bun_migrations"
+	case inMySQLFamily(k.name):
+		here = "SELECT count(*) FROM " + answer(t, m, "SELECT DATABASE()") + ".bun_migrations"
+		make = "CREATE TABLE " + answer(t, m, "SELECT DATABASE()") + ".buoys (id INTEGER)"
+		set = "USE information_schema"
 	}
+	migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, map[string]string{
+		"1_dump.up.sql":  set + "\n--bun:split\n" + make,
+		"2_after.up.sql": "INSERT INTO buoys VALUES (7)",
+	})), b)
+	require.NoError(t, err)
+	group, err := b.Migrator(migrations).Up(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, group.Migrations, 2)
+	assert.Equal(t, "2", answer(t, m, here))
+	assert.Equal(t, "7", answer(t, m, "SELECT id FROM buoys"))
+	s, err := b.Migrator(migrations).Status(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, s.Pending())
 }
 
-// TestMigrationWaitsForNoPool migrates and makes tables while the application holds all of its connections.
-func TestMigrationWaitsForNoPool(t *testing.T) {
-	for _, k := range kinds() {
-		t.Run(k.name, func(t *testing.T) {
-			writer, _, _ := k.uris(t)
-			m := harbour(t, writer, 1)
-			b, err := m.Bind(shop{})
-			require.NoError(t, err)
-			migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, wharf)), b)
-			require.NoError(t, err)
-			held, err := b.DB().Conn(t.Context())
-			require.NoError(t, err)
-			group, err := b.Migrator(migrations).Up(t.Context())
-			require.NoError(t, err)
-			assert.Len(t, group.Migrations, 4)
-			require.NoError(t, held.Close())
-			assert.Equal(t, "4", answer(t, m, "SELECT count(*) FROM steps"))
-		})
-	}
+// migrationWaitsForNoPool migrates and makes tables while the application holds all of its connections.
+func migrationWaitsForNoPool(t *testing.T, k kind, writer string) {
+	m := harbour(t, writer, 1)
+	b, err := m.Bind(shop{})
+	require.NoError(t, err)
+	migrations, err := manager.MigrationsFrom(os.DirFS(writeMigrations(t, wharf)), b)
+	require.NoError(t, err)
+	held, err := b.DB().Conn(t.Context())
+	require.NoError(t, err)
+	group, err := b.Migrator(migrations, manager.WithMigrationsTable("wharf_notes")).Up(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, group.Migrations, 4)
+	require.NoError(t, held.Close())
+	assert.Equal(t, "4", answer(t, m, "SELECT count(*) FROM steps"))
 }
 
 // raft is a model whose hook sets something in the session that makes its table.
@@ -233,25 +235,20 @@ func (*raft) AfterCreateTable(ctx context.Context, q *bun.CreateTableQuery) erro
 	return err
 }
 
-// TestTablesLeaveNoSession has a model's hook set something.
-func TestTablesLeaveNoSession(t *testing.T) {
-	for _, k := range kinds() {
-		t.Run(k.name, func(t *testing.T) {
-			writer, _, _ := k.uris(t)
-			m := harbour(t, writer, 1)
-			for _, l := range leftoverOf(k) {
-				want := answer(t, m, l.seen)
-				raftSets = l.set
-				require.NoError(t, m.CreateTables(t.Context(), (*raft)(nil)))
-				assertAsNew(t, m, l, want)
-				require.NoError(t, m.DropTables(t.Context(), (*raft)(nil)))
-			}
-		})
+// tablesLeaveNoSession has a model's hook set something.
+func tablesLeaveNoSession(t *testing.T, k kind, writer string) {
+	m := harbour(t, writer, 1)
+	for _, l := range leftoverOf(k) {
+		want := answer(t, m, l.seen)
+		raftSets = l.set
+		require.NoError(t, m.CreateTables(t.Context(), (*raft)(nil)))
+		assertAsNew(t, m, l, want)
+		require.NoError(t, m.DropTables(t.Context(), (*raft)(nil)))
 	}
 }
 
-// TestApplicationLeavesNoSession has one user of the writer's pool set something, in every way there is, and the next one look.
-func TestApplicationLeavesNoSession(t *testing.T) {
+// applicationLeavesNoSession has one user of the writer's pool set something, in every way there is, and the next one look.
+func applicationLeavesNoSession(t *testing.T, k kind, writer string) {
 	ways := map[string]func(ctx context.Context, b *manager.Bind, m *manager.DBManager, set string) error{
 		"the DB": func(ctx context.Context, b *manager.Bind, _ *manager.DBManager, set string) error {
 			_, err := b.DB().ExecContext(ctx, set)
@@ -286,32 +283,29 @@ func TestApplicationLeavesNoSession(t *testing.T) {
 			})
 		},
 	}
-	for _, k := range kinds() {
-		t.Run(k.name, func(t *testing.T) {
-			writer, _, _ := k.uris(t)
-			for _, maxOpen := range []int{1, 3} {
-				m := harbour(t, writer, maxOpen)
-				b, err := m.Bind(shop{})
-				require.NoError(t, err)
-				for _, l := range leftoverOf(k) {
-					want := answer(t, m, l.seen)
-					for name, way := range ways {
-						t.Run(fmt.Sprintf("max_open %d/%s/%s", maxOpen, strings.ReplaceAll(l.set, "/", "|"), name), func(t *testing.T) {
-							if err := way(t.Context(), b, m, l.set); err != nil {
-								assert.ErrorContains(t, err, "ATTACH", "what cannot be done in a transaction")
-							}
-							assertAsNew(t, m, l, want)
-						})
+	for _, maxOpen := range []int{1, 3} {
+		m := harbour(t, writer, maxOpen)
+		b, err := m.Bind(shop{})
+		require.NoError(t, err)
+		for _, l := range leftoverOf(k) {
+			want := answer(t, m, l.seen)
+			for name, way := range ways {
+				t.Run(fmt.Sprintf("max_open %d/%s/%s", maxOpen, strings.ReplaceAll(l.set, "/", "|"), name), func(t *testing.T) {
+					if err := way(t.Context(), b, m, l.set); err != nil {
+						assert.ErrorContains(t, err, "ATTACH", "what cannot be done in a transaction")
 					}
-				}
+					assertAsNew(t, m, l, want)
+				})
 			}
-		})
+		}
 	}
 }
 
-// TestTenantOfATransaction: what ends with the transaction costs no connection.
-func TestTenantOfATransaction(t *testing.T) {
-	writer, _, _ := postgresKind(t).uris(t)
+// tenantOfATransaction: what ends with the transaction costs no connection.
+func tenantOfATransaction(t *testing.T, k kind, writer string) {
+	if k.name != teston.Postgres {
+		return
+	}
 	m := harbour(t, writer, 1)
 	pid := answer(t, m, "SELECT pg_backend_pid()")
 	for _, set := range []string{"SELECT set_config('app.tenant', '7', true)", "SET LOCAL app.tenant = '7'"} {
@@ -326,4 +320,55 @@ func TestTenantOfATransaction(t *testing.T) {
 		assert.Empty(t, answer(t, m, "SELECT COALESCE(current_setting('app.tenant', true), '')"))
 	}
 	assert.Equal(t, pid, answer(t, m, "SELECT pg_backend_pid()"))
+}
+
+// usualWorkKeepsConnections: what an application does all day leaves nothing, and costs no connection.
+func usualWorkKeepsConnections(t *testing.T, k kind, writer string) {
+	if k.name == teston.SQLite {
+		return // it has no sessions to be told apart
+	}
+	ctx := t.Context()
+	m := harbour(t, writer, 1)
+	session := "SELECT pg_backend_pid()"
+	if inMySQLFamily(k.name) {
+		session = "SELECT CONNECTION_ID()"
+	}
+	require.NoError(t, m.CreateTables(ctx, (*part)(nil), (*item)(nil)))
+	id := answer(t, m, session)
+	p := &part{ItemID: 1}
+	work := func(ctx context.Context) error {
+		_, insert := m.NewInsert(p).Exec(ctx)
+		_, update := m.NewUpdate(p).Set("item_id = item_id + 1").WherePK().Exec(ctx)
+		_, bulk := m.NewInsert(&[]part{{ItemID: 3}, {ItemID: 4}}).Exec(ctx)
+		var rows []part
+		read := m.NewSelect(&rows).Where("item_id IN (?)", bun.In([]int{2, 3})).Scan(ctx)
+		locked := m.NewSelect(&rows).Where("id > 0").For("UPDATE").Scan(ctx)
+		n, count := m.NewSelect((*part)(nil)).Count(ctx)
+		assert.NotZero(t, n)
+		_, remove := m.NewDelete((*part)(nil)).Where("item_id > ?", 2).Exec(ctx)
+		p.ID = 0
+		return errors.Join(insert, update, bulk, read, locked, count, remove)
+	}
+	require.NoError(t, work(ctx))
+	require.NoError(t, m.InTx(ctx, shop{}, func(ctx context.Context) error {
+		return errors.Join(work(ctx), m.InTx(ctx, shop{}, work))
+	}, manager.Isolation(sql.LevelSerializable)))
+	undone := errors.New("undone")
+	require.ErrorIs(t, m.InTx(ctx, shop{}, func(ctx context.Context) error { return errors.Join(work(ctx), undone) }), undone)
+	require.NoError(t, m.InTx(ctx, shop{}, func(ctx context.Context) error {
+		return m.NewRaw(shop{}, "SELECT 1").Scan(ctx, new(int))
+	}, manager.ReadOnly()))
+	require.NoError(t, m.CreateTables(ctx, (*part)(nil)), "it is there")
+	require.NoError(t, m.Check(ctx, (*part)(nil)).Err())
+	b, err := m.Bind(shop{})
+	require.NoError(t, err)
+	stmt, err := b.DB().PrepareContext(ctx, "SELECT 1")
+	require.NoError(t, err)
+	require.NoError(t, stmt.QueryRowContext(ctx).Scan(new(int)))
+	require.NoError(t, stmt.Close())
+	for _, ddl := range []string{"CREATE TABLE jetties (id INT)", "ALTER TABLE jetties ADD n INT", "TRUNCATE TABLE jetties", "DROP TABLE jetties"} {
+		_, err := m.NewRaw(shop{}, ddl).Exec(ctx)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, id, answer(t, m, session))
 }
