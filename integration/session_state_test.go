@@ -335,6 +335,10 @@ func usualWorkKeepsConnections(t *testing.T, k kind, writer string) {
 	}
 	require.NoError(t, m.CreateTables(ctx, (*part)(nil), (*item)(nil)))
 	id := answer(t, m, session)
+	for n := range int64(9) {
+		_, err := m.NewInsert(&item{ID: n + 1, Name: "pier"}).Exec(ctx)
+		require.NoError(t, err)
+	}
 	p := &part{ItemID: 1}
 	work := func(ctx context.Context) error {
 		_, insert := m.NewInsert(p).Exec(ctx)
