@@ -139,6 +139,7 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	pool, closer := b.router.Pool()
 	b.keep(closer)
 	b.db = b.newDB(pool, b.router.Routed())
+	b.router.HookBy(b.db, func(pool *sql.DB) *bun.DB { return b.newDB(pool, b.router.Routed()) })
 	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(pool, b.router.WriterOnly()) })
 	b.readerDB = sync.OnceValue(b.openReaderDB)
 	b.nativeDB = sync.OnceValue(b.openNativeDB)

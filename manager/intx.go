@@ -26,6 +26,10 @@ import (
 // write there is a [*router.CrossBindWriteError] unless that bind has a transaction of its own in the
 // context, or router.AllowCrossBind was asked for.
 //
+// Bun's query hooks see BEGIN, COMMIT, ROLLBACK and the statements on savepoints as they see those of Bun's own transactions, with
+// errors and times; the context that BEGIN's hooks return reaches fn. A hook that was added to DB itself sees
+// transactions on the writer, one of [WithQueryHook] those on readers, too.
+//
 // Nothing is retried or moved to another server inside a transaction; see [Retry] for the whole. The
 // errors of COMMIT are a [*router.TxAbortedError] (rolled back, for instance because a statement had
 // failed and fn returned nil all the same), an error that matches router.ErrOutcomeUnknown (the answer

@@ -44,7 +44,7 @@ func ExampleTryOnly() {
 	job := func() {
 		err := m.WithLock(ctx, Accounts{}, "nightly", func(context.Context) error {
 			fmt.Println("at work")
-			second := m.WithLock(ctx, Accounts{}, "nightly", nil, manager.TryOnly())
+			second := m.WithLock(ctx, Accounts{}, "nightly", func(context.Context) error { panic("it is locked") }, manager.TryOnly())
 			fmt.Println("meanwhile elsewhere:", errors.Is(second, manager.ErrLockTimeout))
 			return nil
 		}, manager.TryOnly())

@@ -311,6 +311,9 @@ func (e *TxAbortedError) Unwrap() []error {
 // errNestedRunning is a mistake in the program, and never guessed to be meant.
 var errNestedRunning = errors.New("the function returned while a nested InTx was running in another goroutine: wait for that first")
 
+// errHookNests is a mistake in a query hook, which would wait for itself.
+var errHookNests = errors.New("router: a query hook that is called for a savepoint cannot open another one in the same transaction")
+
 // SavepointOpenError reports a query, or a nested InTx, that waited in vain for another nested InTx of
 // the same transaction to end. If that waits for this query, give the query the nested context.
 type SavepointOpenError struct {

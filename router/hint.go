@@ -25,6 +25,7 @@ type scope struct {
 	tx      *txLevel      // the innermost of the transactions; nil if there are none
 	cross   bool          // AllowCrossBind
 	begins  *openTx       // what this context begins, for the connection to know
+	turn    *openTx       // whose turn the context's user has, as a hook of a savepoint's statement
 }
 
 type scopeKey struct{}

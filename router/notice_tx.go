@@ -72,8 +72,8 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	c.hold(true)
 	c.readOnly = opts.ReadOnly && (c.readOnly || c.open == 1)
 	c.joins(sc.session)
-	if sc.begins != nil && sc.begins.router == c.notice.router {
-		c.carried = sc.begins
+	if t := sc.begins; t != nil && t.router == c.notice.router && !t.begun.Load() {
+		c.carried, t.hookCx = t, ctx
 	}
 	t := &c.tx
 	if t.open {

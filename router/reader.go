@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/bindery-go/bindery/binds"
 )
 
@@ -35,6 +37,7 @@ type Reader struct {
 	claim   atomic.Pointer[claim]
 	conns   conns
 	held    *holding
+	hooked  func() *bun.DB // as Router.hooked, for this reader; nil: by nobody's hooks
 
 	revealed revealed
 }

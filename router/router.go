@@ -69,6 +69,7 @@ type Router struct {
 	dialect  schema.Dialect
 	writer   *binds.Engine
 	held     *holding       // of the writer's connections
+	hooked   *bun.DB        // by which transactions begin on the writer, nil: by nobody's hooks
 	readers  []*Reader      // those of the configuration, and standby
 	reveals  binds.Revealer // nil where replicas show nothing before the primary
 	standby  *Reader        // the writer's server while that is a replica; nil where that cannot be told

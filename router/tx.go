@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/txend"
 )
@@ -17,10 +19,14 @@ import (
 type openTx struct {
 	router *Router
 	sql    *sql.Tx
+	bun    bun.Tx // the same, if hooked: its statements pass through Bun's hooks
+	hooked bool
+	begun  atomic.Bool     // it has its connection
+	hookCx context.Context // with which the connection began it: what hooks have put into it is in it
 	engine *binds.Engine
 	reader *Reader // nil: the writer
 	opts   TxOptions
-	ctx    context.Context // that it began with: its end rolls back
+	ctx    context.Context // that carries it: its end rolls back
 
 	// turn is held while a statement is sent, and while a savepoint is set or ends: what one
 	// goroutine's savepoint undoes must not hold another's statement.
@@ -71,7 +77,7 @@ func (l *txLevel) firstOpen() *txLevel {
 func (l *txLevel) within(ctx context.Context) context.Context {
 	return withScope(txend.With(ctx, l), func(s *scope) {
 		l.next = s.tx
-		s.tx = l
+		s.tx, s.begins, s.turn = l, nil, nil
 	})
 }
 
@@ -216,7 +222,7 @@ func (l *txLevel) close() (savepoint bool) {
 // rollback returns an error if the server does not confirm. It will have rolled back all the same
 // when it finds the connection gone.
 func (t *openTx) rollback() error {
-	err := t.sql.Rollback()
+	err := t.rollbackTx(t.sql)
 	if err == nil || errors.Is(err, sql.ErrTxDone) { // its context had ended, and the rollback with it
 		return nil
 	}
@@ -234,7 +240,7 @@ func (l *txLevel) commit() error {
 	if broken, _ := t.state(); broken != nil {
 		return and(&TxAbortedError{Bind: t.router.key, Cause: broken}, t.rollback())
 	}
-	if err := t.sql.Commit(); err != nil {
+	if err := t.commitTx(); err != nil {
 		return t.commitError(err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -69,7 +70,14 @@ func (r *Router) begin(ctx context.Context, opts *TxOptions) (*txLevel, context.
 	if err != nil {
 		return nil, nil, err
 	}
-	return l, l.within(ctx), nil
+	if l.outer != nil {
+		return l, l.within(ctx), nil
+	}
+	if l.tx.hooked {
+		ctx = connectby.Unlimited(l.tx.hookCx) // as Bun does: a trace's span reaches what runs inside
+	}
+	l.tx.ctx = l.within(ctx)
+	return l, l.tx.ctx, nil
 }
 
 const beginStatement = "BEGIN" // as Explain shows it, whatever the driver sends
@@ -86,25 +94,21 @@ func (r *Router) beginTx(ctx context.Context, opts *TxOptions) (*txLevel, error)
 	}
 	t := &openTx{router: r, opts: *opts, ctx: ctx, turn: make(chan struct{}, 1)}
 	ctx = withScope(ctx, func(s *scope) { s.begins = t })
-	begin := func(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
-		t.on(db)
-		return db.BeginTx(ctx, &sql.TxOptions{Isolation: opts.isolation(), ReadOnly: opts.ReadOnly})
-	}
-	tx, err := begin(ctx, c.begin(&to))
+	rollBack := func(tx *sql.Tx) { _ = t.rollbackTx(tx) } // nothing was done in it
+	tx, err := t.beginOn(ctx, c.begin(&to))
 	if err == nil && to.outlived() {
 		rollBack(tx)
 		err = errMoved
 	}
 	if err == nil {
 		c.end(&s, &to, beginStatement)
-	} else if tx, err = retry(ctx, c, &s, to, beginStatement, err, begin, rollBack); err != nil {
+	} else if tx, err = retry(ctx, c, &s, to, beginStatement, err, t.beginOn, rollBack); err != nil {
 		return nil, err
 	}
 	t.sql = tx
+	t.begun.Store(true)
 	return &txLevel{tx: t}, nil
 }
-
-func rollBack(tx *sql.Tx) { _ = tx.Rollback() } // nothing was done in it
 
 // on notes the engine that t is about to begin on, by its pool.
 func (t *openTx) on(db *sql.DB) {

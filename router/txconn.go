@@ -36,6 +36,7 @@ type inTx struct {
 	level *txLevel
 	kind  sqlkind.Kind
 	start time.Duration
+	keeps bool // the turn is the caller's, who is a hook
 }
 
 // enterTx waits for the statement's turn, unless it was refused with err.
@@ -54,7 +55,12 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 			return in, &ReadOnlyTxError{Bind: c.router.key, Name: l.name()}
 		}
 	}
-	if err = l.enter(ctx); err != nil {
+	if in.keeps = s.turn == l.tx; in.keeps {
+		err = l.usable()
+	} else {
+		err = l.enter(ctx)
+	}
+	if err != nil {
 		return in, err
 	}
 	if l.tx.reader != nil {
@@ -66,7 +72,9 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 // leaveTx ends the turn, and returns the error for the caller.
 func (c *Conn) leaveTx(ctx context.Context, s *scope, in *inTx, query string, err error) error {
 	t := in.level.tx
-	t.give()
+	if !in.keeps {
+		t.give()
+	}
 	if t.reader != nil {
 		t.reader.end(in.start)
 	}

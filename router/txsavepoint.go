@@ -16,6 +16,9 @@ func (l *txLevel) setSavepoint(ctx context.Context, opts *TxOptions) (*txLevel, 
 	if err := t.canNest(opts); err != nil {
 		return nil, err
 	}
+	if scopeOf(ctx).turn == t {
+		return nil, errHookNests
+	}
 	if err := l.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -52,8 +55,7 @@ const rollbackTo = "ROLLBACK TO SAVEPOINT "
 // savepoint runs one of the statements on savepoints. The turn must be held.
 func (t *openTx) savepoint(ctx context.Context, verb string, l *txLevel) error {
 	quote := string(t.router.dialect.IdentQuote())
-	_, err := t.sql.ExecContext(ctx, verb+quote+l.savepoint+quote)
-	return err
+	return t.exec(ctx, verb+quote+l.savepoint+quote)
 }
 
 // release keeps what was done since the savepoint. Like rollbackTo it is not cut short by the context of

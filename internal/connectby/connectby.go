@@ -13,6 +13,14 @@ func With(ctx context.Context, t time.Time) context.Context {
 	return context.WithValue(ctx, key{}, t)
 }
 
+// Unlimited returns a context without such a bound.
+func Unlimited(ctx context.Context) context.Context {
+	if _, bounded := Left(ctx); !bounded {
+		return ctx
+	}
+	return context.WithValue(ctx, key{}, nil)
+}
+
 // Left returns how long connecting under ctx may take, and whether that is bounded.
 func Left(ctx context.Context) (time.Duration, bool) {
 	t, ok := ctx.Value(key{}).(time.Time)
