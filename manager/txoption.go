@@ -31,6 +31,18 @@ func Isolation(level sql.IsolationLevel) TxOption {
 // read_your_writes, or else on the writer, if that may serve reads. With sql.LevelSerializable it runs
 // on the writer. A statement that is not a plain read is a [*router.ReadOnlyTxError].
 //
+// On PostgreSQL it takes what ends with the transaction, too: SET LOCAL and SET TRANSACTION, but READ WRITE; set_config('name', …, true);
+// DECLARE of a cursor without hold, FETCH, MOVE and CLOSE of one. That is how row-level security is told whose rows are read:
+//
+//	m.InTx(ctx, Accounts{}, func(ctx context.Context) error {
+//		if _, err := m.NewRaw(Accounts{}, "SELECT set_config('app.tenant', ?, true)", tenant).Exec(ctx); err != nil {
+//			return err
+//		}
+//		return m.NewSelect(&invoices).Scan(ctx)
+//	}, manager.ReadOnly())
+//
+// MySQL, MariaDB and SQLite have no setting that ends with a transaction.
+//
 // In a nested InTx it is an error unless the transaction is read-only.
 func ReadOnly() TxOption { return func(o *router.TxOptions) { o.ReadOnly = true } }
 

@@ -327,6 +327,9 @@ func (c *watchedConn) effectOf(query string) effect {
 	if c.notice.isPlainRead(query) || c.readOnly && !c.loose && c.notice.looksRead != nil && c.notice.looksRead(query) {
 		return changesNothing
 	}
+	if c.readOnly && !c.loose && c.notice.router != nil && c.notice.router.kinds.EndsWithTx(query) {
+		return changesNothing
+	}
 	c.noteSchema(changesSchema(query))
 	if c.open == 0 {
 		return changesData

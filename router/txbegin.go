@@ -17,7 +17,8 @@ type TxOptions struct {
 	// ReadOnly lets the transaction run where a read would: on a reader that is fresh enough, else on
 	// the writer if that may serve reads. It sees one state of the database from its first statement
 	// to its end, unless Isolation asks for less. A statement that is not a plain read is a
-	// [*ReadOnlyTxError].
+	// [*ReadOnlyTxError], but for what ends with the transaction, see [sqlkind.Classifier.EndsWithTx]: PostgreSQL's SET LOCAL,
+	// set_config(…, true) and cursors, as row-level security wants them.
 	//
 	// With sql.LevelSerializable it runs on the writer, whose isolation a standby does not have.
 	ReadOnly bool

@@ -49,6 +49,8 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 		in.kind, _ = c.kind(query)
 		switch {
 		case in.kind == sqlkind.Read:
+		case t.opts.ReadOnly && c.router.kinds.EndsWithTx(query):
+			in.kind = sqlkind.Read // with what it does to the transaction
 		case c.mode == readerOnly:
 			return in, &WriteOnReaderError{Bind: c.router.key}
 		case t.opts.ReadOnly && !c.router.isRead(query): // what a reader once refused may be read on the writer; that tells

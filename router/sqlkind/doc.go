@@ -34,6 +34,11 @@
 //
 // What asks which server it is, how it is configured, or what only a replica knows, is a plain read.
 //
+// # What ends with a transaction
+//
+// In a read-only transaction a reader may also be told what ends with that: SET LOCAL, set_config(…, true), cursors. They are a
+// Write here, since by themselves they mean nothing or last; [Classifier.EndsWithTx] knows them.
+//
 // # Text is lexed as the server does
 //
 // Keywords count outside quotes and comments only, and where they can be keywords: a column called share, an

@@ -48,3 +48,23 @@ func ExampleClassifier_Harmless() {
 	// true
 	// false
 }
+
+func ExampleClassifier_EndsWithTx() {
+	c, err := sqlkind.New(dialect.PG)
+	if err != nil {
+		panic(err)
+	}
+	for _, query := range []string{
+		"SELECT set_config('app.tenant', '42', true)",
+		"SELECT set_config('app.tenant', '42', false)",
+		"SET LOCAL statement_timeout = '5s'",
+		"SET TRANSACTION READ WRITE",
+	} {
+		fmt.Println(c.EndsWithTx(query), query)
+	}
+	// Output:
+	// true SELECT set_config('app.tenant', '42', true)
+	// false SELECT set_config('app.tenant', '42', false)
+	// true SET LOCAL statement_timeout = '5s'
+	// false SET TRANSACTION READ WRITE
+}

@@ -129,6 +129,9 @@ func (s *scanner) statement(i int) int {
 	case kwWith:
 		return s.with(end)
 	default:
+		if s.inTx {
+			return s.transactional(k, i, end)
+		}
 		return s.head(k, end)
 	}
 }

@@ -226,7 +226,9 @@ func (s *scanner) callsWriter(i int) bool {
 	text := s.q[start:end]
 	switch s.words.find(text) {
 	case calls, sequence, module:
-		return true
+		if !s.inTx || !equalFold(text, "set_config") || !s.setsLocally(i) {
+			return true
+		}
 	case asks:
 		s.local = true
 	}

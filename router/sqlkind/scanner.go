@@ -23,6 +23,7 @@ type scanner struct {
 	explain bool // the statement is not executed
 	loose   bool // a statement's main verb may stand after any name
 	show    bool // MySQL: SHOW, in which user@host is no variable
+	inTx    bool // PostgreSQL: what ends with the transaction may be done, see EndsWithTx
 }
 
 // maxLists is how many WITH lists may be nested in each other. With more a statement is a Write.
