@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -212,4 +213,55 @@ func ExampleRetry() {
 	// locked 9000 <nil>
 	// serializable 9000 <nil>
 	// versioned 9000 <nil>
+}
+
+// Of a statement that was never sent nothing is unknown: the error names the pool that was waited for. Here the query is given the
+// outer context by mistake, and the transaction has SQLite's only connection that writes.
+func ExampleDBManager_InTx_outerContext() {
+	ctx := context.Background()
+	m, done := exampleManager()
+	defer done()
+
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	err := m.InTx(ctx, Accounts{}, func(context.Context) error {
+		_, err := m.NewInsert(&User{Name: "Alice"}).Exec(short) // short comes from ctx
+		return err
+	})
+	var unsent *router.NotSentError
+	fmt.Println(errors.As(err, &unsent), errors.Is(err, context.DeadlineExceeded), errors.Is(err, router.ErrOutcomeUnknown))
+	fmt.Printf("%s: %d of %d in use, %d by transactions\n", unsent.Engine, unsent.InUse, unsent.MaxOpen, unsent.InTx)
+	// Output:
+	// true true false
+	// accounts/writer: 1 of 1 in use, 1 by transactions
+}
+
+// Query hooks see how a transaction begins and ends.
+func ExampleWithQueryHook_transactions() {
+	ctx := context.Background()
+	m, done := exampleManager(manager.WithQueryHook(printHook{}))
+	defer done()
+
+	err := m.InTx(ctx, Accounts{}, func(ctx context.Context) error {
+		return m.InTx(ctx, Accounts{}, func(context.Context) error { return errors.New("no") }, manager.Name("try"))
+	})
+	fmt.Println(err)
+	// Output:
+	// BEGIN
+	// SAVEPOINT "try_1"
+	// ROLLBACK TO SAVEPOINT "try_1"
+	// RELEASE SAVEPOINT "try_1"
+	// ROLLBACK
+	// no
+}
+
+// printHook prints statements that are no builder's.
+type printHook struct{}
+
+func (printHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (printHook) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if e.IQuery == nil {
+		fmt.Println(e.Query)
+	}
 }

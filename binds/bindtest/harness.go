@@ -159,6 +159,7 @@ var promises = []struct {
 	{"Cancel", (*suite).cancellation},
 	{"LateCancel", (*suite).lateCancel},
 	{"Interrupt", (*suite).interrupts},
+	{"EndedBefore", (*suite).endedBefore},
 	{"Faults", (*suite).faults},
 	{"Positions", (*suite).positions},
 	{"Pool", (*suite).pools},
