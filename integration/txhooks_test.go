@@ -238,8 +238,9 @@ func testHooksOfOurs(t *testing.T, b *bench, w *witness) {
 
 	// A hook that is added to the DB later, and one that asks the database itself.
 	late := new(witness)
-	b.bind(t).DB().AddQueryHook(late)
-	b.bind(t).DB().AddQueryHook(&curious{b: b})
+	for _, hook := range []bun.QueryHook{late, &curious{b: b}} {
+		b.bind(t).DB().AddQueryHook(hook) //lint:ignore SA1019 applications have it, and WithQueryHook makes another DB
+	}
 	w.take()
 	require.NoError(t, b.InTx(t.Context(), shop{}, func(ctx context.Context) error { return b.InTx(ctx, shop{}, insert) }))
 	assert.Equal(t, []string{"BEGIN", "SELECT", "SAVEPOINT x", "SELECT", "INSERT", "SELECT", "RELEASE SAVEPOINT x", "COMMIT"}, late.queries())
