@@ -57,6 +57,7 @@ type answer struct {
 	described bool // the columns have passed
 	prepared  bool // the server has answered to a Describe
 	refused   bool // an error has come
+	unrun     bool // the server was given the text, and not told to run it
 	several   bool // a second result came: the connection's rows have one
 	copied    bool // the statement was COPY with the client
 	copyIn    bool // it waits for the client's data
@@ -77,6 +78,7 @@ type answer struct {
 func (a *answer) begin() {
 	a.simple, a.own, a.skip, a.exec = false, false, 0, false
 	a.described, a.prepared, a.refused, a.several, a.copied, a.copyIn, a.affected = false, false, false, false, false, false, 0
+	a.unrun = false
 	a.columns, a.special = a.columns[:0], false
 }
 

@@ -74,6 +74,7 @@ func (c *conn) extend(ctx context.Context, q extended) error {
 			w.instead = appendMessage(nil, msgSync) // the answer is there
 			return nil
 		}
+		w.unrun = false
 		m = appendBind(m, q.args, types)
 	} else {
 		m = appendMessage(appendBind(m, q.args, nil), msgDescribe, 'P', 0)
@@ -89,7 +90,7 @@ func (c *conn) extend(ctx context.Context, q extended) error {
 // the result are in it, or the error. Nothing of the statement is run by then: if the connection breaks, it is to be had on another one.
 func (c *conn) describe(ctx context.Context, m []byte) ([]byte, error) {
 	w := c.wire
-	w.simple = true
+	w.simple, w.unrun = true, true
 	w.owed++
 	m = appendMessage(appendMessage(m, msgDescribe, 'S', 0), msgFlush)
 	n, err := w.stream.Write(m)
@@ -103,7 +104,7 @@ func (c *conn) describe(ctx context.Context, m []byte) ([]byte, error) {
 		if ended := ctxend.Err(ctx); ended != nil {
 			return nil, &notRunError{ended}
 		}
-		return nil, &notRunError{driver.ErrBadConn}
+		return nil, driver.ErrBadConn
 	}
 	w.owed--
 	return m[:0], nil
@@ -288,13 +289,14 @@ const (
 
 var errNULInText = errors.New("pgbind: the text holds a NUL character")
 
-// A notRunError is the end of a connection, or of a context, before a statement was run.
+// A notRunError is the end of a context, or of the session, before a statement was run: the server knew its text by then, and no more.
 type notRunError struct{ err error }
 
 func (e *notRunError) Error() string {
 	return fmt.Sprintf("pgbind: %v, before the statement was run", e.err)
 }
 
+// Unwrap returns the context's error, or the server's.
 func (e *notRunError) Unwrap() error { return e.err }
 
 // An ArgumentsError reports a text in which the server finds no place, or no type, for an argument.

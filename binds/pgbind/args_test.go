@@ -71,7 +71,7 @@ var runners = map[string]func(ctx context.Context, e *binds.Engine, query string
 		return got, errors.Join(err, s.Close())
 	},
 	"DB.Exec": func(ctx context.Context, e *binds.Engine, query string, args ...any) (string, error) {
-		_, err := e.DB().ExecContext(ctx, "CREATE TEMP TABLE IF NOT EXISTS outcome (v text); TRUNCATE outcome")
+		_, err := e.DB().ExecContext(ctx, "TRUNCATE outcome")
 		if err != nil {
 			return "", err
 		}
@@ -92,6 +92,7 @@ var runners = map[string]func(ctx context.Context, e *binds.Engine, query string
 }
 
 func TestArguments_areFoundByTheServer(t *testing.T) {
+	table(t, open(t, cluster.Primary.URI()), "outcome (v text)")
 	for name, uri := range map[string]string{"writer": cluster.Primary.URI(), "reader": cluster.Replicas[0].URI()} {
 		role := binds.Writer
 		if name == "reader" {
@@ -183,9 +184,11 @@ func TestArguments_keepTheirValues(t *testing.T) {
 // What cannot be run says why, and costs neither the connection nor, where the server was not asked, the transaction.
 func TestArguments_thatAreRefused(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), one)
-	exec(t, e, "CREATE TABLE kept (n int)")
-	t.Cleanup(func() { _, _ = admin.ExecContext(context.Background(), "DROP TABLE kept") })
-	pid := value(t, e, pidQuery)
+	table(t, e, "kept (n int)")
+	c, err := e.DB().Conn(t.Context())
+	require.NoError(t, err)
+	var before, after string
+	require.NoError(t, c.QueryRowContext(t.Context(), pidQuery).Scan(&before))
 	for reason, row := range map[string]struct {
 		query string
 		args  []any
@@ -209,10 +212,10 @@ func TestArguments_thatAreRefused(t *testing.T) {
 		"a NUL character in the text":     {"SELECT $1::text --\x00", []any{"a"}, "", "the text holds a NUL character"},
 		"too many for the protocol":       {"SELECT $1::text", make([]any, 65536), "", "65536 arguments"},
 	} {
-		_, err := e.DB().ExecContext(t.Context(), row.query, row.args...)
+		_, err := c.ExecContext(t.Context(), row.query, row.args...)
 		assert.ErrorContains(t, err, row.want, reason)
 		assert.Equal(t, row.code, codeOf(err), reason)
-		rows, err := e.DB().QueryContext(t.Context(), row.query, row.args...)
+		rows, err := c.QueryContext(t.Context(), row.query, row.args...)
 		if err == nil {
 			assert.Fail(t, "a query was run", reason)
 			require.NoError(t, rows.Close())
@@ -221,11 +224,14 @@ func TestArguments_thatAreRefused(t *testing.T) {
 		assert.NotContains(t, []binds.Fault{binds.Unknown, binds.NotSent}, e.Classify(err), reason)
 	}
 	var wrong *binds.SeveralStatementsError
-	_, err := e.DB().ExecContext(t.Context(), "INSERT INTO kept VALUES ($1);DELETE FROM kept", 1)
+	_, err = c.ExecContext(t.Context(), "INSERT INTO kept VALUES ($1);DELETE FROM kept", 1)
 	require.ErrorAs(t, err, &wrong)
 	assert.Equal(t, 29, wrong.Second)
-	assert.Equal(t, "0", value(t, e, "SELECT count(*) FROM kept"), "nothing was run")
-	assert.Equal(t, pid, value(t, e, pidQuery), "the connection lives")
+	require.NoError(t, c.QueryRowContext(t.Context(), "SELECT count(*) FROM kept").Scan(&after))
+	assert.Equal(t, "0", after, "nothing was run")
+	require.NoError(t, c.QueryRowContext(t.Context(), pidQuery).Scan(&after))
+	assert.Equal(t, before, after, "the connection lives")
+	require.NoError(t, c.Close())
 
 	tx, err := e.DB().BeginTx(t.Context(), nil)
 	require.NoError(t, err)
@@ -242,7 +248,8 @@ func TestArguments_thatAreRefused(t *testing.T) {
 // A text without arguments may hold several statements, as migrations do.
 func TestTextWithoutArguments_mayHoldSeveralStatements(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), one)
-	exec(t, e, "CREATE TEMP TABLE many (n int); INSERT INTO many VALUES (1), (2); -- it's fine\nUPDATE many SET n = 3")
+	table(t, e, "many (n int)")
+	exec(t, e, "INSERT INTO many VALUES (1), (2); -- it's fine\nUPDATE many SET n = 3")
 	assert.Equal(t, "2", value(t, e, "SELECT count(*) FROM many WHERE n = 3"))
 }
 
@@ -287,4 +294,49 @@ func TestArguments_rowsAndContexts(t *testing.T) {
 	_, err = e.DB().ExecContext(ctx, "SELECT $1::bytea", []byte("x"))
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, "1", value(t, e, "SELECT 1"))
+}
+
+// What ends while the server is asked for the parameters' types has not been run.
+func TestArguments_endedBeforeTheyAreRun(t *testing.T) {
+	e := open(t, cluster.Primary.URI(), one)
+	table(t, e, "barred (b bytea)")
+	bar := func() *sql.Tx {
+		tx, err := admin.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "LOCK TABLE barred")
+		require.NoError(t, err)
+		return tx
+	}
+	watch := open(t, cluster.Primary.AdminURI(), one)
+	waits := func() {
+		require.Eventually(t, func() bool {
+			return value(t, watch, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'") == "1"
+		}, 20*time.Second, 5*time.Millisecond)
+	}
+	tx := bar()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.DB().ExecContext(ctx, "INSERT INTO barred VALUES ($1)", []byte("x"))
+		done <- err
+	}()
+	waits()
+	stop()
+	err := <-done
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, binds.Canceled, e.Classify(err))
+	require.NoError(t, tx.Rollback())
+
+	tx = bar()
+	go func() {
+		_, err := e.DB().ExecContext(t.Context(), "INSERT INTO barred VALUES ($1)", []byte("y"))
+		done <- err
+	}()
+	waits()
+	_, err = watch.DB().ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'")
+	require.NoError(t, err)
+	err = <-done
+	assert.Equal(t, binds.NotSent, e.Classify(err), "%v", err)
+	require.NoError(t, tx.Rollback())
+	assert.Equal(t, "0", value(t, e, "SELECT count(*) FROM barred"))
 }

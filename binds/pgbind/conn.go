@@ -103,6 +103,10 @@ func (c *conn) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &notRun):
 		return notRun
+	case err == driver.ErrBadConn && c.bad: // see describe
+		return err
+	case errors.As(err, &answer) && answer.Field('V') != severityError && c.wire.unrun:
+		return &notRunError{err}
 	case errors.As(err, &canceled):
 		return canceled
 	case errors.As(err, &answer) && c.hasStrayed(answer):

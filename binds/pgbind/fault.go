@@ -1,7 +1,6 @@
 package pgbind
 
 import (
-	"database/sql/driver"
 	"errors"
 	"strings"
 
@@ -51,12 +50,15 @@ func (Driver) Classify(err error) binds.Fault {
 	var lost *lostError
 	var notRun *notRunError
 	switch {
+	case errors.As(err, &notRun):
+		if errors.As(err, &answer) {
+			return binds.NotSent
+		}
+		return binds.Canceled
 	case errors.As(err, &answer):
 		return classify(err, answer)
 	case errors.Is(err, ErrRolledBack), errors.Is(err, ErrSerializableOnStandby), errors.Is(err, ErrRowsOpen):
 		return binds.Refused
-	case errors.As(err, &notRun) && !errors.Is(err, driver.ErrBadConn):
-		return binds.Canceled
 	case errors.As(err, &lost):
 		return binds.Unknown
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // A value that Go's time.Time has, or that is given as PostgreSQL writes it.
@@ -57,11 +59,7 @@ func TestQuery_readsTimesOfAnyYear(t *testing.T) {
 // What a destination cannot hold is the error of that row. Connection and transaction live, and a row of INSERT … RETURNING is there.
 func TestQuery_ofAValueThatTheDestinationCannotHold(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), one)
-	exec(t, e, "CREATE TABLE ends (id int, at timestamptz)")
-	t.Cleanup(func() {
-		_, err := admin.ExecContext(context.Background(), "DROP TABLE ends")
-		assert.NoError(t, err)
-	})
+	table(t, e, "ends (id int, at timestamptz)")
 	pid := value(t, e, pidQuery)
 	tx, err := e.DB().BeginTx(t.Context(), nil)
 	require.NoError(t, err)
@@ -104,23 +102,39 @@ func TestQuery_readsFloatsAndBytesOfAnySession(t *testing.T) {
 		require.NoError(t, e.DB().QueryRowContext(t.Context(), "SELECT "+text).Scan(&f), text)
 		assert.Equal(t, math.Float64bits(want), math.Float64bits(f), text)
 	}
-	exec(t, e, "SET extra_float_digits = 0")
-	err := e.DB().QueryRowContext(t.Context(), "SELECT 1.7976931348623157e308::float8 AS f").Scan(&f)
+	tx, err := e.DB().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "SET LOCAL extra_float_digits = 0")
+	require.NoError(t, err)
+	err = tx.QueryRowContext(t.Context(), "SELECT 1.7976931348623157e308::float8 AS f").Scan(&f)
 	assert.ErrorContains(t, err, `name "f"`)
 	for _, output := range []string{"hex", "escape"} {
-		exec(t, e, "SET bytea_output = "+output)
+		_, err = tx.ExecContext(t.Context(), "SET LOCAL bytea_output = "+output)
+		require.NoError(t, err)
 		for hex, want := range map[string][]byte{
 			`\x`: {}, `\x00`: {0}, `\x5c`: {'\\'}, `\x5c5c78`: []byte(`\\x`), `\x5c7830`: []byte(`\x0`), `\x41ff0a27c3`: {'A', 0xff, '\n', '\'', 0xc3},
 		} {
 			var b []byte
-			require.NoError(t, e.DB().QueryRowContext(t.Context(), "SELECT '"+hex+"'::bytea").Scan(&b), hex)
+			require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT '"+hex+"'::bytea").Scan(&b), hex)
 			assert.Equal(t, want, b, "%s: %s", output, hex)
 		}
 		var long []byte
-		require.NoError(t, e.DB().QueryRowContext(t.Context(), "SELECT decode(repeat('00ff5c', 5000), 'hex')").Scan(&long))
+		require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT decode(repeat('00ff5c', 5000), 'hex')").Scan(&long))
 		assert.Equal(t, []byte(strings.Repeat("\x00\xff\\", 5000)), long)
 	}
+	require.NoError(t, tx.Commit())
 	assert.Equal(t, pid, value(t, e, pidQuery), "the connection lives")
+}
+
+// table makes a table that the test's end drops.
+func table(t *testing.T, e *binds.Engine, definition string) {
+	t.Helper()
+	exec(t, e, "CREATE TABLE "+definition)
+	t.Cleanup(func() {
+		name, _, _ := strings.Cut(definition, " ")
+		_, err := admin.ExecContext(context.Background(), "DROP TABLE "+name)
+		assert.NoError(t, err)
+	})
 }
 
 // What else pgdriver's reading does not know: a text without a statement, several results, a notification, COPY, a long error.
@@ -186,18 +200,23 @@ func TestConnection_livesAfterAnswersThatPgdriverDoesNotKnow(t *testing.T) {
 
 func TestConnection_livesAfterALongError(t *testing.T) {
 	e := open(t, cluster.Primary.URI(), one)
-	pid := value(t, e, pidQuery)
-	_, err := e.DB().ExecContext(t.Context(), "DO $$BEGIN RAISE EXCEPTION '%', repeat('ä', 20000) USING ERRCODE = 'P0777'; END$$")
+	table(t, e, "longs (n int)")
+	c, err := e.DB().Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, c.Close()) }()
+	var before, after string
+	require.NoError(t, c.QueryRowContext(t.Context(), pidQuery).Scan(&before))
+	_, err = c.ExecContext(t.Context(), "DO $$BEGIN RAISE EXCEPTION '%', repeat('ä', 20000) USING ERRCODE = 'P0777'; END$$")
 	assert.Equal(t, "P0777", codeOf(err))
 	assert.ErrorContains(t, err, "äää")
-	_, err = e.DB().ExecContext(t.Context(), "COPY pg_class FROM STDIN")
+	_, err = c.ExecContext(t.Context(), "COPY pg_class FROM STDIN")
 	assert.Error(t, err)
-	exec(t, e, "CREATE TEMP TABLE taken (n int)")
-	_, err = e.DB().ExecContext(t.Context(), "COPY taken FROM STDIN")
+	_, err = c.ExecContext(t.Context(), "COPY longs FROM STDIN")
 	assert.ErrorIs(t, err, ErrCopy)
-	_, err = e.DB().QueryContext(t.Context(), "COPY taken FROM STDIN")
+	_, err = c.QueryContext(t.Context(), "COPY longs FROM STDIN")
 	assert.ErrorIs(t, err, ErrCopy)
-	assert.Equal(t, pid, value(t, e, pidQuery), "the connection lives")
+	require.NoError(t, c.QueryRowContext(t.Context(), pidQuery).Scan(&after))
+	assert.Equal(t, before, after, "the connection lives")
 }
 
 // What the server stops, and what it refuses in a failed transaction, costs a savepoint and no more.
