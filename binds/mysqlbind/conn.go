@@ -215,7 +215,7 @@ func (c *conn) failed(ctx context.Context, query string, err error) error {
 	if ended := ctx.Err(); ended != nil && err == ended && c.native.IsValid() {
 		return &binds.NotSentError{Err: err} // the MySQL driver closes what it has sent something on
 	}
-	return c.undo(ctx, query, c.gaveUp(ctx, err))
+	return c.explainReadOnly(ctx, c.undo(ctx, query, c.gaveUp(ctx, err)))
 }
 
 func (c *conn) gaveUp(ctx context.Context, err error) error {

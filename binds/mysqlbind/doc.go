@@ -47,7 +47,7 @@
 // # Sessions
 //
 // Every session is made what Go and Bun expect by one statement: character set utf8mb4, time zone
-// +00:00, autocommit on, and NO_BACKSLASH_ESCAPES taken out of sql_mode, since Bun writes text with
+// +00:00, autocommit on, and NO_BACKSLASH_ESCAPES taken out of sql_mode (and MariaDB's EMPTY_STRING_IS_NULL), since Bun writes text with
 // backslash escapes. Times are read as time.Time in UTC, and Bun's are written in UTC, so that
 // NOW(), TIMESTAMP and DATETIME columns mean the same on both sides. RowsAffected counts the rows that
 // an UPDATE matched, not those it changed: a repeated UPDATE is no missing row, as on the other

@@ -65,7 +65,10 @@ func (Driver) Classify(err error) binds.Fault {
 	var answer *mysql.MySQLError
 	var connect *binds.ConnectError
 	var cut *commitCutError
+	var byDefault *binds.ReadOnlyDefaultError
 	switch {
+	case errors.As(err, &byDefault):
+		return binds.Refused
 	case errors.As(err, &cut):
 		return binds.Unknown
 	case errors.As(err, &gone):

@@ -35,7 +35,7 @@ type session struct {
 // setUpStatement returns the statement that makes a new session what Bun and Go expect.
 //
 // NO_BACKSLASH_ESCAPES leaves whatever mode the server has: Bun doubles backslashes in the text it
-// writes, and with the mode on every one of them would be stored twice.
+// writes, and with the mode on every one of them would be stored twice. So does MariaDB's EMPTY_STRING_IS_NULL, which stores NULL for ”.
 func setUpStatement(p *dburi.Params) string {
 	names := "SET NAMES utf8mb4"
 	if c := p.String("collation", ""); c != "" {
@@ -44,7 +44,7 @@ func setUpStatement(p *dburi.Params) string {
 		}
 		names += " COLLATE " + c
 	}
-	mode := "REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')"
+	mode := "REPLACE(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), 'EMPTY_STRING_IS_NULL', '')"
 	if p.Has("sql_mode") {
 		m := p.String("sql_mode", "")
 		switch {
@@ -52,6 +52,9 @@ func setUpStatement(p *dburi.Params) string {
 			p.Fail(`parameter "sql_mode" must be names with commas between them`)
 		case strings.Contains(strings.ToUpper(m), "NO_BACKSLASH_ESCAPES"):
 			p.Fail(`parameter "sql_mode" must not hold NO_BACKSLASH_ESCAPES: Bun writes text with backslash escapes`)
+		}
+		if strings.Contains(strings.ToUpper(m), "EMPTY_STRING_IS_NULL") {
+			p.Fail(`parameter "sql_mode" must not hold EMPTY_STRING_IS_NULL: it stores NULL where Go wrote ""`)
 		}
 		mode = "'" + m + "'"
 	}

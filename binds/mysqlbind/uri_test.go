@@ -66,7 +66,7 @@ func TestParseDefaults(t *testing.T) {
 		assert.False(t, on, what)
 	}
 	assert.Equal(t, "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, "+
-		"sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')", s.setUp)
+		"sql_mode = REPLACE(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), 'EMPTY_STRING_IS_NULL', '')", s.setUp)
 }
 
 func TestParseParameters(t *testing.T) {

@@ -174,6 +174,7 @@ func (t *tap) answered(body []byte) {
 	case msgCommandComplete:
 		t.skip = max(t.skip-1, 0)
 		tag := bytes.TrimSuffix(body, []byte{0})
+		t.exact = t.exact && string(tag) != "SET"
 		if n, err := strconv.ParseInt(string(tag[bytes.LastIndexByte(tag, ' ')+1:]), 10, 64); err == nil {
 			t.affected = n
 		}
@@ -191,7 +192,8 @@ func (t *tap) answered(body []byte) {
 // readColumns follows a RowDescription: a number, and for each column its name, a zero byte and columnLen bytes. It
 // notes the columns that this package converts, and changes their types' last bytes to those of types that pgdriver
 // gives as they come.
-func (a *answer) readColumns(b []byte) {
+func (t *tap) readColumns(b []byte) {
+	a := &t.answer
 	for len(b) > 0 {
 		switch {
 		case a.number>>31 == 0: // the number of columns, two bytes
@@ -207,13 +209,13 @@ func (a *answer) readColumns(b []byte) {
 			a.inName, a.position, a.number = false, 0, 1<<31
 			b = b[end+1:]
 		case a.position == 0 && len(b) >= columnLen:
-			b[columnType+3] = a.convert(binary.BigEndian.Uint32(b[columnType:]), b[columnType+3])
+			b[columnType+3] = t.convert(binary.BigEndian.Uint32(b[columnType:]), b[columnType+3])
 			a.inName, b = true, b[columnLen:]
 		default:
 			if a.position >= columnType && a.position < columnType+4 {
 				a.number = a.number<<8 | 1<<31 | uint32(b[0])
 				if a.position == columnType+3 {
-					b[0] = a.convert(a.number&^(1<<31), b[0])
+					b[0] = t.convert(a.number&^(1<<31), b[0])
 				}
 			}
 			if a.position++; a.position == columnLen {
@@ -225,16 +227,16 @@ func (a *answer) readColumns(b []byte) {
 }
 
 // convert notes a column's type, and returns its last byte as pgdriver is to see it.
-func (a *answer) convert(oid uint32, last byte) byte {
-	how := plain
-	switch oid {
-	case typeTimestamp, typeTimestamptz:
+func (t *tap) convert(oid uint32, last byte) byte {
+	a, how := &t.answer, plain
+	switch {
+	case oid == typeTimestamp || oid == typeTimestamptz:
 		how, last = toTime, lastByteOfVarchar
-	case typeFloat8:
+	case oid == typeFloat8 && !t.exact: // one that is rounded up may be more than float64 holds
 		how, last = toFloat8, lastByteOfNoType
-	case typeFloat4:
+	case oid == typeFloat4 && !t.exact:
 		how, last = toFloat4, lastByteOfNoType
-	case typeBytea:
+	case oid == typeBytea:
 		how, last = toBytes, lastByteOfBytesType
 	}
 	a.columns = append(a.columns, how)

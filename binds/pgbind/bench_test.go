@@ -26,7 +26,7 @@ func ends(t testing.TB) context.Context {
 func conns(t testing.TB) (bare, watched driver.Conn) {
 	src, err := Driver{}.Open(context.Background(), cluster.Primary.URI())
 	require.NoError(t, err)
-	conf := (&connector{settings: src.(*source).settings}).config()
+	conf := (&connector{settings: src.(*source).settings, sessions: &sessions{}}).config()
 	conf.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}

@@ -74,6 +74,7 @@ func (c *conn) beginText(ctx context.Context, query string) error {
 		return err
 	}
 	c.changed = c.changed || sqlkind.ChangesSession(dialect.PG, query)
+	c.wire.exact = c.wire.exact && !c.changed
 	return nil
 }
 
@@ -117,6 +118,9 @@ func (c *conn) explain(ctx context.Context, err error) error {
 	case errors.As(err, &answer):
 		if answer.Field('C') == codeQueryCanceled && c.wire.socket.isDoomed() && ctx.Err() != nil {
 			return &CanceledError{Err: ctx.Err(), Answer: answer}
+		}
+		if answer.Field('C') == codeReadOnly {
+			return c.explainReadOnly(ctx, err)
 		}
 		if answer.Field('C') == codeIdleSession {
 			c.bad = true

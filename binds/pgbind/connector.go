@@ -38,12 +38,20 @@ func (c *connector) login(ctx context.Context) (*pgdriver.Conn, *wire, error) {
 		bounded, stop = context.WithTimeout(ctx, t)
 		defer stop()
 	}
-	w, err := c.dial(bounded)
-	if err != nil {
+	w, pg, err := c.attempt(bounded, false)
+	for range attempts {
+		again, standby := c.yields(err)
+		if !again {
+			break
+		}
+		if w != nil {
+			_ = w.Close() // another one takes its place
+		}
+		w, pg, err = c.attempt(bounded, standby)
+	}
+	if w == nil {
 		return nil, nil, c.explain(ctx, bounded, err)
 	}
-	pg, err := c.open(bounded, w)
-	w.finish()
 	if err == nil && w.socket.isDoomed() {
 		err = bounded.Err()
 	}
@@ -52,6 +60,17 @@ func (c *connector) login(ctx context.Context) (*pgdriver.Conn, *wire, error) {
 		return nil, nil, c.explain(ctx, bounded, err)
 	}
 	return pg, w, nil
+}
+
+// attempt makes a connection. The wire is nil if none came to be.
+func (c *connector) attempt(ctx context.Context, standby bool) (*wire, *pgdriver.Conn, error) {
+	w, err := c.dial(ctx, standby)
+	if err != nil {
+		return nil, nil, err
+	}
+	pg, err := c.open(ctx, w)
+	w.finish()
+	return w, pg, err
 }
 
 // explain says which of the two limits an error comes from, if from one of them.
@@ -66,13 +85,14 @@ func (c *connector) explain(ctx, bounded context.Context, err error) error {
 	return err
 }
 
-// dial makes a wire, encrypted as the settings say, watched by ctx from the first byte on.
-func (c *connector) dial(ctx context.Context) (*wire, error) {
+// dial makes a wire, encrypted as the settings say, watched by ctx from the first byte on. See startup for standby.
+func (c *connector) dial(ctx context.Context, standby bool) (*wire, error) {
 	raw, err := c.settings.dial(ctx, c.settings.network, c.settings.address)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{socket: &socket{Conn: raw}, startup: c.startup(), quiet: true}
+	w := &wire{socket: &socket{Conn: raw}, startup: c.startup(standby), quiet: true}
+	w.weakened = standby && c.role == binds.Writer
 	w.poll.watch(raw)
 	w.socket.onInterrupt = func() { c.requestCancel(raw.RemoteAddr(), w.pid, w.key, w.socket.answered.Load) }
 	if err = w.begin(ctx, false); err == nil {
@@ -86,11 +106,19 @@ func (c *connector) dial(ctx context.Context) (*wire, error) {
 	return w, nil
 }
 
-// startup is what the server is told at log-in, the belt last: of two values the later one counts.
-func (c *connector) startup() []parameter {
-	ps := c.settings.startup
+// startup is what the server is told at log-in, the belt last: of two values the later one counts. On a standby that is told
+// not to be SERIALIZABLE by default.
+func (c *connector) startup(standby bool) []parameter {
+	ps := make([]parameter, 0, len(exact)+len(c.settings.startup)+2)
+	if !c.sessions.plain.Load() {
+		ps = append(ps, exact...)
+	}
+	ps = append(ps, c.settings.startup...)
+	if standby || c.role == binds.Reader && c.sessions.serializable.Load() {
+		ps = append(ps, onStandby)
+	}
 	if c.role == binds.Reader {
-		ps = append(ps[:len(ps):len(ps)], parameter{beltParameter, "on"})
+		ps = append(ps, parameter{beltParameter, "on"})
 	}
 	return ps
 }
@@ -110,6 +138,7 @@ func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
 	if err == nil {
 		err = w.meetPlainly(pg)
 	}
+	w.exact = w.pooling == noPooler && !c.sessions.plain.Load()
 	return pg, err
 }
 
@@ -198,7 +227,7 @@ func (c *nativeConnector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *nativeConnector) Driver() driver.Driver {
 	conf := c.config()
 	conf.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		w, err := c.dial(ctx)
+		w, err := c.dial(ctx, false)
 		if err != nil {
 			return nil, err
 		}

@@ -63,6 +63,12 @@
 //   - options: anything else, as in -c%20work_mem=64MB.
 //   - client_encoding: UTF8, the only one.
 //
+// Settings of the login, the database or the server yield to these, and to what values are read exactly by: datestyle ISO, standard_conforming_strings,
+// extra_float_digits and bytea_output. A pooler that refuses the last two is not told of them: floats then have the digits
+// that the login's setting gives. A standby whose default_transaction_isolation is SERIALIZABLE, in which it runs nothing, is told REPEATABLE READ. A writer whose
+// default_transaction_read_only is on gives a [*binds.ReadOnlyDefaultError]. What only changes how a value is shown as text (IntervalStyle,
+// TimeZone, lc_monetary of money) is the user's to choose, for writer and readers alike ([binds.View]).
+//
 // Any other parameter is an error that names the nearest right one or, for one that libpq knows, says
 // why it is not supported.
 //

@@ -49,7 +49,10 @@ func (Driver) Classify(err error) binds.Fault {
 	var answer pgdriver.Error
 	var lost *lostError
 	var notRun *notRunError
+	var byDefault *binds.ReadOnlyDefaultError
 	switch {
+	case errors.As(err, &byDefault):
+		return binds.Refused
 	case errors.As(err, &notRun):
 		if errors.As(err, &answer) {
 			return binds.NotSent

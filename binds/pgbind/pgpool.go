@@ -58,7 +58,7 @@ func (w *wire) meetPlainly(pg *pgdriver.Conn) error {
 		w.indirect = row[1] != strconv.Itoa(local.Port)
 	}
 	var answer pgdriver.Error
-	if errors.As(err, &answer) && answer.Field('V') == severityError {
+	if errors.As(err, &answer) && answer.Field('V') == severityError && answer.Field('C') != codeNotSupported {
 		return nil // it does not tell
 	}
 	return err

@@ -49,6 +49,7 @@ func (p pooling) shares() bool { return p >= poolsUnknown }
 // sharedFor: it may be wrong, where a connection has died unnoticed and its session went to the next client, say.
 type sessions struct {
 	balancing
+	defaults
 	mu     sync.Mutex // guards the rest
 	of     map[string]*wire
 	shared time.Time // the latest finding; the zero time if there was none
@@ -311,16 +312,28 @@ func (w *wire) fasten(pg *pgdriver.Conn) error {
 // explainRefusal adds the cure to a pooler's refusal of what the start-up message asks for.
 func explainRefusal(err error) error {
 	var answer pgdriver.Error
-	const refusal = "unsupported startup parameter"
-	if !errors.As(err, &answer) || !strings.HasPrefix(answer.Field('M'), refusal) {
+	if !errors.As(err, &answer) {
 		return err
 	}
-	_, name, _ := strings.Cut(strings.TrimPrefix(answer.Field('M'), refusal+": "), "options: ")
+	name, refused := refusedParameter(answer)
+	if !refused {
+		return err
+	}
+	return fmt.Errorf("%w (PgBouncer refuses it: add %s to its ignore_startup_parameters; a reader is read-only all the same)", err, name)
+}
+
+// refusedParameter names the parameter of the start-up message that a pooler refuses.
+func refusedParameter(answer pgdriver.Error) (name string, ok bool) {
+	const refusal = "unsupported startup parameter"
+	if !strings.HasPrefix(answer.Field('M'), refusal) {
+		return "", false
+	}
+	_, name, _ = strings.Cut(strings.TrimPrefix(answer.Field('M'), refusal+": "), "options: ")
 	if name == "" {
 		name = strings.TrimPrefix(answer.Field('M'), refusal+": ")
 	}
 	name, _, _ = strings.Cut(name, "=")
-	return fmt.Errorf("%w (PgBouncer refuses it: add %s to its ignore_startup_parameters; a reader is read-only all the same)", err, name)
+	return name, true
 }
 
 // refuseShared returns the error of what needs a session of its own, nil if the connection has one as far as known.

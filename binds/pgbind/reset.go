@@ -17,7 +17,7 @@ import (
 // only after somebody took it off. An older server is told each time.
 func (c *connector) check(ctx context.Context, pg *pgdriver.Conn) error {
 	w := pg.Conn().(*wire)
-	if !w.idle() || w.socket.isDoomed() || w.look() != nil {
+	if !w.idle() || w.socket.isDoomed() || w.look() != nil || w.weakened && w.standby != isOn {
 		return driver.ErrBadConn
 	}
 	if c.role != binds.Reader || w.belt == isOn || w.pooling.shares() {

@@ -52,6 +52,9 @@ type tap struct {
 
 	answer // to the statement under way
 
+	exact    bool // floats come with all their digits
+	weakened bool // a writer's session on a standby, whose transactions are not SERIALIZABLE as they should be on a primary
+
 	header [headerLen]byte
 	seen   int // bytes of header
 	kind   byte

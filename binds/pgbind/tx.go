@@ -13,6 +13,8 @@ import (
 type tx struct {
 	c   *conn
 	ctx context.Context // of BeginTx; it bounds the wait for COMMIT too
+
+	readOnly bool // as it was asked for
 }
 
 // BeginTx begins a transaction by one statement. pgdriver sends two in one string, and leaves the
@@ -38,7 +40,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		}
 		return nil, err
 	}
-	c.tx.ctx = ctx
+	c.tx.ctx, c.tx.readOnly = ctx, opts.ReadOnly
 	return &c.tx, nil
 }
 
@@ -94,6 +96,6 @@ func (t *tx) end(ctx context.Context, query string) error {
 	if err != nil {
 		c.bad = true
 	}
-	t.ctx = nil
+	t.ctx, t.readOnly = nil, false
 	return err
 }

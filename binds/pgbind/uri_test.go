@@ -59,14 +59,14 @@ func TestParse_environment(t *testing.T) {
 	}
 	s, err := parse("postgres://app@")
 	require.NoError(t, err)
-	c := &connector{settings: s, role: binds.Reader}
+	c := &connector{settings: s, role: binds.Reader, sessions: &sessions{}}
 	conf := c.config()
 	assert.Equal(t, "localhost:5432", conf.Addr)
 	assert.Equal(t, "app", conf.User)
 	assert.Empty(t, conf.Password)
 	assert.Equal(t, "app", conf.Database)
 	assert.Empty(t, conf.AppName)
-	assert.NotContains(t, fmt.Sprint(c.startup()), "7777")
+	assert.NotContains(t, fmt.Sprint(c.startup(false)), "7777")
 	_, err = parse("postgres://")
 	assert.ErrorContains(t, err, "names no user")
 }
