@@ -264,19 +264,19 @@ func sealed(t testing.TB, v driver.Valuer) []byte {
 	return raw.([]byte)
 }
 
-// uuid is as the usual packages have it: bytes that marshal as text.
-type uuid [16]byte
+// wordUUID is a UUID as the usual packages have it: bytes that marshal as text.
+type wordUUID [16]byte
 
-func (u uuid) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, u[:]), nil }
+func (u wordUUID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, u[:]), nil }
 
-func (u *uuid) UnmarshalText(text []byte) error {
+func (u *wordUUID) UnmarshalText(text []byte) error {
 	_, err := hex.Decode(u[:], text)
 	return err
 }
 
 func TestEncryptedRows(t *testing.T) {
 	useKeys(t, mustRing(mustKey("one", 1)))
-	id, other := uuid{0x01, 0x8f}, uuid{0x01, 0x90}
+	id, other := wordUUID{0x01, 0x8f}, wordUUID{0x01, 0x90}
 	seven := 7
 	type name string
 	one := []any{1}
@@ -324,10 +324,10 @@ func TestEncryptedRows(t *testing.T) {
 		"no text":             {""},
 		"no bytes":            {[]byte{}},
 		"zero bytes":          {[16]byte{}},
-		"the nil UUID":        {uuid{}},
+		"the nil UUID":        {wordUUID{}},
 		"nil":                 {nil},
 		"a nil pointer":       {(*int)(nil)},
-		"a nil UUID pointer":  {(*uuid)(nil)},
+		"a nil UUID pointer":  {(*wordUUID)(nil)},
 		"any row among parts": {"tenant", models.AnyRow{}},
 		"a float":             {1.5},
 		"a time":              {time.Now()},
@@ -357,7 +357,7 @@ func TestEncryptedTypes(t *testing.T) {
 	encryptedType(t, address{City: "Bonn"})
 	encryptedType(t, []int{1, 2})
 	encryptedType(t, 42)
-	encryptedType(t, uuid{1, 2})
+	encryptedType(t, wordUUID{1, 2})
 	var other models.Encrypted[int, structCard]
 	var text models.Encrypted[string, structCard]
 	require.NoError(t, text.Set(t.Context(), "Bonn", 1))

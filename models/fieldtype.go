@@ -29,6 +29,10 @@ var registering sync.Mutex
 // field whose type is a [ColumnTyper] and has no `bun:"type:…"` tag, which wins. Models related to them
 // are included. A model is named as for Bun: (*User)(nil).
 //
+// Types that Bun knows only as arrays or structs get the column of what they write: a uuid.UUID is UUID on PostgreSQL,
+// CHAR(36) on MySQL and MariaDB, which has UUID only since 10.7, and TEXT on SQLite; a [16]byte is BYTEA, BINARY(16) or
+// BLOB; a sql.Null[time.Time] is what a time is. PostgreSQL has UUID[] for a slice of them with the tag `bun:",array"`.
+//
 // It is the one line of set-up that this package's field types need, since Bun asks a field's type for
 // nothing: it would make every one of them VARCHAR(255) on MySQL, and all but [LongText] JSONB on
 // PostgreSQL, even where it is binary or an enum. Values that do not fit such a column are an error of the server's, unless
@@ -110,10 +114,16 @@ type checkedField interface {
 }
 
 func setUp(d dialect.Name, t *schema.Table, f *schema.Field) error {
-	for _, option := range []string{"array", "msgpack", "hstore", "composite"} {
+	for _, option := range []string{"msgpack", "hstore", "composite"} {
 		if f.Tag.HasOption(option) {
 			return nil // the field is written in a way of Bun's own
 		}
+	}
+	if !implements[ColumnTyper](reflect.PointerTo(f.IndirectType)) {
+		setUpValue(d, f)
+	}
+	if f.Tag.HasOption("array") {
+		return nil
 	}
 	zero := reflect.New(f.IndirectType).Interface()
 	if typer, ok := zero.(ColumnTyper); ok && !f.Tag.HasOption("type") {

@@ -37,6 +37,9 @@ func (r *renderer) operand(c *filterColumn, v any) (operand, error) {
 	if c.kind == kindOther && rv.Type() == c.field.IndirectType {
 		return r.own(c, rv)
 	}
+	if c.kind == kindBytes && isByteArray(rv.Type()) && isByteArray(c.field.IndirectType) {
+		return r.literal(c, rv) // a uuid.UUID, which says that it is text, for a column of 16 bytes
+	}
 	switch spoken := rv.Interface().(type) {
 	case driver.Valuer:
 		plain, err := spoken.Value()
