@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/models"
 	"github.com/bindery-go/bindery/router"
 )
 
@@ -116,7 +117,7 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 			return nil, err
 		}
 	}
-	b.dialect = b.writer.Driver().Dialect()
+	b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect())
 	b.onlyReaders, b.maxLag = cfg.Fallback == fallbackNone, cfg.Freshness.MaxLag
 	if b.maxLag == 0 {
 		b.maxLag = router.DefaultMaxLag

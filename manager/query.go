@@ -6,6 +6,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/models"
 )
 
 // home returns the Bun DB for a query on model, and whether model is a table's model or only names
@@ -20,6 +21,11 @@ func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
 	b, err := m.find(model)
 	if err != nil {
 		return m.def.db, false, err
+	}
+	if structOf(model) != nil && !binds.IsMarker(model) {
+		if err := models.Register(b.db, model); err != nil {
+			return b.db, false, err
+		}
 	}
 	m.homes.add(model, b)
 	return b.db, !binds.IsMarker(model), nil

@@ -5,7 +5,7 @@
 // bun.IDB takes a *bun.DB, a bun.Tx and a bun.Conn, and the DBs of a manager's binds.
 //
 // The field types [LongText], [JSON], [List], [Serialized], [Encrypted], [Enum] and [Vector] know their columns on each
-// database. Bun does not ask them: call [Register] with the models once after opening a DB, before
+// database. Bun does not ask them, but a manager does; for a bun.DB of your own see [WithFieldTypes], or call [Register] with the models once after opening it, before
 // CREATE TABLE and the first query. NULL is said in Bun's way: a pointer that is nil, or the tag
 // nullzero.
 //

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/mysqldialect"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -267,4 +268,19 @@ func ExampleKeyRing_Rotate() {
 	// measles <nil>
 	// true <nil>
 	// 2026-02
+}
+
+func ExampleWithFieldTypes() {
+	sqldb, err := sql.Open("sqlite", ":memory:")
+	check(err)
+	db := bun.NewDB(sqldb, models.WithFieldTypes(sqlitedialect.New()))
+	defer closeExampleDB(db)
+
+	type Article struct {
+		ID   uuid.UUID `bun:",pk"`
+		Body models.LongText
+		Data models.Serialized[[]string]
+	}
+	fmt.Println(db.NewCreateTable().Model((*Article)(nil)))
+	// Output: CREATE TABLE "articles" ("id" TEXT NOT NULL, "body" TEXT, "data" BLOB, PRIMARY KEY ("id"))
 }

@@ -3,7 +3,9 @@ package models
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -33,7 +35,8 @@ var registering sync.Mutex
 // CHAR(36) on MySQL and MariaDB, which has UUID only since 10.7, and TEXT on SQLite; a [16]byte is BYTEA, BINARY(16) or
 // BLOB; a sql.Null[time.Time] is what a time is. PostgreSQL has UUID[] for a slice of them with the tag `bun:",array"`.
 //
-// It is the one line of set-up that this package's field types need, since Bun asks a field's type for
+// A manager does it by itself, on all its binds, as does a bun.DB whose dialect is one of [WithFieldTypes]; there Register only says
+// what is wrong with the models. For another bun.DB it is the one line of set-up that this package's field types need, since Bun asks a field's type for
 // nothing: it would make every one of them VARCHAR(255) on MySQL, and all but [LongText] JSONB on
 // PostgreSQL, even where it is binary or an enum. Values that do not fit such a column are an error of the server's, unless
 // MySQL's strict mode is off: then it cuts them. Call it once for each bun.DB after opening it, before the models' first use:
@@ -83,10 +86,10 @@ func (r *registry) table(t *schema.Table) {
 		return
 	}
 	r.seen[t] = true
-	for _, field := range t.FieldMap {
-		if err := setUp(r.dialect.Name(), t, field); err != nil {
-			r.errs = append(r.errs, fmt.Errorf("models: register %s.%s: %w", t.Name, field.Name, err))
-		}
+	if typer, ok := r.dialect.(fieldTyper); ok { // it was set up when it was made
+		r.errs = append(r.errs, typer.fieldErrors(t)...)
+	} else {
+		r.errs = append(r.errs, setUpTable(r.dialect.Name(), t)...)
 	}
 	for _, rel := range t.Relations {
 		for _, other := range []*schema.Table{rel.JoinTable, rel.M2MTable} {
@@ -111,6 +114,16 @@ type zeroField interface {
 // A checkedField knows whether it may be the given column.
 type checkedField interface {
 	checkField(t *schema.Table, f *schema.Field) error
+}
+
+// setUpTable sets up the fields of a table, which nobody uses yet.
+func setUpTable(d dialect.Name, t *schema.Table) (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(t.FieldMap)) {
+		if err := setUp(d, t, t.FieldMap[name]); err != nil {
+			errs = append(errs, fmt.Errorf("models: register %s.%s: %w", t.Name, name, err))
+		}
+	}
+	return errs
 }
 
 func setUp(d dialect.Name, t *schema.Table, f *schema.Field) error {

@@ -92,6 +92,9 @@ func (d *Dialect) Features() feature.Feature {
 	return d.discover()
 }
 
+// TableDialect returns the dialect that completes the tables of models, for who makes a [schema.Tables] of its own. It asks no server.
+func (d *Dialect) TableDialect() schema.Dialect { return tableDialect{d.Dialect, d} }
+
 // AppendString appends a string literal. Escaping byte by byte is right because every session has
 // utf8mb4, in which no byte of a longer character looks like a quote, and backslash escapes.
 func (d *Dialect) AppendString(b []byte, s string) []byte {

@@ -1,0 +1,102 @@
+package models
+
+import (
+	"sync"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/migrate/sqlschema"
+	"github.com/uptrace/bun/schema"
+)
+
+// WithFieldTypes returns a dialect that gives each model's columns the types that its fields want when the model is first met, in
+// whatever query, so that nobody has to call [Register]:
+//
+//	db := bun.NewDB(sqldb, models.WithFieldTypes(pgdialect.New()))
+//
+// A manager's binds have such dialects. All else is d, which has no tables of its own any more: use only the dialect that is returned.
+// What is wrong with a model is told by Register, which changes nothing on such a dialect and may be called at any time.
+//
+// A dialect that should make tables by another one, which asks no server, has a method TableDialect() schema.Dialect.
+func WithFieldTypes(d schema.Dialect) schema.Dialect {
+	if _, ok := d.(fieldTyper); ok {
+		return d
+	}
+	f := &fieldDialect{Dialect: d}
+	f.made = schema.NewTables(tableHook{tableDialectOf(d), f})
+	inspects, canInspect := d.(inspector)
+	migrates, canMigrate := d.(migrator)
+	if canInspect && canMigrate {
+		return &inspectedDialect{f, inspects, migrates}
+	}
+	return f
+}
+
+// A fieldTyper is a dialect of [WithFieldTypes].
+type fieldTyper interface {
+	fieldErrors(t *schema.Table) []error
+}
+
+type fieldDialect struct {
+	schema.Dialect
+	made *schema.Tables
+	errs sync.Map // of reflect.Type to []error; those that have some
+}
+
+// Tables returns the tables of the models seen.
+func (d *fieldDialect) Tables() *schema.Tables { return d.made }
+
+// OnTable completes a model's table.
+func (d *fieldDialect) OnTable(t *schema.Table) { tableHook{tableDialectOf(d.Dialect), d}.OnTable(t) }
+
+func (d *fieldDialect) fieldErrors(t *schema.Table) []error {
+	errs, ok := d.errs.Load(t.Type)
+	if !ok {
+		return nil
+	}
+	return errs.([]error)
+}
+
+// tableHook is the dialect of the tables themselves. Bun calls OnTable once for each.
+type tableHook struct {
+	schema.Dialect
+	whole *fieldDialect
+}
+
+// Tables returns those of the whole: a relation's other tables are looked up there.
+func (h tableHook) Tables() *schema.Tables { return h.whole.made }
+
+// OnTable completes a model's table.
+func (h tableHook) OnTable(t *schema.Table) {
+	h.Dialect.OnTable(t)
+	if errs := setUpTable(h.Name(), t); len(errs) > 0 {
+		h.whole.errs.Store(t.Type, errs)
+	}
+}
+
+func tableDialectOf(d schema.Dialect) schema.Dialect {
+	if maker, ok := d.(interface{ TableDialect() schema.Dialect }); ok {
+		return maker.TableDialect()
+	}
+	return d
+}
+
+// inspector and migrator are what Bun's AutoMigrator asks of PostgreSQL's dialect.
+type inspector interface {
+	NewInspector(db *bun.DB, options ...sqlschema.InspectorOption) sqlschema.Inspector
+	CompareType(a, b sqlschema.Column) bool
+}
+
+type migrator interface {
+	NewMigrator(db *bun.DB, schemaName string) sqlschema.Migrator
+}
+
+type inspectedDialect struct {
+	*fieldDialect
+	inspector
+	migrator
+}
+
+var (
+	_ sqlschema.InspectorDialect = (*inspectedDialect)(nil)
+	_ sqlschema.MigratorDialect  = (*inspectedDialect)(nil)
+)
