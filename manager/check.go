@@ -16,8 +16,11 @@ import (
 // checkTimeout bounds what [DBManager.Check] asks of one server.
 const checkTimeout = 3 * time.Second
 
-// Check asks every server of every bind how it is, all at once, and says which tables of models are
-// missing, by the writer of their bind. A server that is down or hangs costs 3 seconds at most, less if ctx
+// Check asks every server of every bind how it is, all at once, and says which tables and columns of models are
+// missing, by the writer of their bind, and which columns cannot hold their fields. It compares columns by what Bun makes of
+// the type of a field: only what no value survives is wrong ([BindReport.Columns]); what some values may not survive, columns that an
+// INSERT of the model would have to name, and what a reader does not show yet are [BindReport.Warnings]. It does not compare
+// indexes, constraints, lengths, defaults and collations, nor fields whose type reads or writes itself. A server that is down or hangs costs 3 seconds at most, less if ctx
 // ends before, and delays nobody else's answer. Connections of the pools are used for models alone.
 //
 //	if err := m.Check(ctx).Err(); err != nil { // not ready
@@ -191,7 +194,7 @@ func (r *EngineReport) judgeNode(writer *binds.Probe) string {
 	return ""
 }
 
-// checkTables asks the writer which of the models' tables are missing.
+// checkTables asks the writer which of the models' tables are missing, and all servers whether the others fit.
 func (r *BindReport) checkTables(ctx context.Context, g *bindModels) {
 	if len(g.types) == 0 || r.Engines[0].Err != nil {
 		return // that the writer cannot be asked is told by its engine
@@ -205,10 +208,14 @@ func (r *BindReport) checkTables(ctx context.Context, g *bindModels) {
 		errs = append(errs, &TableError{Bind: r.Bind, Err: err})
 		models = nil
 	}
+	var there []*tableModel
 	for _, t := range models {
 		if found[t.written] == nil {
 			r.Missing = append(r.Missing, MissingTableError{Bind: r.Bind, Model: t.typ, Table: t.table.Name})
+			continue
 		}
+		there = append(there, t)
 	}
 	r.Errs = errs
+	r.checkSchema(ctx, g, there)
 }

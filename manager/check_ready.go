@@ -11,7 +11,8 @@ import (
 
 // Ready returns why a bind cannot do its work now, for each that cannot, joined; nil if all can. It looks at what binds can
 // serve, where [Report.Err] looks at each server: a bind is ready while its writer accepts writes and somebody serves its
-// reads, though a reader be down or of the wrong role; and while none of its given models' tables is missing. Good as
+// reads, though a reader be down or of the wrong role; and while none of its given models' tables and columns is missing
+// or holds no value of its field. Good as
 // a readiness probe: a dead replica must not take a service out.
 func (r Report) Ready() error {
 	errs := append([]error(nil), r.Errs...)
@@ -37,6 +38,9 @@ func (r BindReport) Ready() error {
 	errs = append(errs, r.Errs...)
 	for i := range r.Missing {
 		errs = append(errs, &r.Missing[i])
+	}
+	for i := range r.Columns {
+		errs = append(errs, &r.Columns[i])
 	}
 	return errors.Join(errs...)
 }

@@ -26,7 +26,13 @@ type BindReport struct {
 	// Missing are the given models' tables that the writer does not have. It is empty too where the
 	// writer cannot be asked, which its engine's Err says.
 	Missing []MissingTableError
-	Errs    []error // models that no query can use, and tables that could not be looked for
+	// Columns are those of the given models' tables that are missing, or that hold no value of their field, as the writer shows
+	// them. They belong to Err and Ready, as Missing does.
+	Columns []SchemaError
+	// Warnings are columns that may not hold every value of their field, columns that an INSERT of a model would have to name, and
+	// tables and columns that a reader does not show, though the writer has them. They belong to neither Err nor Ready.
+	Warnings []SchemaError
+	Errs     []error // models that no query can use, and tables that could not be looked for
 }
 
 // EngineReport is one engine's part of a [Report]: the writer's first, then the readers' in the order
@@ -83,7 +89,7 @@ const (
 )
 
 // Err returns what is wrong, joined, nil if nothing is: servers that do not answer, readers too, servers
-// whose role is wrong, tables that are missing, models that no query can use. A replica that cannot
+// whose role is wrong, tables and columns that are missing or hold no value of their field, models that no query can use. A replica that cannot
 // prove its freshness, or lags, is not wrong: its reads go elsewhere. For a readiness probe see [Report.Ready].
 func (r Report) Err() error {
 	errs := append([]error(nil), r.Errs...)
@@ -103,6 +109,9 @@ func (r BindReport) Err() error {
 	for i := range r.Missing {
 		errs = append(errs, &r.Missing[i])
 	}
+	for i := range r.Columns {
+		errs = append(errs, &r.Columns[i])
+	}
 	return errors.Join(errs...)
 }
 
@@ -115,15 +124,33 @@ type reportJSON struct {
 }
 
 type bindReportJSON struct {
-	Bind    string         `json:"bind"`
-	Driver  string         `json:"driver"`
-	OK      bool           `json:"ok"`
-	Ready   bool           `json:"ready"`
-	Writes  bool           `json:"writes"`
-	Reads   bool           `json:"reads"`
-	Engines []EngineReport `json:"engines"`
-	Missing []missingJSON  `json:"missing_tables"`
-	Errors  []string       `json:"errors"`
+	Bind     string         `json:"bind"`
+	Driver   string         `json:"driver"`
+	OK       bool           `json:"ok"`
+	Ready    bool           `json:"ready"`
+	Writes   bool           `json:"writes"`
+	Reads    bool           `json:"reads"`
+	Engines  []EngineReport `json:"engines"`
+	Missing  []missingJSON  `json:"missing_tables"`
+	Columns  []columnJSON   `json:"columns"`
+	Warnings []columnJSON   `json:"warnings"`
+	Errors   []string       `json:"errors"`
+}
+
+type columnJSON struct {
+	Engine string `json:"engine"`
+	Table  string `json:"table"`
+	Column string `json:"column,omitempty"`
+	Model  string `json:"model"`
+	Reason string `json:"reason"`
+}
+
+func columnsJSON(errs []SchemaError) []columnJSON {
+	list := []columnJSON{}
+	for _, e := range errs {
+		list = append(list, columnJSON{e.Engine, e.Table, e.Column, e.Model.String(), e.Reason})
+	}
+	return list
 }
 
 type missingJSON struct {
@@ -153,12 +180,13 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(reportJSON{At: r.At, OK: r.Err() == nil, Ready: r.Ready() == nil, Binds: append([]BindReport{}, r.Binds...), Errors: texts(r.Errs)})
 }
 
-// MarshalJSON returns the bind's report with the keys bind, driver, ok, ready, writes, reads, engines, missing_tables
-// and errors.
+// MarshalJSON returns the bind's report with the keys bind, driver, ok, ready, writes, reads, engines, missing_tables,
+// columns, warnings and errors.
 func (r BindReport) MarshalJSON() ([]byte, error) {
 	out := bindReportJSON{
 		Bind: r.Bind.String(), Driver: r.Driver, OK: r.Err() == nil, Ready: r.Ready() == nil, Writes: r.Writes, Reads: r.Reads,
-		Engines: r.Engines, Missing: []missingJSON{}, Errors: texts(r.Errs),
+		Engines: r.Engines, Missing: []missingJSON{},
+		Columns: columnsJSON(r.Columns), Warnings: columnsJSON(r.Warnings), Errors: texts(r.Errs),
 	}
 	for _, t := range r.Missing {
 		out.Missing = append(out.Missing, missingJSON{t.Table, t.Model.String()})

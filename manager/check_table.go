@@ -53,6 +53,12 @@ func (r Report) String() string {
 		for j := range bind.Missing {
 			b.WriteString(bind.Missing[j].Error() + "\n")
 		}
+		for j := range bind.Columns {
+			b.WriteString(bind.Columns[j].Error() + "\n")
+		}
+		for j := range bind.Warnings {
+			b.WriteString("warning: " + bind.Warnings[j].Error() + "\n")
+		}
 		for _, err := range bind.Errs {
 			b.WriteString(err.Error() + "\n")
 		}

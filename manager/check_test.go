@@ -49,10 +49,10 @@ func TestReportAsJSON(t *testing.T) {
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"at": "2026-01-02T03:04:05Z", "ok": false, "ready": false, "errors": [], "binds": [
-		{"bind": "accounts", "driver": "SQLite", "ok": true, "ready": true, "writes": true, "reads": true, "missing_tables": [], "errors": [], "engines": [
+		{"bind": "accounts", "driver": "SQLite", "ok": true, "ready": true, "writes": true, "reads": true, "missing_tables": [], "columns": [], "warnings": [], "errors": [], "engines": [
 			{"engine": "accounts/writer", "role": "writer", "reachable": true, "version": "3", "freshness": "shared"},
 			{"engine": "accounts/reader-1", "role": "reader", "reachable": true, "version": "3", "freshness": "shared", "serving": true, "lag_seconds": 0}]},
-		{"bind": "audit", "driver": "SQLite", "ok": false, "ready": false, "writes": true, "reads": true, "missing_tables": [{"table": "pages", "model": "manager_test.page"}], "errors": [], "engines": [
+		{"bind": "audit", "driver": "SQLite", "ok": false, "ready": false, "writes": true, "reads": true, "missing_tables": [{"table": "pages", "model": "manager_test.page"}], "columns": [], "warnings": [], "errors": [], "engines": [
 			{"engine": "audit/writer", "role": "writer", "reachable": true, "version": "3", "freshness": "shared"},
 			{"engine": "audit/reader-1", "role": "reader", "reachable": true, "version": "3", "freshness": "shared", "serving": true, "lag_seconds": 0}]}]}`,
 		string(text))

@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,6 +139,26 @@ func ExampleDBManager_NewRaw() {
 	// Output:
 	// 0 accounts/reader-1 (read, plain_read)
 	// accounts/writer (write, write_text)
+}
+
+func ExampleSchemaError() {
+	m, done := exampleManager()
+	defer done()
+	type newUser struct { // a field that the table does not have yet
+		bun.BaseModel `bun:"table:users"`
+		Accounts
+
+		ID    int64 `bun:",pk,autoincrement"`
+		Email string
+	}
+	var missing *manager.SchemaError
+	if errors.As(m.Check(context.Background(), (*newUser)(nil)).Ready(), &missing) {
+		fmt.Printf("%s: %s.%s\n", missing.Engine, missing.Table, missing.Column)
+		fmt.Println(missing.Reason)
+	}
+	// Output:
+	// accounts/writer: users.email
+	// the column of field Email is missing: add it by a migration, or take the field out (bun:"-")
 }
 
 func ExampleDBManager_Check() {
