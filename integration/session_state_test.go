@@ -345,7 +345,7 @@ func usualWorkKeepsConnections(t *testing.T, k kind, writer string) {
 		_, update := m.NewUpdate(p).Set("item_id = item_id + 1").WherePK().Exec(ctx)
 		_, bulk := m.NewInsert(&[]part{{ItemID: 3}, {ItemID: 4}}).Exec(ctx)
 		var rows []part
-		read := m.NewSelect(&rows).Where("item_id IN (?)", bun.In([]int{2, 3})).Scan(ctx)
+		read := m.NewSelect(&rows).Where("item_id IN ?", bun.Tuple([]int{2, 3})).Scan(ctx)
 		locked := m.NewSelect(&rows).Where("id > 0").For("UPDATE").Scan(ctx)
 		n, count := m.NewSelect((*part)(nil)).Count(ctx)
 		assert.NotZero(t, n)
