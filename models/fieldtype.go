@@ -36,7 +36,7 @@ var registering sync.Mutex
 // BLOB; a sql.Null[time.Time] is what a time is. PostgreSQL has UUID[] for a slice of them with the tag `bun:",array"`.
 //
 // A manager does it by itself, on all its binds, as does a bun.DB whose dialect is one of [WithFieldTypes]; there Register only says
-// what is wrong with the models. For another bun.DB it is the one line of set-up that this package's field types need, since Bun asks a field's type for
+// what is wrong with these models themselves. For another bun.DB it is the one line of set-up that this package's field types need, since Bun asks a field's type for
 // nothing: it would make every one of them VARCHAR(255) on MySQL, and all but [LongText] JSONB on
 // PostgreSQL, even where it is binary or an enum. Values that do not fit such a column are an error of the server's, unless
 // MySQL's strict mode is off: then it cuts them. Call it once for each bun.DB after opening it, before the models' first use:
@@ -86,11 +86,12 @@ func (r *registry) table(t *schema.Table) {
 		return
 	}
 	r.seen[t] = true
-	if typer, ok := r.dialect.(fieldTyper); ok { // it was set up when it was made
+	if typer, ok := r.dialect.(fieldTyper); ok {
+		// It was set up when it was made, and others will be: Bun panics where a table is made before the link table it names.
 		r.errs = append(r.errs, typer.fieldErrors(t)...)
-	} else {
-		r.errs = append(r.errs, setUpTable(r.dialect.Name(), t)...)
+		return
 	}
+	r.errs = append(r.errs, setUpTable(r.dialect.Name(), t)...)
 	for _, rel := range t.Relations {
 		for _, other := range []*schema.Table{rel.JoinTable, rel.M2MTable} {
 			if other != nil {
