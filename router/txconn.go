@@ -105,9 +105,9 @@ func (l *txLevel) explain(ctx context.Context, err error) error {
 			m.eject(t.reader, err)
 		}
 	case binds.ReadOnly:
-		return t.demoted(err)
+		return t.router.named(t.engine, t.demoted(err))
 	}
-	return err
+	return t.router.named(t.engine, err)
 }
 
 // translate names the transaction that database/sql has ended because its context did.

@@ -161,6 +161,7 @@ var promises = []struct {
 	{"Interrupt", (*suite).interrupts},
 	{"EndedBefore", (*suite).endedBefore},
 	{"Faults", (*suite).faults},
+	{"ServerErrors", (*suite).serverErrors},
 	{"Positions", (*suite).positions},
 	{"Pool", (*suite).pools},
 	{"Native", (*suite).natives},
