@@ -32,3 +32,14 @@ func TestReadmeLinks(t *testing.T) {
 		assert.NoError(t, err, link[1])
 	}
 }
+
+// The README's transaction is that of an example.
+func TestReadmeShowsTheTransaction(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	example, err := os.ReadFile("manager/intx_forupdate_example_test.go")
+	require.NoError(t, err)
+	_, code, _ := strings.Cut(string(example), "\terr := m.InTx(")
+	code, _, _ = strings.Cut(code, "\n\tfmt.Println(account.Cents")
+	assert.Contains(t, string(readme), "err := m.InTx("+strings.ReplaceAll(code, "\n\t", "\n"))
+}
