@@ -72,7 +72,8 @@ func (b *Bind) Writer() *bun.DB { return b.writerDB() }
 // Reader returns the Bun DB whose every statement runs on a reader, transactions and connections
 // included; a builder's statement that is not a plain read is a *router.WriteOnReaderError, and
 // the server refuses the rest. A bind without readers gets connections to its primary that may
-// only read.
+// only read. Its reads may be older than the caller's own writes, than what its session has read, and than
+// max_lag.
 func (b *Bind) Reader() *bun.DB { return b.readerDB() }
 
 // Native returns the Bun DB on a second pool to the writer, whose connections are of the driver's

@@ -112,7 +112,7 @@ func (p *process) mustRead(t *testing.T, ctx context.Context) (value int64, rout
 }
 
 const (
-	fromWriter  = "shop/writer (read, stale)"
+	fromWriter  = "shop/writer (read, readers_behind)"
 	fromReader1 = "shop/reader-1 (read, plain_read)"
 	fromReader2 = "shop/reader-2 (read, plain_read)"
 )

@@ -250,7 +250,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 			return c.revealed(ctx, s, v, to)
 		}
 	}
-	return c.fallback(s, Stale, nil, to)
+	return c.fallback(s, ReadersBehind, nil, to)
 }
 
 // revealed lets a session's read that goes to the primary's own server, as a reader, wait until that shows all that the session has
@@ -268,7 +268,7 @@ func (c *Conn) revealed(ctx context.Context, s *scope, v *view, to *route) error
 		return err
 	}
 	c.router.monitor.want()
-	return c.fallback(s, Stale, err, to)
+	return c.fallback(s, ReadersBehind, err, to)
 }
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all
@@ -296,7 +296,7 @@ func (c *Conn) fallback(s *scope, reason Reason, err error, to *route) error {
 		if err == nil && reason == ReadersDown && c.router.monitor != nil {
 			err = c.router.monitor.whyDown()
 		}
-		return &NoReaderError{Bind: c.router.key, Stale: reason == Stale, Err: err}
+		return &NoReaderError{Bind: c.router.key, Stale: reason == ReadersBehind, Err: err}
 	}
 	if reason != NoReader { // a bind without readers lacks nothing
 		c.router.stats.toWriter.Add(1)

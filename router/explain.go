@@ -29,8 +29,8 @@ const (
 	NoReader
 	// ReadersDown: no reader could be reached, the writer serves.
 	ReadersDown
-	// Stale: no reader is known to be fresh enough, the writer serves.
-	Stale
+	// ReadersBehind: readers are up, none is known to be fresh enough, and so the writer serves: what it answers is not stale.
+	ReadersBehind
 	// ReaderRefused: a statement that was taken for a read; a reader refused it as a write.
 	ReaderRefused
 	// WriterDB: the query was built on the bind's Writer().
@@ -45,6 +45,11 @@ const (
 	LocalState
 )
 
+// Stale is the former name of [ReadersBehind].
+//
+// Deprecated: use ReadersBehind.
+const Stale = ReadersBehind
+
 var reasonNames = [...]string{
 	Unrouted:      "unrouted",
 	PlainRead:     "plain_read",
@@ -54,7 +59,7 @@ var reasonNames = [...]string{
 	HintReader:    "hint_reader",
 	NoReader:      "no_reader",
 	ReadersDown:   "readers_down",
-	Stale:         "stale",
+	ReadersBehind: "readers_behind",
 	ReaderRefused: "reader_refused",
 	WriterDB:      "writer_db",
 	ReaderDB:      "reader_db",

@@ -55,7 +55,8 @@ func OnWriter(ctx context.Context) context.Context {
 
 // OnReader returns a context whose reads go to a reader however stale, while one is up, and undoes
 // an outer [OnWriter]. Writes and locking reads go to the writer all the same. What a server tells about itself,
-// as statistics, is the reader's own then.
+// as statistics, is the reader's own then. What its reads show may be older than the caller's own writes, than what its
+// session has read, and than max_lag: a hint for those who ask for that.
 func OnReader(ctx context.Context) context.Context {
 	return withScope(ctx, func(s *scope) { s.hint = onReader })
 }

@@ -48,6 +48,7 @@ func TestLocalState(t *testing.T) {
 		})
 	}
 	assert.Equal(t, "local_state", LocalState.String())
+	assert.Equal(t, "readers_behind", ReadersBehind.String())
 }
 
 func rowOf(query string) run {

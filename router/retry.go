@@ -214,7 +214,7 @@ func (f *failures) undefinedOnReader(to route, err error) (*route, error) {
 	if r.monitor != nil {
 		r.monitor.want()
 	}
-	if err := f.c.fallback(f.s, Stale, err, next); err != nil {
+	if err := f.c.fallback(f.s, ReadersBehind, err, next); err != nil {
 		return nil, err
 	}
 	return next, nil
@@ -313,7 +313,9 @@ func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route
 }
 
 // forWantOfReader says of a read on the writer that a reader may serve it, once one is fit.
-func (to *route) forWantOfReader() bool { return to.reason == Stale || to.reason == ReadersDown }
+func (to *route) forWantOfReader() bool {
+	return to.reason == ReadersBehind || to.reason == ReadersDown
+}
 
 // reroute finds where a read goes that the writer was to serve: a reader may be fit by now.
 func (f *failures) reroute(ctx context.Context) (*route, error) {
@@ -328,7 +330,7 @@ func (f *failures) reroute(ctx context.Context) (*route, error) {
 	if f.toReader(without(f.c.router.view.Load(), f.had), next) {
 		return next, nil
 	}
-	if err := f.c.fallback(f.s, Stale, nil, next); err != nil {
+	if err := f.c.fallback(f.s, ReadersBehind, nil, next); err != nil {
 		return nil, err
 	}
 	return next, nil

@@ -39,7 +39,7 @@ func TestReadOnlyTxIsFresh(t *testing.T) {
 			value, engine, why := in(ctx)
 			assert.Equal(t, int64(7), value, name)
 			assert.Equal(t, "shop/writer", engine, name)
-			assert.Equal(t, router.Stale, why, name)
+			assert.Equal(t, router.ReadersBehind, why, name)
 		}
 		value, engine, why := in(router.OnReader(t.Context()))
 		assert.Equal(t, int64(0), value, "however stale")

@@ -41,7 +41,7 @@ func main() {
 		log.Fatal(err)
 	}
 	var users []User
-	if err := m.NewSelect(&users).Where("name = ?", "Alice").Scan(ctx); err != nil { // a reader
+	if err := m.NewSelect(&users).Where("name = ?", "Alice").Scan(ctx); err != nil { // a reader that has Alice, else the writer
 		log.Fatal(err)
 	}
 	fmt.Println(len(users), users[0].Name)
