@@ -14,3 +14,13 @@ func (r *Router) CheckModel(t reflect.Type) error {
 	}
 	return nil
 }
+
+// livesHere returns an error if models of type t live in another bind. Unlike [Router.CheckModel] it reads no table: Bun panics
+// where one is read before the link table that it names.
+func (r *Router) livesHere(t reflect.Type) error {
+	key, err := r.home.keyOf(t)
+	if err == nil && key != r.key {
+		err = &WrongBindError{Model: t, ModelBind: key, Bind: r.key}
+	}
+	return err
+}

@@ -139,7 +139,7 @@ func New(cfg Config) (*Router, error) {
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
-	r.declared = &modelhome.Bind{Key: string(r.key), CheckModel: r.CheckModel, CheckQuery: r.CheckQuery}
+	r.declared = &modelhome.Bind{Key: string(r.key), CheckModel: r.livesHere, CheckQuery: r.CheckQuery}
 	r.forget = modelhome.Declare(r.dialect, r.declared)
 	r.watch()
 	return r, nil
