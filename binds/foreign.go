@@ -180,9 +180,7 @@ var (
 func sqliteURI(rest string) string {
 	name, params, _ := strings.Cut(rest, "?")
 	name = strings.ReplaceAll(name, `\`, "/")
-	if strings.HasPrefix(name, "//") {
-		name = strings.TrimPrefix(name, "//") // "///abs" is absolute, "//app.db" names no host
-	}
+	name = strings.TrimPrefix(name, "//") // "///abs" is absolute, "//app.db" names no host
 	switch {
 	case name == ":memory:", name == "/:memory:", strings.Contains(params, "mode=memory"):
 		return "sqlite::memory:"
