@@ -192,16 +192,15 @@ func (c *conn) admit(query string) error {
 	if err := c.fits(query); err != nil {
 		return err
 	}
+	if c.reader {
+		switch what, v := judge(query); v {
+		case refuse:
+			return &ReaderError{Statement: what}
+		case doubt:
+			c.spoilt = true
+		}
+	}
 	c.changed = c.changed || sqlkind.ChangesSession(dialect.MySQL, query)
-	if !c.reader {
-		return nil
-	}
-	switch what, v := judge(query); v {
-	case refuse:
-		return &ReaderError{Statement: what}
-	case doubt:
-		c.spoilt = true
-	}
 	return nil
 }
 

@@ -160,8 +160,9 @@ func TestAFailedInsertIsNoticedOnEveryWay(t *testing.T) {
 	} {
 		t.Run(reason, func(t *testing.T) {
 			ctx := bounded(t)
-			exec(t, e, checksOff)
 			tx, err := e.DB().BeginTx(ctx, nil)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(ctx, checksOff)
 			require.NoError(t, err)
 			_, err = tx.ExecContext(ctx, "INSERT INTO my_bulk VALUES (1, 1, 1)")
 			require.NoError(t, err)
