@@ -4,9 +4,9 @@ import (
 	"errors"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/models"
 )
 
 // home returns the Bun DB for a query on model, and whether model is a table's model or only names
@@ -22,13 +22,21 @@ func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
 	if err != nil {
 		return m.def.db, false, err
 	}
-	if structOf(model) != nil && !binds.IsMarker(model) {
-		if err := models.Register(b.db, model); err != nil {
+	if t := structOf(model); t != nil && !binds.IsMarker(model) {
+		if err := fieldErrors(b.db, b.db.Table(t)); err != nil {
 			return b.db, false, err
 		}
 	}
 	m.homes.add(model, b)
 	return b.db, !binds.IsMarker(model), nil
+}
+
+// fieldErrors returns what models.WithFieldTypes has found wrong with the fields of a model.
+func fieldErrors(db *bun.DB, t *schema.Table) error {
+	if d, ok := db.Dialect().(interface{ FieldErrors(*schema.Table) error }); ok {
+		return d.FieldErrors(t)
+	}
+	return nil
 }
 
 // builder is what Bun's builders of queries on a model have in common.

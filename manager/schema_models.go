@@ -13,7 +13,6 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/models"
 )
 
 // bindModels are the models of one bind, in the order given.
@@ -174,7 +173,7 @@ func hasLinks(t reflect.Type, within []reflect.Type) bool {
 func readTable(db *bun.DB, t reflect.Type) (table *schema.Table, err error) {
 	err = whole(func() error {
 		table = db.Table(t)
-		return models.Register(db, reflect.New(t).Interface())
+		return fieldErrors(db, table)
 	})
 	if err != nil && strings.Contains(err.Error(), "RegisterModel") {
 		err = fmt.Errorf("%w: pass the link table's model too", err)

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/uptrace/bun"
@@ -33,13 +34,13 @@ func WithFieldTypes(d schema.Dialect) schema.Dialect {
 
 // A fieldTyper is a dialect of [WithFieldTypes].
 type fieldTyper interface {
-	fieldErrors(t *schema.Table) []error
+	FieldErrors(t *schema.Table) error
 }
 
 type fieldDialect struct {
 	schema.Dialect
 	made *schema.Tables
-	errs sync.Map // of reflect.Type to []error; those that have some
+	errs sync.Map // of reflect.Type to error; those that have one
 }
 
 // Tables returns the tables of the models seen.
@@ -48,12 +49,12 @@ func (d *fieldDialect) Tables() *schema.Tables { return d.made }
 // OnTable completes a model's table.
 func (d *fieldDialect) OnTable(t *schema.Table) { tableHook{tableDialectOf(d.Dialect), d}.OnTable(t) }
 
-func (d *fieldDialect) fieldErrors(t *schema.Table) []error {
-	errs, ok := d.errs.Load(t.Type)
-	if !ok {
-		return nil
+// FieldErrors returns what is wrong with the fields of one of its tables.
+func (d *fieldDialect) FieldErrors(t *schema.Table) error {
+	if err, ok := d.errs.Load(t.Type); ok {
+		return err.(error)
 	}
-	return errs.([]error)
+	return nil
 }
 
 // tableHook is the dialect of the tables themselves. Bun calls OnTable once for each.
@@ -69,7 +70,7 @@ func (h tableHook) Tables() *schema.Tables { return h.whole.made }
 func (h tableHook) OnTable(t *schema.Table) {
 	h.Dialect.OnTable(t)
 	if errs := setUpTable(h.Name(), t); len(errs) > 0 {
-		h.whole.errs.Store(t.Type, errs)
+		h.whole.errs.Store(t.Type, errors.Join(errs...))
 	}
 }
 

@@ -88,7 +88,7 @@ func (r *registry) table(t *schema.Table) {
 	r.seen[t] = true
 	if typer, ok := r.dialect.(fieldTyper); ok {
 		// It was set up when it was made, and others will be: Bun panics where a table is made before the link table it names.
-		r.errs = append(r.errs, typer.fieldErrors(t)...)
+		r.errs = append(r.errs, typer.FieldErrors(t))
 		return
 	}
 	r.errs = append(r.errs, setUpTable(r.dialect.Name(), t)...)
