@@ -2,7 +2,6 @@ package pgbind
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +42,7 @@ func TestFilter(t *testing.T) {
 		"an error before columns":             {answer{simple: true}, stream(message('E', "SERROR\x00\x00"), message('Z', "E")), stream(noColumns, message('E', "SERROR\x00\x00"), message('Z', "E")), nil},
 		"an error behind columns":             {answer{simple: true}, stream(columns(25), message('E', "SERROR\x00\x00")), stream(columns(25), message('E', "SERROR\x00\x00")), nil},
 		"an error of what pgdriver prepares":  {answer{}, message('E', "SERROR\x00\x00"), message('E', "SERROR\x00\x00"), nil},
-		"an error too long":                   {answer{}, message('E', "M"+long+"\x00Wx\x00\x00"), []byte("E" + fmt.Sprintf("%s", message('E', "M"+long+"\x00Wx\x00\x00")[1:5]) + "M" + long[:longestField] + "\x00Wx\x00\x00"), nil},
+		"an error too long":                   {answer{}, message('E', "M"+long+"\x00Wx\x00\x00"), []byte("E" + string(message('E', "M"+long+"\x00Wx\x00\x00")[1:5]) + "M" + long[:longestField] + "\x00Wx\x00\x00"), nil},
 		"extended":                            {answer{simple: true, own: true}, stream(message('1', ""), message('t', "\x00\x02\x00\x00\x00\x11\x00\x00\x0e\xda"), columns(23), message('2', ""), message('D', "x"), message('C', "SELECT 1\x00")), stream(columns(23), message('D', "x"), message('C', "SELECT 1\x00")), func(t *testing.T, p *tap) { assert.Equal(t, []uint32{17, 3802}, p.params) }},
 		"extended, no rows":                   {answer{simple: true, own: true}, stream(message('1', ""), message('2', ""), message('n', ""), message('C', "UPDATE 3\x00")), message('C', "UPDATE 3\x00"), func(t *testing.T, p *tap) { assert.EqualValues(t, 3, p.affected) }},
 		"extended, with a statement before":   {answer{simple: true, own: true, skip: 1}, stream(message('1', ""), message('2', ""), message('D', "on"), message('C', "SELECT 1\x00"), message('1', ""), message('2', ""), columns(23), message('D', "x"), message('C', "SELECT 1\x00")), stream(columns(23), message('D', "x"), message('C', "SELECT 1\x00")), nil},
