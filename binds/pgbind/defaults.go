@@ -66,7 +66,7 @@ func (c *conn) explainReadOnly(ctx context.Context, err error) error {
 	}
 	w := c.wire
 	isDefault := w.belt == isOn && w.standby != isOn
-	if w.belt == unreported && w.status == statusIdle && c.rows.pg == nil {
+	if w.belt == unreported && w.status == statusIdle && w.owed == 0 {
 		if w.begin(ctx, true) != nil {
 			return err
 		}
