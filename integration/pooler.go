@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // A pooler is a running program between clients and servers of a [Cluster].
@@ -25,6 +27,8 @@ type pooler struct {
 	version Version
 	// readyWhen is in its log once it serves; "": it serves when it listens.
 	readyWhen string
+	// stopBy ends it at once and in order; 0: it has nothing to put in order, and is killed.
+	stopBy syscall.Signal
 }
 
 // start runs the program, on another port if another program has taken the first. Configure writes its files
@@ -101,7 +105,24 @@ func (b *pooler) Close() error {
 	ctx, cancel := within(context.Background())
 	defer cancel()
 	defer b.port.release()
+	if b.stopBy != 0 && b.stop(ctx) {
+		return nil
+	}
 	return b.process.endTree(ctx)
+}
+
+// orderly is how long a pooler has for its end in order.
+const orderly = 5 * time.Second
+
+// stop asks the pooler to end, and reports whether it did.
+func (b *pooler) stop(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, orderly)
+	defer cancel()
+	children, err := descendants(b.process.pid)
+	if err != nil || signalProcess(b.process.pid, b.stopBy) != nil {
+		return false
+	}
+	return errors.Join(b.process.await(ctx), awaitGone(ctx, children)) == nil
 }
 
 // Version returns what runs: 1.26.1.
