@@ -109,6 +109,7 @@ func clearDatabase(t *testing.T, m *manager.DBManager) {
 
 // TestMigrationsOfTwoBinds has two binds in one database, with the same numbers.
 func TestMigrationsOfTwoBinds(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			writer, _, cluster := k.uris(t)

@@ -53,6 +53,7 @@ func leftoverOf(k kind) []leftover {
 
 // TestSessions lets nobody find in a connection what somebody else has left in it.
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			writer, _, _ := k.uris(t)

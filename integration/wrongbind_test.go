@@ -32,6 +32,15 @@ type (
 	}
 )
 
+// aloneURI returns where a new database without replicas is.
+func aloneURI(t *testing.T, k kind) string {
+	t.Helper()
+	if k.name == teston.SQLite {
+		return "sqlite://" + filepath.ToSlash(t.TempDir()) + "/shop.db"
+	}
+	return teston.Start(t, k.name, 0).Primary.URI()
+}
+
 // twoDatabases returns the URIs of two databases of one kind.
 func twoDatabases(t *testing.T, k kind) (shop, audit string) {
 	t.Helper()
