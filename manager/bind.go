@@ -178,12 +178,17 @@ func (b *Bind) sibling(pool binds.Pool) *binds.Engine {
 }
 
 func (b *Bind) newDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
+	db := b.newDBWithoutGuard(pool, resolver)
+	if b.opts.guard {
+		db = db.WithQueryHook(b.router.Guard()) // the last: who replaces the context would undo it
+	}
+	return db
+}
+
+func (b *Bind) newDBWithoutGuard(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
 	db := bun.NewDB(pool, b.dialect, append(b.opts.bun[:len(b.opts.bun):len(b.opts.bun)], bun.WithConnResolver(resolver))...)
 	for _, h := range b.opts.hooks {
 		db = db.WithQueryHook(h)
-	}
-	if b.opts.guard {
-		db = db.WithQueryHook(b.router.Guard()) // the last: who replaces the context would undo it
 	}
 	return db
 }

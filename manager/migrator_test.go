@@ -103,6 +103,19 @@ func TestMigrateUpAndDown(t *testing.T) {
 	assert.Error(t, m.NewRaw(accounts{}, "SELECT 1 FROM cities").Scan(ctx, new(int)))
 }
 
+// The notes of migrations live in every bind, also where a guard looks at what is written in transactions.
+func TestMigrateWithGuard(t *testing.T) {
+	m := open(t, manager.WithGuard())
+	g := migratorOf(t, m, cityFiles) // of a bind that is not the default
+	for range 2 {
+		done, err := g.Up(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "group #1 (20240101_cities, 20240102_rome)", done.String())
+		_, err = g.Down(t.Context())
+		require.NoError(t, err)
+	}
+}
+
 func TestMigrationStatus(t *testing.T) {
 	m, ctx := open(t), t.Context()
 	_, err := migratorOf(t, m, cityFiles).Up(ctx)

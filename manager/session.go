@@ -16,10 +16,12 @@ type session struct {
 }
 
 // openSession makes no connection. The caller closes the session, whatever has happened in it.
-func (b *Bind) openSession() *session {
+func (b *Bind) openSession() *session { return b.openSessionWith(b.newDB) }
+
+func (b *Bind) openSessionWith(newDB func(*sql.DB, bun.ConnResolver) *bun.DB) *session {
 	pool := b.writer.SessionPool()
 	resolver := notesResolver{b.router.WriterOn(pool)}
-	return &session{DB: b.newDB(pool, resolver), pool: pool, resolver: resolver}
+	return &session{DB: newDB(pool, resolver), pool: pool, resolver: resolver}
 }
 
 // close closes the connections. That one was broken already is no news.

@@ -89,7 +89,7 @@ func dbOf(query bun.Query) *bun.DB {
 func (r *Router) CheckQuery(query bun.Query) error {
 	m, ok := query.GetModel().(bun.TableModel)
 	if ok && !r.home.isHot(m.Table()) {
-		if err := r.checkHome(m.Table().Type); err != nil {
+		if err := r.CheckModel(m.Table().Type); err != nil {
 			return err
 		}
 	}
@@ -97,12 +97,4 @@ func (r *Router) CheckQuery(query bun.Query) error {
 		return r.checkParts(query)
 	}
 	return nil
-}
-
-// checkHome is [Router.CheckModel], but lets Bun's notes of migrations live in every bind, and ours.
-func (r *Router) checkHome(t reflect.Type) error {
-	if p := t.PkgPath(); p == "github.com/uptrace/bun/migrate" || p == "github.com/bindery-go/bindery/manager" {
-		return nil
-	}
-	return r.CheckModel(t)
 }

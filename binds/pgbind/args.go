@@ -12,11 +12,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/ctxend"
-	"github.com/bindery-go/bindery/internal/sqltext"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // Messages of the extended protocol, manual section 55.2.3.
@@ -321,7 +322,7 @@ func explainArgs(err error, text string) error {
 	}
 	switch answer.Field('C') {
 	case codeSyntax:
-		if second := sqltext.Second(sqltext.Postgres, text); second > 0 {
+		if second := sqlkind.SecondStatement(dialect.PG, text); second > 0 {
 			return &binds.SeveralStatementsError{Second: second, Err: err}
 		}
 		if strings.Contains(answer.Field('M'), `"$`) {

@@ -44,17 +44,11 @@ func (s *stmt) NumInput() int { return s.pg.NumInput() }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	var res driver.Result
-	err := s.run(ctx, func() error {
-		typed, err := stmtArgs(args, s.params)
-		if err != nil {
-			return err
+	err := s.run(ctx, func() (err error) {
+		rows, sent, err := s.send(ctx, args, true)
+		if sent {
+			res, err = s.c.drain(ctx, rows, err)
 		}
-		if err := s.c.begin(ctx); err != nil {
-			return err
-		}
-		s.c.wire.exec = true
-		rows, err := s.pg.QueryContext(background, typed)
-		res, err = s.c.drain(ctx, rows, err)
 		return err
 	})
 	if err != nil {
@@ -65,19 +59,27 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	var rows driver.Rows
-	err := s.run(ctx, func() error {
-		typed, err := stmtArgs(args, s.params)
-		if err != nil {
-			return err
+	err := s.run(ctx, func() (err error) {
+		res, sent, err := s.send(ctx, args, false)
+		if sent {
+			rows, err = s.c.rows.open(ctx, res, s.columns, err)
 		}
-		if err := s.c.begin(ctx); err != nil {
-			return err
-		}
-		res, err := s.pg.QueryContext(background, typed)
-		rows, err = s.c.rows.open(ctx, res, s.columns, err)
 		return err
 	})
 	return rows, err
+}
+
+// send begins to run the statement, for its rows or for their number. Unless it was sent, the error is the caller's.
+func (s *stmt) send(ctx context.Context, args []driver.NamedValue, exec bool) (rows driver.Rows, sent bool, err error) {
+	if args, err = stmtArgs(args, s.params); err != nil {
+		return nil, false, err
+	}
+	if err := s.c.begin(ctx); err != nil {
+		return nil, false, err
+	}
+	s.c.wire.exec = exec
+	rows, err = s.pg.QueryContext(background, args)
+	return rows, true, err
 }
 
 // Close frees the statement on the server. A connection that cannot be used has freed it already,

@@ -11,7 +11,6 @@ import (
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/binds"
-	"github.com/bindery-go/bindery/internal/sqltext"
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
@@ -106,7 +105,7 @@ func (c *conn) step(s *statement, call func() error) error {
 func (c *conn) allow(query string, args []driver.NamedValue) error {
 	if len(args) > 0 {
 		// modernc.org/sqlite would run them all, and begin with the first argument in each.
-		if at := sqltext.Second(sqltext.SQLite, query); at > 0 {
+		if at := sqlkind.SecondStatement(dialect.SQLite, query); at > 0 {
 			return &binds.SeveralStatementsError{Second: at}
 		}
 	}
