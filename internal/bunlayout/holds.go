@@ -27,21 +27,11 @@ var neverHold = []reflect.Type{
 	reflect.TypeFor[schema.Table](), reflect.TypeFor[schema.Field](), reflect.TypeFor[schema.Relation](),
 }
 
-// known remembers the answers of [holds].
-var known sync.Map // reflect.Type → bool
-
 // holds reports whether a value of type t may hold a builder, at any depth, where Bun would write that
 // builder into a query.
-func holds(t reflect.Type) bool {
-	if yes, ok := known.Load(t); ok {
-		return yes.(bool)
-	}
-	yes := mayHold(t, map[reflect.Type]bool{})
-	known.Store(t, yes)
-	return yes
-}
+func holds(t reflect.Type) bool { return infoOf(t).holds }
 
-// mayHold is [holds] for a type that is not known. Seen are the types that have been looked at: none of
+// mayHold is [holds] for a type that is met for the first time. Seen are the types that have been looked at: none of
 // them is looked at twice.
 func mayHold(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] || slices.Contains(neverHold, t) {
@@ -140,7 +130,7 @@ func infoOf(t reflect.Type) *typeInfo {
 		return in.(*typeInfo)
 	}
 	in := &typeInfo{
-		typ: t, kind: t.Kind(), holds: holds(t), appends: appends(t),
+		typ: t, kind: t.Kind(), holds: mayHold(t, map[reflect.Type]bool{}), appends: appends(t),
 		isModel: t.Implements(modelType), isQuery: t.Implements(queryType),
 	}
 	switch in.kind {
