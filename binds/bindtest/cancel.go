@@ -110,11 +110,10 @@ func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(contex
 	require.NoError(t, e.DB().PingContext(ctx(t)), "the context must not end while the engine connects")
 	c, cancel := stop.make(ctx(t))
 	defer cancel()
-	idle := e.DB().Stats()
 	done := make(chan error, 1)
 	go func() { done <- do(c) }()
 	if stop.want == context.Canceled {
-		s.awaitRunning(t, e, idle)
+		s.eventually(t, func() bool { return s.running(t) > 0 }, "the statement does not begin")
 		cancel()
 	}
 	<-c.Done()
@@ -131,12 +130,12 @@ func (s *suite) stopped(t *testing.T, stop stop, e *binds.Engine, do func(contex
 	works(t, e)
 }
 
-// awaitRunning waits until the server is at work. In this process nobody can ask, so it waits until
-// the pool is: one more connection than before is in use, or one more caller waits for one.
-func (s *suite) awaitRunning(t *testing.T, e *binds.Engine, idle sql.DBStats) {
+// awaitWaiting waits until a server has the statement that waits for a lock. In this process nobody can ask, so
+// it waits until the pool is in use: by one more connection than before, or by one more caller that waits for one.
+func (s *suite) awaitWaiting(t *testing.T, e *binds.Engine, idle sql.DBStats) {
 	t.Helper()
 	s.eventually(t, func() bool {
-		if s.Running != nil {
+		if !s.Embedded {
 			return s.running(t) > 0
 		}
 		now := e.DB().Stats()
@@ -188,7 +187,7 @@ func (s *suite) stoppedWait(t *testing.T, e *binds.Engine, stop stop) {
 	done := make(chan error, 1)
 	go func() { done <- second(e.DB().ExecContext(c, "UPDATE bindtest_locked SET n = 3 WHERE id = 1")) }()
 	if stop.want == context.Canceled {
-		s.awaitRunning(t, e, idle)
+		s.awaitWaiting(t, e, idle)
 		cancel()
 	}
 	<-c.Done()

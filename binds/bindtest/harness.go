@@ -36,7 +36,7 @@ type Harness struct {
 	Login string
 
 	// Embedded says that the database lives in this process: there is no server to lose, no
-	// session to end and nothing to count. Dead, Secrets, Login, Running, Connections, ConnID and
+	// session to end and no session to count. Dead, Secrets, Login, Connections, ConnID and
 	// Kill may then be zero, and the promises about losing a server mean nothing.
 	Embedded bool
 
@@ -58,7 +58,8 @@ type Harness struct {
 	// fails to where n is 0, and nowhere else: 1 / n. Required.
 	FailsAtZero string
 	// Running counts the statements that Writer's server is executing for Writer's user, idle
-	// sessions and its own query excepted.
+	// sessions and its own query excepted. If Embedded, it counts those of Slow and SlowRows that are
+	// at work, which may tell so themselves by a function of the test that they call. Required.
 	Running func(ctx context.Context) (int, error)
 	// Connections counts the sessions of Writer's user on Writer's server.
 	Connections func(ctx context.Context) (int, error)
@@ -188,6 +189,7 @@ func (h *Harness) missing() []string {
 		"Slow":            h.Slow == "",
 		"SlowRows":        h.SlowRows == "",
 		"FailsAtZero":     h.FailsAtZero == "",
+		"Running":         h.Running == nil,
 		"Native":          h.Native == nil,
 		"Faults":          len(h.Faults) == 0,
 		"Sync":            len(h.Readers) > 0 && h.Sync == nil,
@@ -196,7 +198,6 @@ func (h *Harness) missing() []string {
 		lacks["Dead"] = h.Dead == ""
 		lacks["Secrets"] = len(h.Secrets) == 0
 		lacks["Login"] = h.Login == ""
-		lacks["Running"] = h.Running == nil
 		lacks["Connections"] = h.Connections == nil
 		lacks["ConnID"] = h.ConnID == ""
 		lacks["Kill"] = h.Kill == nil

@@ -64,11 +64,8 @@ func (s *suite) connections(t *testing.T) int {
 	return n
 }
 
-// running counts the statements at work on the server, with the same exception.
+// running counts the statements at work on the server.
 func (s *suite) running(t *testing.T) int {
-	if s.Running == nil {
-		return 0
-	}
 	n, err := s.Running(cleanupCtx(t))
 	require.NoError(t, err, "bindtest: the harness cannot count statements")
 	return n

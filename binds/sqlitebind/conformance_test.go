@@ -3,8 +3,10 @@ package sqlitebind_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/uptrace/bun/dialect"
@@ -33,12 +35,32 @@ func TestMemoryConformance(t *testing.T) {
 	bindtest.Run(t, h)
 }
 
-const endless = `WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) `
+// endless calls bindtest_step for each of its rows, see steps.
+const endless = `WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + bindtest_step() FROM r) `
+
+// steps counts the rows of endless statements: how a test of a database in its own process sees one at work.
+type steps struct{ made, seen atomic.Int64 }
+
+// step is the SQL function bindtest_step, which is 1.
+func (s *steps) step(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+	s.made.Add(1)
+	return int64(1), nil
+}
+
+// running returns 1 where a statement has made steps since the last call.
+func (s *steps) running(context.Context) (int, error) {
+	if now := s.made.Load(); s.seen.Swap(now) != now {
+		return 1, nil
+	}
+	return 0, nil
+}
 
 func harness(t *testing.T) bindtest.Harness {
 	file := filepath.Join(t.TempDir(), "other.db")
+	work := new(steps)
 	return bindtest.Harness{
-		Driver:      sqlitebind.New(),
+		Driver:      sqlitebind.New(sqlitebind.WithFunction("bindtest_step", &sqlite.FunctionImpl{Scalar: work.step})),
+		Running:     work.running,
 		Dialect:     dialect.SQLite,
 		Embedded:    true,
 		Decimal:     "TEXT", // SQLite's numbers are 64 bits wide
