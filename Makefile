@@ -10,7 +10,7 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test32 matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo test test-servers test-rest test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,16 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (20m) limits each package
-	$(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./integration ./... # the longest first, the others beside it
-	cd bench && $(GO) test -race -shuffle=on -p 2 -timeout $(TIMEOUT) ./...
+	$(GO) build -race ./... # once, before two runs at a time ask for it
+	@$(MAKE) --no-print-directory -j2 test-servers test-rest
+
+# The two halves of make test, which run beside one another: the package that takes longest, and all that is left, a package at a time.
+test-servers:
+	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./integration
+
+test-rest:
+	$(GO) test -race -shuffle=on -p 1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '/integration$$')
+	cd bench && $(GO) test -race -shuffle=on -p 1 -timeout $(TIMEOUT) ./...
 	cd integration/river && $(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./... # a module of its own: no user needs River
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
