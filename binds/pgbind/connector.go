@@ -92,6 +92,7 @@ func (c *connector) dial(ctx context.Context, standby bool) (*wire, error) {
 		return nil, err
 	}
 	w := &wire{socket: &socket{Conn: raw}, startup: c.startup(standby), quiet: true}
+	w.required, w.proved = c.settings.requireAuth, c.settings.verifies || c.settings.local(raw.RemoteAddr())
 	w.weakened = standby && c.role == binds.Writer
 	w.poll.watch(raw)
 	w.socket.onInterrupt = func() { c.requestCancel(raw.RemoteAddr(), w.pid, w.key, w.socket.answered.Load) }
@@ -128,8 +129,14 @@ func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
 	conf := c.config()
 	conf.Dialer = func(context.Context, string, string) (net.Conn, error) { return w, nil }
 	conn, err := pgdriver.NewConnector(pgdriver.WithConfig(conf)).Connect(context.WithoutCancel(ctx))
+	if w.refusal != nil {
+		return nil, w.refusal
+	}
 	if err != nil {
-		return nil, explainRefusal(err)
+		return nil, c.settings.explainPlain(explainRefusal(err))
+	}
+	if err := w.finishLogin(); err != nil {
+		return nil, err
 	}
 	pg := conn.(*pgdriver.Conn)
 	if c.role == binds.Reader && w.belt != isOn {

@@ -21,8 +21,10 @@
 //
 // # TLS
 //
-// The default of sslmode is require for every TCP host, localhost included, and disable for a Unix
-// socket, where PostgreSQL has no TLS. libpq's own default, prefer, falls back to plain text when
+// The default of sslmode is require, and disable for this machine: a Unix socket, where PostgreSQL has no TLS, and a host that is
+// written localhost or as a loopback address, unless the URI has another parameter of TLS. Mysqlbind has the same defaults. Through a
+// tunnel whose near end is localhost, say sslmode. A host elsewhere without an sslmode is told in the log when the bind is opened, and by
+// Check: nothing proves the server then. libpq's own default, prefer, falls back to plain text when
 // anybody on the way says so; prefer and allow are refused.
 //
 //   - sslmode=disable: plain text.
@@ -36,6 +38,19 @@
 //   - ssl_min_protocol_version, ssl_max_protocol_version: TLSv1.2 (the lower default), TLSv1.3 (the upper).
 //
 // The files are read once, when the bind is opened.
+//
+// # The password
+//
+// A server may ask for the password itself (password, and ldap, pam, radius and bsd in pg_hba.conf), or for its MD5 hash, which can be
+// sent again (its salt has 32 bits), and from which a password is guessed cheaply. Either is sent to a server that TLS has
+// verified (verify-ca, verify-full), over a Unix socket or to a loopback address, as the connection has it. For any other the log-in ends with
+// a [*binds.PasswordWithheldError] before anything of it is sent. An MD5 hash is sent there too where require_auth names md5. SCRAM tells a
+// server nothing that it does not know; but one that nothing proves must have the password hashed 4096 times, PostgreSQL's default, so that it
+// cannot be guessed cheaply either. A weak password may be all the same: verify the server.
+//
+//   - require_auth: the ways in which the server may ask, as libpq 16 has it: password, md5, scram-sha-256, none (it asks for
+//     nothing: trust, or a certificate), with commas between them; or, each with ! before it, those in which it may not. gss, sspi and oauth
+//     may stand there too, and are never used. Default: all. Another way is an [*AuthMethodError].
 //
 // # Time
 //

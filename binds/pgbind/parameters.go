@@ -50,7 +50,6 @@ var refused = []parameter{
 	{"load_balance_hosts", "a URI names one server: give the others as readers"},
 	{"passfile", "set the password in the configuration, by ${VARIABLE} or password_file"},
 	{"replication", "this is no replication client"},
-	{"require_auth", "use sslmode=verify-full, so that only the right server sees the password"},
 	{"requirepeer", "protect the socket's directory instead"},
 	{"requiressl", "use sslmode"},
 	{"scram_client_key", "give the password"},

@@ -19,6 +19,11 @@ type settings struct {
 	startup []parameter // further parameters of the start-up message
 	tls     *tls.Config // nil: plain
 
+	verifies    bool                // TLS proves that the server is the right one
+	requireAuth authMethods         // how it may ask for the password
+	local       func(net.Addr) bool // whether what is sent there stays on this machine
+	warnings    []string            // see [binds.Warner]
+
 	connectTimeout time.Duration // for all of connecting; 0: none
 	timeoutGiven   bool          // connectTimeout is the URI's
 	dialTimeout    time.Duration // for the TCP connection alone; 0: none

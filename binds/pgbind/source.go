@@ -30,6 +30,11 @@ func (s *source) NativeConnector(role binds.Role) driver.Connector {
 	return &nativeConnector{connector{settings: s.settings, role: role, sessions: s.sessions}}
 }
 
+var _ binds.Warner = (*source)(nil)
+
+// Warnings tells of a server elsewhere that nothing proves because the URI names no sslmode, and of a key that others can read.
+func (s *source) Warnings() []string { return s.settings.warnings }
+
 // Format writes a fixed text for every verb.
 func (s *source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, withheld) }
 

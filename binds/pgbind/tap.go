@@ -50,6 +50,7 @@ type tap struct {
 	unsafe   bool   // text is not what pgdriver takes it for
 	notified bool   // a LISTEN of this session has a notification that pgdriver cannot read
 
+	auth   // of the log-in
 	answer // to the statement under way
 
 	exact    bool // floats come with all their digits
@@ -119,7 +120,8 @@ func (t *tap) received(b []byte) {
 }
 
 func (t *tap) keeps() bool {
-	return t.kind == msgParameter || t.kind == msgReady || t.kind == msgBackendKey || t.kind == msgCommandComplete
+	return t.kind == msgParameter || t.kind == msgReady || t.kind == msgBackendKey || t.kind == msgCommandComplete ||
+		t.kind == msgAuthentication && !t.loggedIn
 }
 
 // start begins the message of a whole header.
@@ -147,6 +149,11 @@ func (t *tap) end() {
 		t.dead = t.dead || t.owed < 0
 	case msgParameter:
 		t.parameter(body)
+	case msgAuthentication:
+		t.dead = t.dead || t.owed == 0
+		if !t.loggedIn {
+			t.request(body)
+		}
 	case msgBackendKey:
 		if t.dead = t.dead || t.owed == 0 || len(body) < 8; !t.dead {
 			t.pid, t.key = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])

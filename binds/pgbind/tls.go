@@ -4,7 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds/internal/dburi"
 )
@@ -18,15 +23,29 @@ const (
 	systemRoots = "system" // sslrootcert=system: the machine's own trust
 )
 
-// readTLS reads the parameters of TLS for a server called host. Nil means plain.
-func readTLS(p *dburi.Params, host string) *tls.Config {
+// ofTLS are the parameters that mean nothing without TLS.
+var ofTLS = []string{"sslrootcert", "sslcert", "sslkey", "ssl_min_protocol_version", "ssl_max_protocol_version"}
+
+// readTLS reads the parameters of TLS for a server called host, which is on this machine if local.
+func (s *settings) readTLS(p *dburi.Params, host string, local bool) {
 	root := p.String("sslrootcert", "")
-	mode := readMode(p, host, root)
+	given := p.Has("sslmode")
+	mode := readMode(p, host, root, local)
+	s.tls = readTLS(p, host, mode, root)
+	s.verifies = s.tls != nil && (mode == sslVerifyCA || mode == sslVerifyFull)
+	if !given && !local && !s.verifies {
+		s.warnings = append(s.warnings, "the URI names no sslmode: the connection is encrypted (sslmode=require), and nothing proves that the server is the right one: "+
+			"give sslmode=verify-full, and sslrootcert with the server's authority")
+	}
+}
+
+// readTLS returns the configuration for a mode. Nil means plain.
+func readTLS(p *dburi.Params, host, mode, root string) *tls.Config {
 	cert, key := p.String("sslcert", ""), p.String("sslkey", "")
 	lowest := p.OneOf("ssl_min_protocol_version", "TLSv1.2", "TLSv1.2", "TLSv1.3")
 	highest := p.OneOf("ssl_max_protocol_version", "TLSv1.3", "TLSv1.2", "TLSv1.3")
 	if mode == sslDisable {
-		for _, name := range []string{"sslrootcert", "sslcert", "sslkey", "ssl_min_protocol_version", "ssl_max_protocol_version"} {
+		for _, name := range ofTLS {
 			if p.Has(name) {
 				p.Fail("parameter %q has no meaning without TLS", name)
 			}
@@ -57,15 +76,15 @@ func readTLS(p *dburi.Params, host string) *tls.Config {
 var tlsVersions = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
 
 // readMode follows libpq, manual section 34.19, but for its default, prefer.
-func readMode(p *dburi.Params, host, root string) string {
+func readMode(p *dburi.Params, host, root string, local bool) string {
 	mode := p.String("sslmode", "")
 	switch mode {
 	case "":
 		mode = sslRequire
-		if isSocket(host) {
-			mode = sslDisable
-		} else if root == systemRoots {
+		if root == systemRoots && !isSocket(host) {
 			mode = sslVerifyFull
+		} else if isSocket(host) || local && !slices.ContainsFunc(ofTLS, p.Has) {
+			mode = sslDisable
 		}
 	case "allow", "prefer":
 		p.Fail("parameter %q must not be allow or prefer: they fall back to plain text without a word; use require or disable", "sslmode")
@@ -134,4 +153,17 @@ func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
 		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
 		return err
 	}
+}
+
+// codeNotAuthorized is invalid_authorization_specification, manual appendix A.
+const codeNotAuthorized = "28000"
+
+// explainPlain adds the cure to a server's refusal of a log-in without TLS. Its message may be in the server's language, but for what
+// pg_hba.conf calls such connections.
+func (s *settings) explainPlain(err error) error {
+	var answer pgdriver.Error
+	if s.tls != nil || s.network == "unix" || !errors.As(err, &answer) || answer.Field('C') != codeNotAuthorized || !strings.Contains(answer.Field('M'), "pg_hba.conf") {
+		return err
+	}
+	return fmt.Errorf("%w (the connection is not encrypted: where pg_hba.conf says hostssl, give sslmode=verify-full)", err)
 }

@@ -36,7 +36,10 @@ func TestTLS(t *testing.T) {
 	}{
 		"disable":                               {uri, []string{"sslmode", "disable"}, "false"},
 		"require verifies nothing":              {otherName, []string{"sslmode", "require"}, "true"},
-		"require is the default":                {uri, []string{"sslmode", ""}, "true"},
+		"require is the default elsewhere":      {otherName, []string{"sslmode", ""}, "true"},
+		"plain is the default on this machine":  {uri, []string{"sslmode", ""}, "false"},
+		"a version asks for TLS":                {uri, []string{"sslmode", "", "ssl_min_protocol_version", "TLSv1.3"}, "true"},
+		"an authority asks for verify-ca":       {uri, []string{"sslmode", "", "sslrootcert", files.OtherCA}, "unknown authority"},
 		"require with the authority":            {uri, []string{"sslmode", "require", "sslrootcert", files.CA}, "true"},
 		"require with another authority":        {uri, []string{"sslmode", "require", "sslrootcert", files.OtherCA}, "unknown authority"},
 		"verify-ca":                             {uri, []string{"sslmode", "verify-ca", "sslrootcert", files.CA}, "true"},
@@ -117,7 +120,7 @@ func TestTLS_declined(t *testing.T) {
 				_ = c.Close()
 				got <- rest
 			}()
-			e := open(t, "postgres://app:pw@"+l.Addr().String()+"/app")
+			e := open(t, "postgres://app:pw@"+l.Addr().String()+"/app?sslmode=require")
 			err = e.Ping(t.Context())
 			require.ErrorContains(t, err, row.want)
 			assert.Equal(t, binds.NotSent, e.Classify(err))

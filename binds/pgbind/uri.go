@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds/internal/dburi"
+	"github.com/bindery-go/bindery/binds/internal/peer"
 )
 
 const (
@@ -27,9 +28,10 @@ func parse(text string) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{}
+	s := &settings{local: peer.Local}
 	s.readServer(u)
 	s.readLogin(u)
+	s.requireAuth = readRequireAuth(u.Params)
 	s.readTimeouts(u.Params)
 	s.readStartup(u.Params)
 	refuse(u.Params)
@@ -76,7 +78,7 @@ func (s *settings) readServer(u *dburi.URI) {
 			u.Params.Fail("parameter %q must be an IP address", "hostaddr")
 		}
 	}
-	s.tls = readTLS(u.Params, host)
+	s.readTLS(u.Params, host, isSocket(host) || peer.IsLocalHost(host) && (address == "" || peer.IsLocalHost(address)))
 }
 
 // isSocket reports whether a host is the directory of a Unix socket or, with "@", a name in Linux's

@@ -88,6 +88,10 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.startup != nil {
 		return w.writeStartup(p)
 	}
+	if err := w.admit(p); err != nil {
+		w.failed = true
+		return len(p), err // a zero would be told on the standard error
+	}
 	message := p
 	if w.instead != nil {
 		message, w.instead = w.instead, nil
