@@ -3,6 +3,7 @@ package mysqlbind
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 
 // source is one server as its URI names it.
 type source struct {
+	guard          *guard
+	warnings       []string         // see [binds.Warner]
 	native         driver.Connector // of the MySQL driver
 	setUp          string           // the first statement of every session
 	connectTimeout time.Duration
@@ -34,6 +37,7 @@ type source struct {
 var _ interface {
 	binds.Source
 	binds.NativeSource
+	binds.Warner
 } = (*source)(nil)
 
 // newSource keeps the password in a closure until a connection wants it, out of sight of whatever
@@ -41,6 +45,8 @@ var _ interface {
 func newSource(s *settings) (*source, error) {
 	password := s.password
 	made := &source{
+		guard:          s.guard,
+		warnings:       s.warnings,
 		setUp:          s.setUp,
 		connectTimeout: s.connectTimeout,
 		timeoutGiven:   s.timeoutGiven,
@@ -50,18 +56,30 @@ func newSource(s *settings) (*source, error) {
 	err := s.config.Apply(
 		mysql.EnableCompression(s.compress),
 		mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
-			cfg.Passwd = password
-			made.tell(ctx, cfg)
+			w, ok := ctx.Value(wireKey{}).(*wire)
+			if !ok {
+				return errUnwatched
+			}
+			cfg.Passwd, w.cfg = password, cfg
+			made.tell(w, cfg)
 			return nil
 		}))
 	if err != nil {
 		return nil, err
+	}
+	if s.guard.key != nil { // the driver takes keys by their names alone, when the connector is made
+		s.config.ServerPubKey = "bindery-" + rand.Text()
+		mysql.RegisterServerPubKey(s.config.ServerPubKey, s.guard.key)
+		defer mysql.DeregisterServerPubKey(s.config.ServerPubKey)
 	}
 	if made.native, err = mysql.NewConnector(s.config); err != nil {
 		return nil, err
 	}
 	return made, nil
 }
+
+// Warnings tells of a server elsewhere that nothing proves because the URI names no ssl-mode, and of a key that others can read.
+func (s *source) Warnings() []string { return s.warnings }
 
 // Connector returns where connections for role come from. Close it to end what it started: the
 // killing of abandoned statements.
@@ -86,10 +104,10 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		bounded, cancel = context.WithTimeout(ctx, t)
 	}
 	defer cancel()
-	var w wire
+	w := wire{guard: s.guard}
 	dc, err := s.native.Connect(context.WithValue(bounded, wireKey{}, &w))
 	if w.opening != nil && w.opening.refused != nil {
-		return nil, session{}, nil, w.opening.refused
+		return nil, session{}, nil, s.explain(ctx, bounded, w.opening.refused)
 	}
 	if err != nil {
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
@@ -156,20 +174,28 @@ func (s *source) learn(about *session) {
 
 // wire receives the network connection that dial makes for one Connect, and what the MySQL driver was told for it.
 type wire struct {
-	opening *opening // the connection; nil before there is one
-	limit   int      // see packetLimit
+	guard   *guard
+	cfg     *mysql.Config // of the connection, as the MySQL driver goes by it
+	opening *opening      // the connection; nil before there is one
+	limit   int           // see packetLimit
 }
 
 type wireKey struct{}
 
+// errUnwatched is a mistake of this package: a connection whose login nobody would watch.
+var errUnwatched = errors.New("mysqlbind: connect: the connection is not this package's")
+
 func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	w, ok := ctx.Value(wireKey{}).(*wire)
+	if !ok {
+		return nil, errUnwatched
+	}
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, addr)
-	w, ok := ctx.Value(wireKey{}).(*wire)
-	if err != nil || !ok {
-		return c, err
+	if err != nil {
+		return nil, err
 	}
-	w.opening = &opening{Conn: c}
+	w.opening = &opening{Conn: c, guard: w.guard, cfg: w.cfg}
 	return w.opening, nil
 }
 

@@ -20,11 +20,13 @@
 // the nearest known one, and so is a parameter of other libraries that has no meaning here.
 //
 //	socket                   absolute path of the server's Unix socket; default: none, TCP
-//	ssl-mode                 DISABLED (default), REQUIRED, VERIFY_CA, VERIFY_IDENTITY; see TLS
+//	ssl-mode                 DISABLED (default on this machine), REQUIRED (default elsewhere), VERIFY_CA, VERIFY_IDENTITY; see TLS
 //	ssl-ca                   file of the authorities to trust, PEM; default: the system's
 //	ssl-cert, ssl-key        files of the client's certificate and key, PEM; default: none
 //	enable-cleartext-plugin  1: send the password as it is when the account's plugin wants that (LDAP, PAM,
-//	                         cloud tokens); only to a verified server or by a socket; default: 0
+//	                         cloud tokens); only to a verified server or to this machine; default: 0
+//	serverPubKey             file of the server's public RSA key, PEM, read when the bind is opened: without TLS the password is
+//	                         encrypted with that and no other; default: none; see TLS
 //	connect_timeout          bounds connecting: network, TLS, login and set-up; default: 10s, and 3s where the
 //	                         context has no deadline; 0: only the context does
 //	read_timeout             bounds each wait for the server's next bytes; default and 0: only the
@@ -170,8 +172,20 @@
 //
 // PREFERRED is not offered: it falls back to none when the server, or an impostor, says so.
 //
-// Without TLS an account of MySQL's caching_sha2_password logs in all the same, the first time, too: the driver encrypts
-// the password with a key that the server, or an impostor, sends.
+// The default is DISABLED for this machine: a socket, and a host that is written localhost or as a loopback address. Elsewhere it is
+// REQUIRED. Pgbind has the same defaults. A host elsewhere without an ssl-mode is told in the log when the bind is opened, and by Check:
+// nothing proves the server then.
+//
+// # The password
+//
+// An account of caching_sha2_password that has not logged in since the server began, and one of sha256_password each time, must show the
+// password itself: under TLS as it is, else encrypted with the server's key; and one of mysql_clear_password (LDAP, PAM) as it is. It is shown to a
+// server that TLS has verified (VERIFY_CA, VERIFY_IDENTITY), over a Unix socket, or to a loopback address, as the connection has it; without TLS also
+// under the key of serverPubKey. Else the login ends with a [*binds.PasswordWithheldError] before anything of it is sent. For an unverified
+// server and without serverPubKey the account may thus log in only while the server remembers it: verify.
+//
+// To any server goes what only proves the password, with a salt of 20 bytes or more: caching_sha2_password's first answer,
+// mysql_native_password and client_ed25519. A weak password may be guessed from these all the same. mysql_old_password is not offered.
 //
 // # MySQL Router
 //

@@ -1,7 +1,6 @@
 package mysqlbind
 
 import (
-	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -24,14 +23,12 @@ type packetLimit struct {
 func (l *packetLimit) most() int { return min(l.server-1, l.uri) }
 
 // tell says to the MySQL driver how long a packet may be, as the session before this one was told: nobody has asked yet.
-func (s *source) tell(ctx context.Context, cfg *mysql.Config) {
+func (s *source) tell(w *wire, cfg *mysql.Config) {
 	cfg.MaxAllowedPacket = s.maxPacket
 	if told := s.packet.Load(); told > 0 {
 		cfg.MaxAllowedPacket = min(s.maxPacket, int(told)-1)
 	}
-	if w, ok := ctx.Value(wireKey{}).(*wire); ok {
-		w.limit = cfg.MaxAllowedPacket
-	}
+	w.limit = cfg.MaxAllowedPacket
 }
 
 // hear notes what a session was told.

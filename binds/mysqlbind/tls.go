@@ -8,9 +8,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/bindery-go/bindery/binds/internal/dburi"
+	"github.com/bindery-go/bindery/binds/internal/peer"
 )
 
 // The values of ssl-mode are those of the mysql client. It has a fifth, PREFERRED, which gives up
@@ -24,14 +23,23 @@ const (
 
 // setTLS reads the ssl-… parameters. The configuration belongs to this connector alone: nothing is
 // put into the MySQL driver's global register.
-func setTLS(cfg *mysql.Config, u *dburi.URI) {
-	p := u.Params
-	mode := p.OneOf("ssl-mode", sslDisabled, sslDisabled, sslRequired, sslVerifyCA, sslVerifyIdentity)
+func (s *settings) setTLS(u *dburi.URI) {
+	p, cfg := u.Params, s.config
+	local := cfg.Net == "unix" || u.Host == "" || peer.IsLocalHost(u.Host)
+	def := sslRequired
+	if local {
+		def = sslDisabled
+	}
+	mode := p.OneOf("ssl-mode", def, sslDisabled, sslRequired, sslVerifyCA, sslVerifyIdentity)
+	if !p.Has("ssl-mode") && !local {
+		s.warnings = append(s.warnings, "the URI names no ssl-mode: the connection is encrypted (ssl-mode=REQUIRED), and nothing proves that the server is the right one: "+
+			"give ssl-mode=VERIFY_IDENTITY, and ssl-ca with the server's authority")
+	}
 	verifies := mode == sslVerifyCA || mode == sslVerifyIdentity
 	ca, cert, key := p.String("ssl-ca", ""), p.String("ssl-cert", ""), p.String("ssl-key", "")
 	cfg.AllowCleartextPasswords = p.Bool("enable-cleartext-plugin", false)
 	switch {
-	case cfg.AllowCleartextPasswords && !verifies && cfg.Net != "unix":
+	case cfg.AllowCleartextPasswords && !verifies && !local:
 		p.Fail(`parameter "enable-cleartext-plugin" sends the password as it is: give ssl-mode=VERIFY_IDENTITY with it`)
 	case mode == sslDisabled && (ca != "" || cert != "" || key != ""):
 		p.Fail(`parameters "ssl-ca", "ssl-cert" and "ssl-key" do nothing without ssl-mode: give ssl-mode=VERIFY_IDENTITY`)
@@ -42,13 +50,14 @@ func setTLS(cfg *mysql.Config, u *dburi.URI) {
 	case mode == sslVerifyIdentity && cfg.Net == "unix":
 		p.Fail(`parameter "ssl-mode" cannot be VERIFY_IDENTITY on a socket, which has no host name: give VERIFY_CA or leave it out`)
 	case mode != sslDisabled:
-		cfg.TLS = newTLSConfig(p, mode, u.Host)
-		loadRoots(cfg.TLS, p, ca)
-		loadCertificate(cfg.TLS, p, cert, key)
+		s.guard.tls, s.guard.verifies = newTLSConfig(mode, u.Host), verifies
+		loadRoots(s.guard.tls, p, ca)
+		loadCertificate(s.guard.tls, p, cert, key)
 	}
+	s.guard.key = readServerKey(p, mode != sslDisabled)
 }
 
-func newTLSConfig(p *dburi.Params, mode, host string) *tls.Config {
+func newTLSConfig(mode, host string) *tls.Config {
 	if host == "" {
 		host = "localhost"
 	}

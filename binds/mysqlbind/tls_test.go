@@ -105,12 +105,16 @@ func TestTLSRefuses(t *testing.T) {
 		"a certificate with another key": {"ssl-mode=REQUIRED&ssl-cert=" + files.CA + "&ssl-key=" + files.ClientKey, "do not load"},
 		"a key that is none":             {"ssl-mode=REQUIRED&ssl-cert=" + files.ClientCert + "&ssl-key=" + empty, "do not load"},
 		"a key that is not there":        {"ssl-mode=REQUIRED&ssl-cert=" + files.ClientCert + "&ssl-key=" + dir + "/none", "no such file"},
-		"clear passwords without TLS":    {"enable-cleartext-plugin=1", "give ssl-mode=VERIFY_IDENTITY"},
+		"clear passwords without a mode": {"enable-cleartext-plugin=1", "give ssl-mode=VERIFY_IDENTITY"},
+		"clear passwords without TLS":    {"ssl-mode=DISABLED&enable-cleartext-plugin=1", "give ssl-mode=VERIFY_IDENTITY"},
 		"clear passwords to whomever":    {"ssl-mode=REQUIRED&enable-cleartext-plugin=1", "give ssl-mode=VERIFY_IDENTITY"},
 		"the name of a socket":           {"socket=/run/my.sock&ssl-mode=VERIFY_IDENTITY", "has no host name"},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			host := "localhost"
+			if strings.Contains(row.params, "enable-cleartext-plugin") {
+				host = "db1"
+			}
 			if strings.HasPrefix(row.params, "socket") {
 				host = ""
 			}

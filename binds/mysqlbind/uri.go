@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/bindery-go/bindery/binds/internal/dburi"
+	"github.com/bindery-go/bindery/binds/internal/peer"
 )
 
 const (
@@ -42,7 +43,6 @@ var refused = map[string]string{
 	"rejectReadOnly":           "a connection that answers read-only is retired by the router",
 	"checkConnLiveness":        "idle connections are always checked",
 	"columnsWithAlias":         "Bun names its columns itself",
-	"serverPubKey":             "verify the server by ssl-mode=VERIFY_IDENTITY",
 	"tx_read_only":             "readers are always read-only, writers never",
 	"transaction_read_only":    "readers are always read-only, writers never",
 	"autocommit":               "it is always on: database/sql opens transactions itself",
@@ -52,7 +52,9 @@ var refusedNames = slices.Sorted(maps.Keys(refused))
 
 // settings are what a URI says.
 type settings struct {
-	config         *mysql.Config // without its password
+	config         *mysql.Config // without its password, and without TLS
+	guard          *guard
+	warnings       []string // see [binds.Warner]
 	password       string
 	compress       bool
 	setUp          string // the first statement of every session
@@ -92,15 +94,16 @@ func parse(text string) (*settings, error) {
 	cfg.MaxAllowedPacket = p.Int("max_allowed_packet", defaultMaxPacket, 0, maxMaxPacket)
 	cfg.InterpolateParams = p.Bool("interpolate_params", false)
 	setProgramName(cfg, p)
-	setTLS(cfg, u)
 	s := &settings{
 		config:         cfg,
+		guard:          &guard{local: peer.Local},
 		password:       u.Password,
 		compress:       p.Bool("compress", false),
 		setUp:          setUpStatement(p),
 		timeoutGiven:   p.Has("connect_timeout"),
 		connectTimeout: p.Duration("connect_timeout", defaultConnectTimeout, time.Second),
 	}
+	s.setTLS(u)
 	for _, name := range refusedNames {
 		p.Refuse(name, refused[name])
 	}
