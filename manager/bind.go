@@ -25,6 +25,7 @@ type Bind struct {
 	maxLag      time.Duration // negative: any
 
 	key     binds.Key
+	warned  map[*binds.Engine][]string // what was told of each engine when it was opened
 	dialect schema.Dialect
 	writer  *binds.Engine
 	readers []*binds.Engine
@@ -109,6 +110,7 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	if err := b.openEngines(ctx, cfg); err != nil {
 		return nil, err
 	}
+	b.warn(cfg)
 	if cfg.Fallback == fallbackNone && len(b.readers) == 0 {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".fallback", Err: errors.New(`"none" needs readers`)}
 	}

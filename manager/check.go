@@ -57,7 +57,10 @@ func checkBind(ctx context.Context, g *bindModels) BindReport {
 	var health []router.Health
 	var wg sync.WaitGroup
 	for i, e := range engines {
-		wg.Go(func() { r.Engines[i] = checkEngine(ctx, b.dialect.Name(), e) })
+		wg.Go(func() {
+			r.Engines[i] = checkEngine(ctx, b.dialect.Name(), e)
+			r.Engines[i].Warnings = b.warned[e]
+		})
 	}
 	several := false
 	wg.Go(func() {

@@ -53,6 +53,9 @@ type EngineReport struct {
 	Freshness Freshness
 	Doubt     error  // why it proves nothing, and which grant or setting would change that
 	Advice    string // which grant or setting would let the server prove more; "" if none would
+	// Warnings say what is unsafe in how the engine is opened, and what cures it: a server elsewhere that nothing proves, files with secrets
+	// that others can read. They were logged when it was opened. They belong to neither Err nor Ready.
+	Warnings []string
 	// Pooler names the pooler between this process and the server, and what it pools; "" if none is known of.
 	Pooler string
 	// Serving says that plain reads may go to this reader now, and NotServing why not; "" of a writer, and of a server that
@@ -169,6 +172,7 @@ type engineReportJSON struct {
 	Freshness  Freshness `json:"freshness,omitempty"`
 	Doubt      string    `json:"doubt,omitempty"`
 	Advice     string    `json:"advice,omitempty"`
+	Warnings   []string  `json:"warnings,omitempty"`
 	Pooler     string    `json:"pooler,omitempty"`
 	Serving    *bool     `json:"serving,omitempty"`     // of readers
 	NotServing string    `json:"not_serving,omitempty"` // why
@@ -195,11 +199,11 @@ func (r BindReport) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns the engine's report with the keys engine, role, reachable, error, version, state,
-// role_error, freshness, doubt, advice, pooler, serving, not_serving and lag_seconds, those left out that are unknown.
+// role_error, freshness, doubt, advice, warnings, pooler, serving, not_serving and lag_seconds, those left out that are unknown.
 func (r EngineReport) MarshalJSON() ([]byte, error) {
 	out := engineReportJSON{
 		Engine: r.Engine, Role: r.Role.String(), Reachable: r.Err == nil, Error: text(r.Err), Version: r.Version,
-		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, Pooler: r.Pooler, NotServing: r.NotServing,
+		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, Warnings: r.Warnings, Pooler: r.Pooler, NotServing: r.NotServing,
 	}
 	if r.Role == binds.Reader {
 		out.Serving = &r.Serving

@@ -108,5 +108,8 @@ func (r *EngineReport) notes() []string {
 	if r.Advice != "" {
 		list = append(list, r.Advice)
 	}
+	for _, text := range r.Warnings {
+		list = append(list, "warning: "+text)
+	}
 	return list
 }
