@@ -221,6 +221,14 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver returns the MySQL driver, and with it what [Dialect] asks its database for.
 func (c *connector) Driver() driver.Driver { return &pool{source: c.source} }
 
+// Cancels counts the statements that were given up, see [binds.Engine.Cancels].
+func (c *connector) Cancels() binds.CancelStats {
+	if c.killer == nil {
+		return binds.CancelStats{}
+	}
+	return c.killer.counts()
+}
+
 // Close ends the killing of abandoned statements.
 func (c *connector) Close() error {
 	if c.killer != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
@@ -15,6 +16,9 @@ const (
 	// reached for so long finds the closed sockets by itself.
 	killTimeout = 5 * time.Second
 	killRetry   = 250 * time.Millisecond
+	// maxQueue is how many sessions wait to be ended. What finds it full is dropped, as is what cannot be ended within
+	// killTimeout: the server finds out by itself.
+	maxQueue = 128
 	// closeGrace is how long close waits for kills under way.
 	closeGrace = time.Second
 )
@@ -30,6 +34,8 @@ type killer struct {
 	role   binds.Role      // of its connections: MySQL Router leads those of readers to another server
 	ctx    context.Context // ends at close
 	cancel context.CancelFunc
+
+	asked, dropped atomic.Uint64 // sessions
 
 	mu     sync.Mutex // guards what follows
 	queue  []session
@@ -47,6 +53,10 @@ func (k *killer) add(s session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed || s.splits {
+		return
+	}
+	if len(k.queue) >= maxQueue {
+		k.dropped.Add(1)
 		return
 	}
 	k.queue = append(k.queue, s)
@@ -100,6 +110,11 @@ func (k *killer) take() []session {
 }
 
 func (k *killer) end(batch []session) {
+	asked := 0
+	defer func() {
+		k.asked.Add(uint64(asked))
+		k.dropped.Add(uint64(len(batch) - asked))
+	}()
 	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
 	defer cancel()
 	c, own, err := k.connect(ctx)
@@ -116,7 +131,16 @@ func (k *killer) end(batch []session) {
 			// An error means that the session has ended by now.
 			_, _ = c.ExecContext(ctx, "KILL CONNECTION "+strconv.FormatUint(s.id, 10), nil)
 		}
+		if ctx.Err() != nil {
+			return
+		}
+		asked++
 	}
+}
+
+// counts returns how many sessions were ended, or had ended, and how many the server was not told of.
+func (k *killer) counts() binds.CancelStats {
+	return binds.CancelStats{Asked: k.asked.Load(), Dropped: k.dropped.Load()}
 }
 
 // connect tries again while the server is out of connections: that is when killing counts.

@@ -87,6 +87,7 @@ func TestKillerAsksOnce(t *testing.T) {
 		synctest.Wait()
 		assert.EqualValues(t, 2, server.asked.Load())
 		assert.Nil(t, k.worker, "a goroutine is left without work")
+		assert.Equal(t, binds.CancelStats{Dropped: 20}, k.counts())
 		k.close()
 	})
 }
@@ -101,5 +102,23 @@ func TestKillerCloseIsBounded(t *testing.T) {
 		since := time.Now()
 		k.close()
 		assert.Equal(t, closeGrace, time.Since(since))
+	})
+}
+
+// What waits for a server that does not answer is bounded, and who gives a statement up does not wait.
+func TestKillerQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKiller(&source{native: new(silent)}, binds.Writer)
+		k.add(session{id: 1})
+		synctest.Wait()
+		since := time.Now()
+		for id := range uint64(2 * maxQueue) {
+			k.add(session{id: 2 + id})
+		}
+		assert.Zero(t, time.Since(since))
+		assert.Len(t, k.queue, maxQueue)
+		assert.EqualValues(t, maxQueue, k.counts().Dropped)
+		k.close()
+		assert.Equal(t, binds.CancelStats{Dropped: 2*maxQueue + 1}, k.counts())
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -210,18 +209,4 @@ func TestCancel_unreadRows(t *testing.T) {
 	assert.ErrorIs(t, rows.Err(), context.Canceled)
 	require.NoError(t, rows.Close())
 	assert.Equal(t, "1", value(t, e, "SELECT 1"))
-}
-
-// A request that starts while somebody waits is not repeated either: the wait would last as long as the pauses.
-func TestRequests_hurryThatBeginDuringAWait(t *testing.T) {
-	synctest.Test(t, func(*testing.T) {
-		var r requests
-		goOn, waited := make(chan struct{}), make(chan struct{})
-		r.start(func(<-chan struct{}) { <-goOn })
-		go func() { r.wait(); close(waited) }()
-		synctest.Wait()
-		r.start(func(hurry <-chan struct{}) { <-hurry })
-		close(goOn)
-		<-waited
-	})
 }

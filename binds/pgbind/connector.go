@@ -17,7 +17,7 @@ import (
 type connector struct {
 	settings *settings
 	role     binds.Role
-	requests requests
+	cancels  canceller
 	sessions *sessions
 }
 
@@ -172,24 +172,18 @@ func (c *connector) requestCancel(peer net.Addr, pid, key uint32, answered func(
 	if pid == 0 && key == 0 {
 		return
 	}
-	c.requests.start(func(hurry <-chan struct{}) {
-		for _, pause := range cancelPauses {
-			if pause > 0 && !c.requests.sleep(pause, hurry) {
-				return
-			}
-			if answered() {
-				return
-			}
-			if c.settings.cancel(peer, pid, key) != nil {
-				return // the server cannot be asked; the caller has gone, and the statement runs on at worst
-			}
-		}
+	c.cancels.add(&givenUp{
+		ask:      func(ctx context.Context) error { return c.settings.cancel(ctx, peer, pid, key) },
+		answered: answered,
 	})
 }
 
-// Close waits for the cancel requests under way; none is repeated from then on.
+// Cancels counts the statements that were given up, see [binds.Engine.Cancels].
+func (c *connector) Cancels() binds.CancelStats { return c.cancels.counts() }
+
+// Close waits for the cancel requests under way, five seconds at most; none is repeated from then on.
 func (c *connector) Close() error {
-	c.requests.wait()
+	c.cancels.close()
 	return nil
 }
 
