@@ -182,11 +182,20 @@ type LockNameError struct {
 }
 
 func (e *LockNameError) Error() string {
-	return fmt.Sprintf("binds: the lock name %q %s: give text in UTF-8 without NUL", e.Name, e.Reason)
+	shown := e.Name
+	if len(shown) > maxLockName {
+		shown = strings.ToValidUTF8(shown[:64], "") + "…"
+	}
+	return fmt.Sprintf("binds: the lock name %q %s: give text in UTF-8 without NUL, of 1 to %d bytes", shown, e.Reason, maxLockName)
 }
+
+// maxLockName is how many bytes a lock's name may have. Servers get a hash of it; it is kept, and shown in errors.
+const maxLockName = 1024
 
 func badLockName(name string) string {
 	switch {
+	case len(name) > maxLockName:
+		return fmt.Sprintf("has %d bytes", len(name))
 	case name == "":
 		return "is empty"
 	case !utf8.ValidString(name):

@@ -86,8 +86,12 @@ func (b *Bind) Native() *bun.DB { return b.nativeDB() }
 // Router returns the bind's router, for router.Wrote.
 func (b *Bind) Router() *router.Router { return b.router }
 
-// Stats counts what became of the bind's statements since it was opened.
-func (b *Bind) Stats() router.Stats { return b.router.Stats() }
+// Stats counts what became of the bind's statements and locks since it was opened. It is safe for concurrent use.
+func (b *Bind) Stats() router.Stats {
+	s := b.router.Stats()
+	b.locks.count(&s)
+	return s
+}
 
 // WriterEngine returns the engine behind [Bind.Writer].
 func (b *Bind) WriterEngine() *binds.Engine { return b.writer }
@@ -101,7 +105,7 @@ func (b *Bind) Dialect() schema.Dialect { return b.dialect }
 
 // openBind opens the engines of a bind. Nothing is connected to.
 func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer func(binds.Key) *router.Router, o *options) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, opts: o, schemaTurn: make(chan struct{}, 1), locks: newLockSet()}
+	b := &Bind{key: cfg.Key, opts: o, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())

@@ -47,6 +47,8 @@ type BindConfig struct {
 	Freshness router.Freshness
 	// Pool bounds the connections of each engine. Zero fields take the defaults of [binds.Pool].
 	Pool binds.Pool
+	// Locks bounds the named locks of this process. Zero fields take the defaults of [LockLimits].
+	Locks LockLimits
 	// Lazy opens the bind without asking whether its servers are there.
 	Lazy bool
 }

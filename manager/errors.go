@@ -22,6 +22,8 @@ var (
 	// ErrLockLost reports a lock that was no longer held when it should have been, or that may not
 	// have been.
 	ErrLockLost = errors.New("the lock was lost")
+	// ErrTooManyLocks is matched by a [*LockLimitError].
+	ErrTooManyLocks = errors.New("too many locks")
 )
 
 var (
@@ -34,10 +36,14 @@ type LockError struct {
 	Bind   binds.Key
 	Name   string
 	Holder string // who had it instead: "pid 4711, client 10.0.0.7"; "" if the server was not asked or does not tell
-	Err    error  // matches ErrLockTimeout, ErrLockLost, ErrClosed, the context's error, or is the server's
+	Err    error  // matches ErrLockTimeout, ErrLockLost, ErrTooManyLocks, ErrClosed, the context's error, or is the server's
 }
 
 func (e *LockError) Error() string {
+	var bad *binds.LockNameError
+	if errors.As(e.Err, &bad) { // which shows the name, as far as it is worth
+		return fmt.Sprintf("manager: lock of bind %q: %v", e.Bind.String(), e.Err)
+	}
 	text := fmt.Sprintf("manager: lock %q of bind %q: %v", e.Name, e.Bind.String(), e.Err)
 	if e.Holder != "" {
 		text += " (held by " + e.Holder + ")"

@@ -322,6 +322,10 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 		}.Over(defaults.Pool)
 		p.done()
 	}
+	if p := s.sub("locks"); p != nil {
+		b.Locks = LockLimits{MaxOpen: p.int("max_open"), MaxWaiting: p.int("max_waiting")}.over(defaults.Locks)
+		p.done()
+	}
 	return passwordFile{name: s.str("password_file"), path: s.at("password_file")}
 }
 

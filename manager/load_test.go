@@ -83,6 +83,7 @@ max_lag = "3s"
 probe_timeout = "2s"
 writer_functions = ["f_*"]
 pool = { max_open = 7, max_idle_time = "off" }
+locks = { max_open = 5 }
 
 [binds]
 audit = "sqlite:///var/lib/app/audit.db"
@@ -98,6 +99,7 @@ monitor_interval = "1s"
 writer_functions = ["charge_*"]
 lazy = true
 pool = { max_open = 30, max_lifetime = "30m" }
+locks = { max_waiting = -1 }
 `)
 	assert.Equal(t, binds.Key("accounts"), cfg.Default)
 	require.Len(t, cfg.Binds, 2)
@@ -108,6 +110,7 @@ pool = { max_open = 30, max_lifetime = "30m" }
 	assert.Equal(t, "random", audit.Policy, "from [defaults]")
 	assert.Equal(t, []string{"f_*"}, audit.WriterFunctions)
 	assert.Equal(t, binds.Pool{MaxOpen: 7, MaxIdleTime: -1}, audit.Pool)
+	assert.Equal(t, LockLimits{MaxOpen: 5}, audit.Locks)
 
 	assert.Equal(t, "postgres://app:s3cret@db1/accounts", accounts.Writer.Reveal())
 	require.Len(t, accounts.Readers, 2)
@@ -120,6 +123,7 @@ pool = { max_open = 30, max_lifetime = "30m" }
 	assert.Equal(t, []string{"charge_*"}, accounts.WriterFunctions)
 	assert.True(t, accounts.Lazy)
 	assert.Equal(t, binds.Pool{MaxOpen: 30, MaxLifetime: 30 * time.Minute, MaxIdleTime: -1}, accounts.Pool, "field by field")
+	assert.Equal(t, LockLimits{MaxOpen: 5, MaxWaiting: -1}, accounts.Locks)
 }
 
 func TestLoneURI(t *testing.T) {
@@ -206,7 +210,7 @@ func TestConfigMistakes(t *testing.T) {
 		"a misspelt key":                      {"[binds.a]\nwriter = \"postgres://x\"\n\npolcy = \"random\"", 4, `binds.a.polcy: unknown key (did you mean "policy"?)`},
 		"a key of another table":              {"wirter = 1\nuri = \"postgres://x\"", 1, "wirter: unknown key"},
 		"a misspelt key in a pool":            {"[binds.a]\nwriter = \"postgres://x\"\n[binds.a.pool]\nmax_opn = 3", 4, `binds.a.pool.max_opn: unknown key (did you mean "max_open"?)`},
-		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
+		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, locks, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
 		"a duration without unit":             {"[binds.a]\nwriter = \"postgres://x\"\npool = { max_lifetime = \"30\" }", 3, `binds.a.pool.max_lifetime: must be a duration such as "30s"`},
 		"a duration that is a number":         {"[binds.a]\nwriter = \"postgres://x\"\npool.max_lifetime = 30", 3, "must be a duration"},
 		"a policy nobody knows":               {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"rondom\"", 3, `binds.a.policy: unknown policy "rondom" (did you mean "random"?)`},

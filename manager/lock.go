@@ -32,7 +32,11 @@ type LockOption func(*lockOptions)
 type lockOptions struct {
 	limited bool
 	wait    time.Duration
+	beyond  bool // the bind's limits do not count
 }
+
+// beyondLimits is for the library's own locks, which no client names.
+func beyondLimits(o *lockOptions) { o.beyond = true }
 
 // Wait gives up with [ErrLockTimeout] after d. Zero or less is [TryOnly].
 func Wait(d time.Duration) LockOption {
@@ -44,10 +48,11 @@ func TryOnly() LockOption { return Wait(0) }
 
 // Lock takes the lock called name of the bind that b names, on its writer's server, and waits for it as
 // long as ctx allows, or as opts say. Whoever locks the same name of the same database waits, in this
-// process or another. A name is any text but the empty one, without NUL.
+// process or another. A name is a text
+// of 1 to 1024 bytes, without NUL.
 //
 // A failure is a [*LockError], unless the bind itself is unknown: it matches [ErrLockTimeout] if the lock stayed taken,
-// [router.ErrNoWriter] if the server could not be reached, the context's error if ctx ended, and [ErrClosed]. When ctx ends
+// [ErrTooManyLocks] if the bind has as many as its [LockLimits] allow, [router.ErrNoWriter] if the server could not be reached, the context's error if ctx ended, and [ErrClosed]. When ctx ends
 // Lock returns within 100 milliseconds, and nothing of it is left waiting on the server.
 //
 // Each Lock has a connection of its own, beside the bind's pool, so that locks do not use that up; and

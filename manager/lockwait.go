@@ -23,7 +23,10 @@ const (
 
 // lock takes a lock and begins to watch it.
 func (b *Bind) lock(ctx context.Context, name string, o lockOptions) (*Lock, error) {
-	waiting, leave, err := b.locks.enter(ctx)
+	if err := binds.CheckLockName(name); err != nil {
+		return nil, b.lockError(name, "", err)
+	}
+	waiting, leave, err := b.locks.enter(ctx, o.beyond)
 	if err != nil {
 		return nil, b.lockError(name, "", err)
 	}
@@ -88,10 +91,16 @@ func (a *lockAttempt) open(waiting context.Context) (leave func(), err error) {
 			return leave, a.late(waiting, opening, nil)
 		}
 	}
-	if a.held, err = a.bind.writer.NamedLock(opening, a.name); err != nil {
-		err = a.late(waiting, opening, err)
+	if err = a.bind.locks.connect(a.name, a.options.limited && a.options.wait == 0, a.options.beyond); err != nil {
+		return leave, err
 	}
-	return leave, err
+	held, err := a.bind.writer.NamedLock(opening, a.name)
+	if err != nil {
+		a.bind.locks.disconnect()
+		return leave, a.late(waiting, opening, err)
+	}
+	a.held = &countedLock{NamedLock: held, set: a.bind.locks}
+	return leave, nil
 }
 
 // late says which of the limits that opening has, if any, made it fail.

@@ -62,7 +62,7 @@ func (f *fakeLock) Close() error {
 // hold makes a Lock of f as an attempt that got it does.
 func hold(t *testing.T, f *fakeLock) *Lock {
 	t.Helper()
-	b := &Bind{key: "accounts", locks: newLockSet()}
+	b := &Bind{key: "accounts", locks: newLockSet(LockLimits{})}
 	a := &lockAttempt{bind: b, name: "a", held: f}
 	l := &Lock{bind: b, name: a.name, held: f}
 	l.ctx, l.lose = context.WithCancelCause(t.Context())
@@ -201,7 +201,7 @@ func TestCloseTakesLocksFromTheirHolders(t *testing.T) {
 		assert.True(t, f.released)
 		require.ErrorIs(t, context.Cause(l.Context()), ErrClosed)
 		require.ErrorIs(t, l.Unlock(), ErrLockLost)
-		_, _, err := l.bind.locks.enter(t.Context())
+		_, _, err := l.bind.locks.enter(t.Context(), false)
 		require.ErrorIs(t, err, ErrClosed)
 		require.ErrorIs(t, l.bind.locks.add(l), ErrClosed)
 	})

@@ -23,6 +23,11 @@ type DBManager struct {
 	closed atomic.Bool
 	homes  homes
 	close  func() error
+
+	checks   sync.WaitGroup // of Checkers, under way
+	checksMu sync.Mutex     // held while one begins
+	closing  context.Context
+	stop     context.CancelFunc // ends closing
 }
 
 // Open reads the TOML file at path, as [LoadConfig] does, and opens its binds, as [New] does.
@@ -65,6 +70,7 @@ func openChecked(ctx context.Context, cfg *Config, o *options, mistakes func(con
 
 func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
 	m := &DBManager{byKey: make(map[binds.Key]*Bind, len(cfg.Binds)), logger: o.logger}
+	m.closing, m.stop = context.WithCancel(context.Background())
 	m.close = sync.OnceValue(m.closeBinds)
 	def := cfg.Default
 	if def == "" {
@@ -169,5 +175,9 @@ func (m *DBManager) Close() error {
 }
 
 func (m *DBManager) closeBinds() error {
+	m.stop()
+	m.checksMu.Lock() // who began before has been counted
+	m.checksMu.Unlock()
+	m.checks.Wait()
 	return errors.Join(each(m.binds, func(_ int, b *Bind) error { return b.close() })...)
 }

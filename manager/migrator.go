@@ -250,7 +250,7 @@ func (g *Migrator) run(ctx context.Context, opts []MigrateOption, direction stri
 				group, err = g.failed(ctx, n, group, direction, err)
 			}
 			return err
-		})
+		}, beyondLimits)
 	}
 	if group == nil {
 		group = new(migrate.MigrationGroup)

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -62,5 +63,23 @@ func TestHealthOfADivergedReader(t *testing.T) {
 		require.ErrorContains(t, list[1].Doubt, "a primary of its own")
 		assert.False(t, list[1].LagKnown)
 		assert.False(t, list[1].Serving)
+	})
+}
+
+// However often health is asked for, the servers are asked no more often than the monitor looks at them.
+func TestHealthAskedOftenCostsFewProbes(t *testing.T) {
+	inBubble(t, 2, nil, func(t *testing.T, p *process) {
+		before := p.cluster.Primary().Probes()
+		began := time.Now()
+		for range 50 {
+			var left sync.WaitGroup
+			for range 40 {
+				left.Go(func() { assert.Len(t, p.Health(t.Context()), 2) })
+			}
+			left.Wait()
+		}
+		took := time.Since(began)
+		t.Logf("%d probes for 2000 calls in %v", p.cluster.Primary().Probes()-before, took)
+		assert.LessOrEqual(t, p.cluster.Primary().Probes()-before, 2+int(took/(4*time.Millisecond)), "200 a second, see demandGap")
 	})
 }

@@ -1,25 +1,48 @@
 package router
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// Stats counts what became of a bind's statements since it was opened.
+	"github.com/bindery-go/bindery/binds"
+)
+
+// Stats counts what became of a bind's statements, and of its named locks, since it was opened.
 type Stats struct {
 	ToWriter uint64 // plain reads that the writer served because no reader was there, up and fresh enough
 	Retried  uint64 // statements that were sent again after a failure
 	Refused  uint64 // statements taken for reads that a reader refused as writes
 	Unknown  uint64 // writes whose answer did not come
+
+	Cancels        uint64 // statements given up that a server was asked to stop, see [binds.Engine.Cancels]
+	CancelsDropped uint64 // those that it was not told of: it carries them on
+
+	// What manager.Bind.Stats adds; zero in Router.Stats.
+	Locks        int    // connections for named locks now
+	LockWaiting  int    // calls that wait for one now
+	LocksRefused uint64 // calls that went beyond manager.LockLimits
 }
 
 type stats struct {
 	toWriter, retried, refused, unknown atomic.Uint64
 }
 
-// Stats returns the counts.
+// Stats returns the counts. It is safe for concurrent use.
 func (r *Router) Stats() Stats {
-	return Stats{
+	s := Stats{
 		ToWriter: r.stats.toWriter.Load(),
 		Retried:  r.stats.retried.Load(),
 		Refused:  r.stats.refused.Load(),
 		Unknown:  r.stats.unknown.Load(),
 	}
+	s.addEngine(r.writer)
+	for _, reader := range r.Readers() {
+		s.addEngine(reader.engine)
+	}
+	return s
+}
+
+func (s *Stats) addEngine(e *binds.Engine) {
+	c := e.Cancels()
+	s.Cancels += c.Asked
+	s.CancelsDropped += c.Dropped
 }
