@@ -333,10 +333,10 @@ func (c *Conn) end(s *scope, to *route, query string) {
 
 // note tells the context's Route, which there is.
 func (c *Conn) note(s *scope, to *route, query string) {
-	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: to.kind, Reason: to.reason, Query: query}
+	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: to.kind, Reason: to.reason}
 	if to.reader != nil {
 		d.Engine, d.Role = to.reader.Name(), binds.Reader
 	}
 	d.Outside = s.tx.firstOpen() != nil
-	s.route.note(d)
+	s.route.note(d, c.router.dialect.Name(), query)
 }

@@ -78,7 +78,7 @@ func ExampleExplain() {
 	for _, d := range route.Decisions() {
 		fmt.Println(d.Query, "→", d.Engine, d.Role, d.Kind, d.Reason)
 	}
-	// Output: SELECT 1 → shop/reader-1 reader read plain_read
+	// Output: SELECT ? → shop/reader-1 reader read plain_read
 }
 
 func ExampleOnWriter() {

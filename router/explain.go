@@ -3,7 +3,10 @@ package router
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router/sqlkind"
@@ -86,21 +89,31 @@ type Decision struct {
 	Role   binds.Role
 	Kind   sqlkind.Kind
 	Reason Reason
-	Query  string // the statement with its values, as Bun formatted it
+	// Query is the statement's outline, see [sqlkind.Outline]: without values and comments, and no more than MaxDecisionQuery bytes. The
+	// statement itself is for a bun.QueryHook to see.
+	Query string
 	// Outside says that the context carries a transaction, and the statement was no part of it: it
 	// is another bind's, or went to Native().
 	Outside bool
 }
 
-// A Route collects what became of the queries of one context, see [Explain]. It is safe for
-// concurrent use.
+// What a [Route] keeps: the latest MaxDecisions decisions, and of each statement MaxDecisionQuery bytes.
+const (
+	MaxDecisions     = 1000
+	MaxDecisionQuery = 500
+)
+
+// A Route collects what became of the queries of one context, see [Explain]. It keeps the latest [MaxDecisions], and counts
+// what it left off. It is safe for concurrent use.
 type Route struct {
-	mu        sync.Mutex // guards decisions
-	decisions []Decision
+	mu        sync.Mutex // guards what follows
+	decisions []Decision // once full, a ring
+	first     int        // the oldest in the ring
+	leftOff   uint64
 }
 
 // Explain returns a context that notes where its queries run, and the Route that tells. It costs
-// an allocation a statement and is meant for tests, tools and debugging.
+// some allocations a statement and is meant for tests, tools and debugging. A route shows no values: it may be logged.
 func Explain(ctx context.Context) (context.Context, *Route) {
 	r := new(Route)
 	return withScope(ctx, func(s *scope) { s.route = r }), r
@@ -109,22 +122,30 @@ func Explain(ctx context.Context) (context.Context, *Route) {
 // RouteFrom returns the Route of the context's [Explain], nil if it has none.
 func RouteFrom(ctx context.Context) *Route { return scopeOf(ctx).route }
 
-// Decisions returns one decision for each statement so far, in the order in which they were sent.
+// Decisions returns one decision for each statement so far, in the order in which they were sent: the latest [MaxDecisions] of them.
 // A read that was tried on several engines is told once, with the engine that was tried last.
 func (r *Route) Decisions() []Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]Decision(nil), r.decisions...)
+	return slices.Concat(r.decisions[r.first:], r.decisions[:r.first])
+}
+
+// LeftOff returns how many decisions are kept no more, since later ones took their places: 0 up to [MaxDecisions] statements.
+func (r *Route) LeftOff() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leftOff
 }
 
 // Last returns the latest decision, the zero Decision if there is none.
 func (r *Route) Last() Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.decisions) == 0 {
+	n := len(r.decisions)
+	if n == 0 {
 		return Decision{}
 	}
-	return r.decisions[len(r.decisions)-1]
+	return r.decisions[(r.first+n-1)%n]
 }
 
 // Engine returns the name of the engine that ran the latest statement, "" if none ran.
@@ -149,8 +170,16 @@ func (r *Route) String() string {
 	return fmt.Sprintf("%s (%s, %s%s)", d.Engine, d.Kind, d.Reason, outside)
 }
 
-func (r *Route) note(d Decision) {
+// note takes a decision about a statement of the dialect.
+func (r *Route) note(d Decision, in dialect.Name, query string) {
+	d.Query = sqlkind.Outline(in, query, MaxDecisionQuery)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.decisions = append(r.decisions, d)
+	if len(r.decisions) < MaxDecisions {
+		r.decisions = append(r.decisions, d)
+		return
+	}
+	r.decisions[r.first] = d
+	r.first = (r.first + 1) % MaxDecisions
+	r.leftOff++
 }

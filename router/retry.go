@@ -15,6 +15,9 @@ import (
 	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
+// maxLogged is how much of a statement a log line shows, in bytes.
+const maxLogged = 120
+
 // retry is what follows when a statement failed: it runs again where that is safe, and what is
 // known of it is said where it is not. It is off the hot path and may allocate.
 func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string, err error, run func(context.Context, *sql.DB) (T, error), drop func(T)) (T, error) {
@@ -232,7 +235,7 @@ func (f *failures) refusedByReader(by string, err error) (*route, error) {
 	r.stats.refused.Add(1)
 	r.logger.Warn("a reader refused a statement as a write: it runs on the writer; name the function that writes in writer_functions, "+
 		"read an unlogged table with router.OnWriter",
-		"engine", by, "statement", shape(f.query, r.literalQuotes()))
+		"engine", by, "statement", sqlkind.Outline(r.dialect.Name(), f.query, maxLogged))
 	return &route{kind: sqlkind.Write, reason: ReaderRefused}, nil
 }
 

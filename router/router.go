@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 
 	"github.com/bindery-go/bindery/binds"
@@ -133,7 +132,7 @@ func New(cfg Config) (*Router, error) {
 		reader.held = newHolding(reader.engine, r.logger)
 	}
 	_, r.leastLoaded = r.policy.(LeastLoaded)
-	r.refusals.quotes = r.literalQuotes()
+	r.refusals.dialect = r.dialect.Name()
 	r.whose = r.fresh.whose()
 	r.asked.Store(1)
 	r.routed = newResolver(r, anywhere)
@@ -244,11 +243,3 @@ func (r *Router) WriterOnly() bun.ConnResolver { return &r.writerOnly }
 // ReaderOnly returns the resolver that sends reads to readers and refuses the rest with a
 // [*WriteOnReaderError].
 func (r *Router) ReaderOnly() bun.ConnResolver { return &r.readerOnly }
-
-// literalQuotes are the characters that enclose literals in the bind's SQL.
-func (r *Router) literalQuotes() string {
-	if r.dialect.Name() == dialect.MySQL {
-		return "'\""
-	}
-	return "'"
-}

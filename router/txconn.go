@@ -83,8 +83,8 @@ func (c *Conn) leaveTx(ctx context.Context, s *scope, in *inTx, query string, er
 	if s.route != nil {
 		s.route.note(Decision{
 			Bind: c.router.key, Engine: t.engine.Name(), Role: t.engine.Role(),
-			Kind: in.kind, Reason: Transaction, Query: query,
-		})
+			Kind: in.kind, Reason: Transaction,
+		}, c.router.dialect.Name(), query)
 	}
 	if err == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
+	"github.com/bindery-go/bindery/router/sqlkind"
 )
 
 // table prints a line for each statement that Bun sends: the statement, its bind, the engine that ran
@@ -19,8 +20,11 @@ type table struct {
 	out io.Writer
 
 	mu   sync.Mutex // guards sent: Bun may run statements side by side
-	sent []string
+	sent []statement
 }
+
+// A statement is what Bun sent, and what router.Explain shows of it: no values.
+type statement struct{ query, outline string }
 
 var _ bun.QueryHook = (*table)(nil)
 
@@ -31,7 +35,7 @@ func (t *table) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Cont
 func (t *table) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sent = append(t.sent, e.Query)
+	t.sent = append(t.sent, statement{e.Query, sqlkind.Outline(e.DB.Dialect().Name(), e.Query, router.MaxDecisionQuery)})
 }
 
 const (
@@ -52,16 +56,16 @@ func (t *table) step(ctx context.Context, m *manager.DBManager, title string, ru
 	err := run(ctx, m)
 	decisions := route.Decisions()
 	printed := ""
-	for _, query := range t.sent {
+	for _, sent := range t.sent {
 		bind, engine, reason := "accounts", "accounts/writer", "transaction (not routed)"
-		if i := find(decisions, query); i >= 0 {
+		if i := find(decisions, sent.outline); i >= 0 {
 			d := decisions[i]
 			decisions = decisions[i+1:]
 			bind, engine, reason = d.Bind.String(), d.Engine, d.Reason.String()
 		} else if err != nil || !inTransaction(title) {
 			bind, engine, reason = "-", "-", "not sent"
 		}
-		line := fmt.Sprintf(lineFormat, width, shorten(query), bind, engine, reason)
+		line := fmt.Sprintf(lineFormat, width, shorten(sent.query), bind, engine, reason)
 		if line != printed { // a read that waits for replication repeats itself
 			t.print("%s", line)
 		}
@@ -73,9 +77,9 @@ func (t *table) step(ctx context.Context, m *manager.DBManager, title string, ru
 // inTransaction says which step runs on a bun.Tx: Bun asks no router there.
 func inTransaction(title string) bool { return strings.HasPrefix(title, "transaction") }
 
-func find(decisions []router.Decision, query string) int {
+func find(decisions []router.Decision, outline string) int {
 	for i, d := range decisions {
-		if d.Query == query {
+		if d.Query == outline {
 			return i
 		}
 	}
