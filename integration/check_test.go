@@ -84,6 +84,17 @@ func TestCheckOnClusters(t *testing.T) {
 			assert.Equal(t, "shop/reader-1", connect.Engine)
 			assert.NoError(t, engineOf(t, down, "shop/reader-2").Err)
 			showReport(t, name+", one replica down, one lagging", down)
+			whole, err := json.Marshal(down)
+			require.NoError(t, err)
+			public, err := json.Marshal(down.Public())
+			require.NoError(t, err)
+			address := c.Replicas[0].Addr()
+			assert.Contains(t, string(whole), address, "of the server that does not answer")
+			for _, hidden := range []string{address, "127.0.0.1", down.Binds[0].Engines[0].Version, down.Binds[0].Driver} {
+				require.NotEmpty(t, hidden)
+				assert.NotContains(t, string(public), hidden)
+			}
+			assert.Contains(t, string(public), `{"engine":"shop/reader-1","role":"reader","status":"down"`)
 			require.NoError(t, c.Replicas[0].Start(ctx))
 			require.NoError(t, c.Replicas[1].ResumeReplay(ctx))
 			require.NoError(t, m.Check(ctx).Err())

@@ -179,7 +179,8 @@ type engineReportJSON struct {
 	LagSeconds *float64  `json:"lag_seconds,omitempty"` // of readers whose lag is known
 }
 
-// MarshalJSON returns the report with the keys at, ok, ready, binds and errors.
+// MarshalJSON returns the report with the keys at, ok, ready, binds and errors. The texts of errors have servers' addresses and logins: for a
+// page that anybody can ask for there is [Report.Public].
 func (r Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(reportJSON{At: r.At, OK: r.Err() == nil, Ready: r.Ready() == nil, Binds: append([]BindReport{}, r.Binds...), Errors: texts(r.Errs)})
 }

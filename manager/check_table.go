@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/bindery-go/bindery/binds"
 )
 
 var checkHeader = []string{"ENGINE", "STATUS", "SERVER", "VERSION", "FRESHNESS", "LAG"}
@@ -70,20 +68,11 @@ func (r Report) String() string {
 }
 
 func (r *EngineReport) cells() []string {
-	status := "ok"
-	switch {
-	case r.Err != nil:
-		status = "down"
-	case r.RoleErr != nil:
-		status = "wrong role"
-	case r.Role == binds.Reader && !r.Serving:
-		status = "not serving"
-	}
 	lag := ""
 	if r.LagKnown {
 		lag = r.Lag.Round(time.Millisecond).String()
 	}
-	cells := []string{r.Engine, status, string(r.State), r.Version, string(r.Freshness), lag}
+	cells := []string{r.Engine, string(r.Status()), string(r.State), r.Version, string(r.Freshness), lag}
 	for i, cell := range cells {
 		if cell == "" {
 			cells[i] = "-"

@@ -2,8 +2,12 @@ package manager_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,6 +181,34 @@ func ExampleDBManager_Check() {
 	// audit/writer shared <nil>
 	// audit/reader-1 shared <nil>
 	// manager: check bind "audit": the table "entries" of model manager_test.Entry is missing: call CreateTables, or run the migrations
+}
+
+// A page that tells anybody how the databases are, and the log why.
+func ExampleReport_Public() {
+	m, done := exampleManager()
+	defer done()
+	health := func(w http.ResponseWriter, req *http.Request) {
+		report := m.Check(req.Context())
+		if err := report.Ready(); err != nil {
+			slog.Error("not ready", "error", err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(report.Public()) // the client may have gone
+	}
+	page := httptest.NewRecorder()
+	health(page, httptest.NewRequest(http.MethodGet, "/health", nil))
+	var shown manager.PublicReport
+	if err := json.Unmarshal(page.Body.Bytes(), &shown); err != nil {
+		panic(err)
+	}
+	fmt.Println(page.Code, shown.Ready)
+	for _, e := range shown.Binds[0].Engines {
+		fmt.Println(e.Engine, e.Role, e.Status)
+	}
+	// Output:
+	// 200 true
+	// accounts/writer writer ok
+	// accounts/reader-1 reader ok
 }
 
 // Audit marks the models of the audit database.
