@@ -51,6 +51,8 @@ type BindConfig struct {
 	Locks LockLimits
 	// Lazy opens the bind without asking whether its servers are there.
 	Lazy bool
+
+	warnings []string // of files with the bind's passwords
 }
 
 // ReaderConfig is one replica.

@@ -81,6 +81,18 @@ func readPassword(file string) (string, error) {
 	return pw, nil
 }
 
+// carriesPassword reports whether a URI has a password, before the host or as a parameter.
+func carriesPassword(uri string) bool {
+	_, rest, _ := strings.Cut(uri, "://")
+	authority, tail := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, tail = rest[:i], rest[i:]
+	}
+	user := authority[:max(strings.LastIndexByte(authority, '@'), 0)]
+	_, password, _ := strings.Cut(user, ":")
+	return password != "" || strings.Contains(tail, "?password=") || strings.Contains(tail, "&password=")
+}
+
 // withPassword puts a password into a URI that has a user and no password.
 func withPassword(uri, password string) (string, error) {
 	scheme, rest, ok := strings.Cut(uri, "://")

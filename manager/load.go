@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/exposed"
 )
 
 // LoadConfig reads a TOML file; config.toml.example shows and explains every key.
@@ -83,6 +84,7 @@ type loader struct {
 	places []places // of the values of each bind
 	errs   []*ConfigError
 	failed map[string]bool // the values that were reported already
+	secret bool            // the bind at hand has a password in the file itself
 }
 
 // fail reports a mistake at path. A value is reported once: what follows from a mistake is none. In a table
@@ -235,6 +237,7 @@ func (l *loader) config() *Config {
 		b := defaults
 		b.Writer = lone
 		l.giveTo(&b, password)
+		l.warnOfFile(&b)
 		cfg.Binds = append(cfg.Binds, b)
 		l.places = append(l.places, places{writer: top.at("uri"), own: l.root, defaults: shared.table})
 	}
@@ -282,6 +285,7 @@ func (l *loader) bind(list *section, key string, defaults BindConfig, password p
 		b.Writer = unreadable
 	}
 	l.giveTo(&b, password)
+	l.warnOfFile(&b)
 	return b, at
 }
 
@@ -379,6 +383,9 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 		l.fail(file.path, err)
 		return
 	}
+	if exposed.File(name) {
+		b.warnings = append(b.warnings, "others than its owner can read password_file: "+exposed.Cure)
+	}
 	uris := []*binds.URI{&b.Writer}
 	for i := range b.Readers {
 		uris = append(uris, &b.Readers[i].URI)
@@ -394,6 +401,15 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 		}
 		*u = binds.NewURI(text)
 	}
+}
+
+// warnOfFile tells of a bind whose password stands in a configuration that others can read.
+func (l *loader) warnOfFile(b *BindConfig) {
+	if l.secret && exposed.File(l.file) {
+		b.warnings = append(b.warnings, "a password stands in the configuration, which others than its owner can read: "+exposed.Cure+
+			", or give the password by ${VARIABLE} or password_file")
+	}
+	l.secret = false
 }
 
 // keysOf is for messages: the keys of a map, sorted.

@@ -93,6 +93,9 @@ func (l *loader) uri(v any, path []string, want string) binds.URI {
 	text, ok := textOf(v)
 	switch {
 	case text != "":
+		if _, written := v.(string); written {
+			l.secret = l.secret || carriesPassword(text)
+		}
 		return binds.NewURI(text)
 	case !ok:
 		l.fail(path, errors.New(want))

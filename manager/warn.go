@@ -12,6 +12,7 @@ func (b *Bind) warn(cfg *BindConfig) {
 		b.warned[e] = append(b.warned[e], texts...)
 	}
 	tell(b.writer, b.writer.Warnings())
+	tell(b.writer, cfg.warnings)
 	for i, e := range b.readers {
 		if i < len(cfg.Readers) { // else it is the writer's sibling, of the same URI
 			tell(e, e.Warnings())

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -73,4 +74,38 @@ writer = "mysql://app@127.0.0.1:1/c"
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"warnings":["the URI names no sslmode`)
+}
+
+// TestUnsafe_files tells of passwords that others can read.
+func TestUnsafe_files(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes mean nothing there")
+	}
+	t.Setenv("BINDERY_TEST_SECRET", "hunter2")
+	const text = `
+[defaults]
+lazy = true
+[binds.written]
+writer = "postgres://app@127.0.0.1:1/a"
+readers = ["postgres://app:hunter2@127.0.0.1:1/a"]
+[binds.parameter]
+writer = "postgres://app@127.0.0.1:1/a?password=hunter2"
+[binds.variable]
+writer = "postgres://app:${BINDERY_TEST_SECRET}@127.0.0.1:1/a"
+[binds.file]
+writer = "postgres://app@127.0.0.1:1/a"
+password_file = "pw"
+[binds.none]
+writer = "postgres://app@127.0.0.1:1/a"
+`
+	_, told := openLazily(t, 0o600, text)
+	assert.Empty(t, told)
+	m, told := openLazily(t, 0o644, text)
+	require.Len(t, told, 3, "%v", told)
+	for engine, want := range map[string]string{"written/writer": "a password stands in the configuration", "parameter/writer": "a password stands in the configuration", "file/writer": "can read password_file"} {
+		require.Len(t, told[engine], 1, engine)
+		assert.Contains(t, told[engine][0], want)
+		assert.Contains(t, told[engine][0], "chmod 600")
+	}
+	assert.Equal(t, told["file/writer"], m.Check(t.Context()).Binds[3].Engines[0].Warnings)
 }

@@ -22,7 +22,8 @@
 //	socket                   absolute path of the server's Unix socket; default: none, TCP
 //	ssl-mode                 DISABLED (default on this machine), REQUIRED (default elsewhere), VERIFY_CA, VERIFY_IDENTITY; see TLS
 //	ssl-ca                   file of the authorities to trust, PEM; default: the system's
-//	ssl-cert, ssl-key        files of the client's certificate and key, PEM; default: none
+//	ssl-cert, ssl-key        files of the client's certificate and key, PEM; default: none. A key that others than its owner can read
+//	                         works, as with the mysql client, and is told in the log and by Check
 //	enable-cleartext-plugin  1: send the password as it is when the account's plugin wants that (LDAP, PAM,
 //	                         cloud tokens); only to a verified server or to this machine; default: 0
 //	serverPubKey             file of the server's public RSA key, PEM, read when the bind is opened: without TLS the password is

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds/internal/dburi"
 	"github.com/bindery-go/bindery/binds/internal/peer"
+	"github.com/bindery-go/bindery/internal/exposed"
 )
 
 // The values of ssl-mode are those of the mysql client. It has a fifth, PREFERRED, which gives up
@@ -53,6 +54,9 @@ func (s *settings) setTLS(u *dburi.URI) {
 		s.guard.tls, s.guard.verifies = newTLSConfig(mode, u.Host), verifies
 		loadRoots(s.guard.tls, p, ca)
 		loadCertificate(s.guard.tls, p, cert, key)
+		if key != "" && exposed.File(key) {
+			s.warnings = append(s.warnings, "others than its owner can read the file of ssl-key: "+exposed.Cure)
+		}
 	}
 	s.guard.key = readServerKey(p, mode != sslDisabled)
 }

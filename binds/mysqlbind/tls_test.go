@@ -184,3 +184,16 @@ func forward(in net.Conn) {
 	}
 	wg.Wait()
 }
+
+// A key that others can read works, and is told.
+func TestTLS_exposedKey(t *testing.T) {
+	files := cluster.TLS()
+	key, err := os.ReadFile(files.ClientKey)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "client.pem")
+	require.NoError(t, os.WriteFile(file, key, 0o600))
+	uri := "mysql://app@db1/app?ssl-mode=VERIFY_IDENTITY&ssl-cert=" + files.ClientCert + "&ssl-key=" + file
+	assert.Empty(t, engine(t, uri).Warnings())
+	require.NoError(t, os.Chmod(file, 0o644))
+	assert.Equal(t, []string{"others than its owner can read the file of ssl-key: chmod 600, or, if it is root's, 640"}, engine(t, uri).Warnings())
+}

@@ -34,7 +34,8 @@
 //   - sslmode=verify-full: it also bears the name or address in host. This is the one to use.
 //   - sslrootcert: a PEM file of authorities, or "system" for the machine's, which makes verify-full the
 //     default and allows nothing less. Without it verify-full trusts the machine's.
-//   - sslcert, sslkey: PEM files of the client's certificate and its key, without a passphrase.
+//   - sslcert, sslkey: PEM files of the client's certificate and its key, without a passphrase. A key that others than its owner can
+//     read is an error, as in libpq: its mode must be 0600 or less, or, of a file that root owns, 0640 or less.
 //   - ssl_min_protocol_version, ssl_max_protocol_version: TLSv1.2 (the lower default), TLSv1.3 (the upper).
 //
 // The files are read once, when the bind is opened.

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds/internal/dburi"
+	"github.com/bindery-go/bindery/internal/exposed"
 )
 
 const (
@@ -128,6 +129,10 @@ func readCertificate(p *dburi.Params, cert, key string) []tls.Certificate {
 	}
 	if cert == "" || key == "" {
 		p.Fail("parameters %q and %q belong together", "sslcert", "sslkey")
+		return nil
+	}
+	if exposed.File(key) {
+		p.Fail("parameter %q: others than its owner can read the file, which libpq refuses, too: %s", "sslkey", exposed.Cure)
 		return nil
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -133,4 +135,20 @@ func TestTLS_declined(t *testing.T) {
 			require.NoError(t, l.Close())
 		})
 	}
+}
+
+// A key that others can read is refused, as libpq does.
+func TestTLS_exposedKey(t *testing.T) {
+	files := cluster.TLS()
+	key, err := os.ReadFile(files.ClientKey)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "client.pem")
+	require.NoError(t, os.WriteFile(file, key, 0o600))
+	uri := "postgres://app@db1/app?sslmode=verify-full&sslcert=" + files.ClientCert + "&sslkey=" + file
+	_, err = parse(uri)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(file, 0o644))
+	_, err = parse(uri)
+	require.ErrorContains(t, err, `parameter "sslkey": others than its owner can read the file`)
+	assert.NotContains(t, err.Error(), file)
 }
