@@ -57,6 +57,9 @@ func TestSessions(t *testing.T) {
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			writer, _, _ := k.uris(t)
+			if k.name == teston.SQLite {
+				writer += "?allow=attach"
+			}
 			for name, test := range map[string]func(*testing.T, kind, string){
 				"a migration": migrationLeavesNoSession, "a dump as a migration": dumpAsMigration, "no connection is free": migrationWaitsForNoPool,
 				"a table's hook": tablesLeaveNoSession, "the application": applicationLeavesNoSession, "a transaction's": tenantOfATransaction,

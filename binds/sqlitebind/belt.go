@@ -15,6 +15,14 @@ func (c *conn) fasten(ctx context.Context) error {
 	return c.queryOnly(ctx, true)
 }
 
+// allowed is what statements of a role may do. A reader has a ban of its own on what attaches.
+func (s *settings) allowed(role binds.Role) permissions {
+	if role == binds.Reader {
+		return s.allow | mayAttach
+	}
+	return s.allow
+}
+
 // queryOnly makes SQLite refuse writes, temporary tables included, or allow them again.
 func (c *conn) queryOnly(ctx context.Context, on bool) error {
 	return c.do(ctx, func() error {

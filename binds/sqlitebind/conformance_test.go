@@ -20,7 +20,7 @@ import (
 func TestFileConformance(t *testing.T) {
 	dir := t.TempDir()
 	h := harness(t)
-	h.Writer = "sqlite://" + filepath.Join(dir, "app.db")
+	h.Writer = "sqlite://" + filepath.Join(dir, "app.db") + "?allow=attach"
 	h.Dead = "sqlite://" + filepath.Join(dir, "missing", "app.db")
 	h.Faults = append(h.Faults, bindtest.FaultCase{Reason: "a file that cannot be attached", Do: exec("ATTACH '/no/such/dir/x.db' AS x"), Want: binds.Refused})
 	for i := range h.Undo {
@@ -31,7 +31,7 @@ func TestFileConformance(t *testing.T) {
 
 func TestMemoryConformance(t *testing.T) {
 	h := harness(t)
-	h.Writer = "sqlite::memory:"
+	h.Writer = "sqlite::memory:?allow=attach"
 	bindtest.Run(t, h)
 }
 

@@ -98,7 +98,7 @@ func (c *conn) step(s *statement, call func() error) error {
 		return err
 	}
 	defer c.leave()
-	return c.waiter.during(s.ctx, call)
+	return explainDenied(c.waiter.during(s.ctx, call))
 }
 
 // allow is asked before every statement.

@@ -25,10 +25,23 @@
 //	mode                rwc (default: create what is missing), rw (the file must exist), ro (neither role writes)
 //	immutable           on: the file never changes, so no locks and no log; needs mode=ro. For read-only media
 //	create_dir          on: create a missing directory too, with mode 0750
+//	file_mode           mode of a database that is created, such as 0660 for a group that shares it, whatever the umask is; by default
+//	                    0600 less what the umask takes: its owner's alone. See Files
+//	trusted_schema      on: views, triggers, CHECK, DEFAULT, generated columns and indexes may call the program's own functions, see
+//	                    [WithFunction]; default off, so that a file from elsewhere runs nothing
+//	allow               what statements of the writer may do besides, with a comma between: attach for ATTACH and VACUUM INTO, which read
+//	                    and write any file of this process; writable_schema for that PRAGMA. Default: neither, a [*NotAllowedError]
 //
 // They are SQLite's own words, https://www.sqlite.org/pragma.html. For a memory database only
-// busy_timeout, synchronous, foreign_keys, cache_size and temp_store have a meaning. Anything else is
+// busy_timeout, synchronous, foreign_keys, cache_size, temp_store, trusted_schema and allow have a meaning. Anything else is
 // refused by name. [WithPragma], [WithFunction] and [WithCollation] add the rest in code.
+//
+// # Files
+//
+// A database that is missing is created with mode 0600, and with file_mode as that says. SQLite gives the files that it makes beside it, app.db-wal,
+// app.db-shm and app.db-journal, the database's own mode, and so has the file of named locks. Where a group shares a database, each of its
+// members must be able to write the directory, too, also to read in WAL mode: say file_mode=0660, and give the directory that group (setgid). A
+// file that exists keeps its mode. What VACUUM INTO and a backup write has SQLite's mode, 0644 less the umask: create the target, empty, before.
 //
 // # Two engines on one file
 //

@@ -23,6 +23,9 @@ func (s *source) ready(ctx context.Context, role binds.Role) error {
 	if err := s.directory(); err != nil {
 		return err
 	}
+	if err := s.createFile(); err != nil {
+		return err
+	}
 	if role == binds.Writer || s.made.Load() {
 		return nil
 	}
@@ -74,6 +77,26 @@ func (s *source) directory() error {
 		return fmt.Errorf("sqlitebind: %q is a directory: the URI must name a file", s.path)
 	}
 	return nil
+}
+
+// createFile makes the file if it is missing, so that others cannot read it: SQLite would let them. What SQLite makes beside it,
+// the log, its index and the rollback journal, gets the file's mode (findCreateFileMode in os_unix.c).
+func (s *source) createFile() error {
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, s.fileMode)
+	if errors.Is(err, fs.ErrExist) {
+		if _, err := os.Stat(s.path); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		f, err = os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, s.fileMode) // a link to nothing
+	}
+	if err != nil {
+		return nil // SQLite says why, or can open it all the same
+	}
+	if s.exactMode {
+		err = f.Chmod(s.fileMode)
+	}
+	// No connection of this process has the new file open: to close it takes no lock from one.
+	return errors.Join(err, f.Close())
 }
 
 // openError adds the path and, where SQLite's words do not say it, the cure.

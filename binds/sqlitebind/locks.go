@@ -29,7 +29,7 @@ type locks struct {
 // database beside it.
 func (s *source) NamedLocks() binds.NamedLocks {
 	side := settings{
-		mode: "rwc", journalMode: "delete", busyTimeout: s.busyTimeout,
+		mode: "rwc", fileMode: 0o600, journalMode: "delete", busyTimeout: s.busyTimeout,
 		pragmas: []pragma{{"synchronous", "normal"}},
 	}
 	if s.journalMode == "wal" {
@@ -100,7 +100,7 @@ func (ls *locks) makeFile(ctx context.Context) error {
 	}
 	like, err := os.Stat(ls.source.path)
 	if err != nil {
-		return nil // no bind's file yet: SQLite creates both by the process's own rules
+		return nil // it was removed this moment: the locks' file is then made as a database is
 	}
 	f, err := os.OpenFile(ls.side.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, like.Mode().Perm())
 	switch {

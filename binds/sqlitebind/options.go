@@ -15,7 +15,8 @@ type Option func(*Driver)
 // included: a function must not write. A function of SQLite's own with the same name and number of
 // arguments is replaced. [New] panics if impl is nil, or has neither a scalar nor an aggregate.
 //
-// A function that indexes, generated columns or CHECK constraints use must be Deterministic.
+// A function that indexes, generated columns or CHECK constraints use must be Deterministic, and such a use, as that in views, triggers
+// and defaults, needs trusted_schema=on in the URI.
 func WithFunction(name string, impl *sqlite.FunctionImpl) Option {
 	return func(d *Driver) {
 		if impl == nil || impl.Scalar == nil && impl.MakeAggregate == nil {

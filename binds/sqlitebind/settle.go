@@ -34,6 +34,7 @@ func (s *source) settle(ctx context.Context, c *conn) error {
 		}
 	}
 	c.changed = false // it is what a new session is like
+	c.db.authorize(s.allowed(c.role))
 	return c.fasten(ctx)
 }
 

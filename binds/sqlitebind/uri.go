@@ -2,6 +2,7 @@ package sqlitebind
 
 import (
 	"errors"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -18,6 +19,9 @@ type settings struct {
 	mode        string // ro, rw or rwc
 	immutable   bool
 	createDir   bool
+	fileMode    fs.FileMode // of a file that is created
+	exactMode   bool        // whatever the umask is
+	allow       permissions
 	journalMode string
 	busyTimeout time.Duration
 	pragmas     []pragma // of every connection
@@ -27,7 +31,7 @@ type settings struct {
 func (s *settings) memory() bool { return s.path == "" }
 
 // fileOnly are the parameters that mean nothing for a memory database.
-var fileOnly = []string{"mode", "immutable", "create_dir", "journal_mode", "mmap_size", "wal_autocheckpoint"}
+var fileOnly = []string{"mode", "immutable", "create_dir", "file_mode", "journal_mode", "mmap_size", "wal_autocheckpoint"}
 
 func parse(uri string) (*settings, error) {
 	_, rest, ok := strings.Cut(uri, ":")
@@ -104,6 +108,8 @@ func (s *settings) take(p *dburi.Params) {
 	s.busyTimeout = p.Duration("busy_timeout", 5*time.Second, time.Millisecond)
 	s.set(p.OneOf("synchronous", "normal", "off", "normal", "full", "extra"), "synchronous")
 	s.set(onOff(p.Bool("foreign_keys", true)), "foreign_keys")
+	s.set(onOff(p.Bool("trusted_schema", false)), "trusted_schema")
+	s.allow = readAllow(p)
 	s.set(p.OneOf("temp_store", "", "default", "file", "memory"), "temp_store")
 	if p.Has("cache_size") {
 		s.set(strconv.Itoa(p.Int("cache_size", 0, -1<<31+1, 1<<31-1)), "cache_size")
@@ -119,6 +125,7 @@ func (s *settings) takeFile(p *dburi.Params) {
 	s.mode = p.OneOf("mode", "rwc", "ro", "rw", "rwc")
 	s.immutable = p.Bool("immutable", false)
 	s.createDir = p.Bool("create_dir", false)
+	s.readFileMode(p)
 	s.journalMode = p.OneOf("journal_mode", "wal", "wal", "delete", "truncate", "persist", "memory", "off")
 	if p.Has("mmap_size") {
 		s.set(strconv.Itoa(p.Int("mmap_size", 0, 0, 1<<31-1)), "mmap_size")
@@ -135,6 +142,23 @@ func (s *settings) takeFile(p *dburi.Params) {
 	case p.Has("journal_mode") && s.mode == "ro":
 		p.Fail(`parameter "journal_mode" cannot be set with mode=ro`)
 	}
+}
+
+// readFileMode reads the mode of files that are created, in octal digits.
+func (s *settings) readFileMode(p *dburi.Params) {
+	s.fileMode = 0o600
+	if !p.Has("file_mode") {
+		return
+	}
+	n, err := strconv.ParseUint(p.String("file_mode", ""), 8, 32)
+	if err != nil || n&^0o666 != 0 || n&0o600 != 0o600 {
+		p.Fail("parameter %q must be a file's mode in octal digits that lets its owner read and write, and nobody run it, such as 0640 or 0660", "file_mode")
+		return
+	}
+	if s.mode != "rwc" {
+		p.Fail("parameter %q needs mode=rwc: a missing file is not created otherwise", "file_mode")
+	}
+	s.fileMode, s.exactMode = fs.FileMode(n), true
 }
 
 func (s *settings) refuseFileOnly(p *dburi.Params) {

@@ -72,6 +72,13 @@ func TestRefusedURI(t *testing.T) {
 		"a journal for a read-only file":  {"sqlite:a.db?journal_mode=wal&mode=ro", "cannot be set with mode=ro"},
 		"a memory database on disk":       {"sqlite::memory:?create_dir=1", `"create_dir" means nothing for a memory database`},
 		"a memory database with WAL":      {"sqlite::memory:?journal_mode=wal", `"journal_mode" means nothing`},
+		"a mode that is none":             {"sqlite:a.db?file_mode=rw", `"file_mode" must be a file's mode in octal digits`},
+		"a mode to run":                   {"sqlite:a.db?file_mode=0755", `"file_mode" must be`},
+		"a mode that shuts its owner out": {"sqlite:a.db?file_mode=0440", `"file_mode" must be`},
+		"a mode of no new file":           {"sqlite:a.db?file_mode=0640&mode=rw", "needs mode=rwc"},
+		"a mode of a memory database":     {"sqlite::memory:?file_mode=0640", "means nothing for a memory database"},
+		"a permission that is none":       {"sqlite:a.db?allow=attach,all", `"allow" must name attach or writable_schema`},
+		"no permission":                   {"sqlite:a.db?allow=", `"allow" must name`},
 		"shared cache":                    {"sqlite::memory:?cache=shared", `unknown parameter "cache"`},
 		"a second mistake, also reported": {"sqlite:a.db?nonsense=1&mode=xx", `"mode" must be one of ro, rw, rwc`},
 	} {
@@ -91,7 +98,7 @@ func TestParameters(t *testing.T) {
 	assert.True(t, s.createDir)
 	assert.ElementsMatch(t, []pragma{
 		{"synchronous", "full"}, {"foreign_keys", "off"}, {"temp_store", "memory"},
-		{"cache_size", "-2000"}, {"mmap_size", "65536"},
+		{"cache_size", "-2000"}, {"mmap_size", "65536"}, {"trusted_schema", "off"},
 	}, s.pragmas)
 	assert.Equal(t, []pragma{{"wal_autocheckpoint", "0"}}, s.writing)
 }
