@@ -2,8 +2,6 @@ package router
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -14,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/bindery-go/bindery/internal/seal"
 )
 
 // SessionCookie says by which cookies the sessions of a site's clients go from request to request. Its zero value is what
@@ -49,7 +49,7 @@ type SessionCookie struct {
 	// [slog.Default] does.
 	Logger *slog.Logger
 
-	seals   []cipher.AEAD // of Keys
+	seals   seal.Ring // of Keys
 	refused atomic.Uint64
 }
 
@@ -73,19 +73,12 @@ func (c *SessionCookie) Middleware() (func(next http.Handler) http.Handler, erro
 		return nil, fmt.Errorf("router: session cookie: %w", err)
 	}
 	c.seals = nil
-	for i, key := range c.Keys {
-		if len(key) != 32 {
-			return nil, fmt.Errorf("router: session cookie: key %d has %d bytes: give 32 random ones", i+1, len(key))
-		}
-		block, err := aes.NewCipher(key)
+	for i, secret := range c.Keys {
+		key, err := seal.NewKey(secret)
 		if err != nil {
-			return nil, fmt.Errorf("router: session cookie: key %d: %w", i+1, err)
+			return nil, fmt.Errorf("router: session cookie: key %d %w", i+1, err)
 		}
-		seal, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return nil, fmt.Errorf("router: session cookie: key %d: %w", i+1, err)
-		}
-		c.seals = append(c.seals, seal)
+		c.seals = append(c.seals, key)
 	}
 	return c.wrap, nil
 }
@@ -199,12 +192,11 @@ func (c *SessionCookie) open(value string) (token, error) {
 	if err != nil || len(value) > maxToken {
 		return token{}, errNotSealed
 	}
-	for _, seal := range c.seals {
-		if plain, err := seal.Open(nil, nil, b, []byte(c.name())); err == nil {
-			return decodeTokenBytes(plain, time.Now())
-		}
+	plain, err := c.seals.Open(b, []byte(c.name()))
+	if err != nil {
+		return token{}, errNotSealed
 	}
-	return token{}, errNotSealed
+	return decodeTokenBytes(plain, time.Now())
 }
 
 // write returns a cookie's value.
@@ -212,8 +204,7 @@ func (c *SessionCookie) write(t *token) string {
 	if c.seals == nil {
 		return t.encode()
 	}
-	seal := c.seals[0]
-	return base64.RawURLEncoding.EncodeToString(seal.Seal(nil, nil, t.bytes(seal.Overhead()), []byte(c.name())))
+	return base64.RawURLEncoding.EncodeToString(c.seals.Seal(nil, t.bytes(seal.Overhead), []byte(c.name())))
 }
 
 // set adds the session's cookie to a response, in the place of those that came.
