@@ -124,7 +124,7 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 			return nil, err
 		}
 	}
-	b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect())
+	b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect(), models.CursorKeys(cfg.CursorKeys...))
 	b.onlyReaders, b.maxLag = cfg.Fallback == fallbackNone, cfg.Freshness.MaxLag
 	if b.maxLag == 0 {
 		b.maxLag = router.DefaultMaxLag

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/nearest"
+	"github.com/bindery-go/bindery/models"
 	"github.com/bindery-go/bindery/router"
 	"github.com/uptrace/bun/dialect"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // Config says which databases there are. [LoadConfig] makes one from a TOML file; a Config made in
-// code is as good. It prints and marshals without its passwords.
+// code is as good. It prints and marshals without its passwords and keys.
 type Config struct {
 	// Default is the key of the bind where models without a marker live. Empty means the first of
 	// Binds.
@@ -43,6 +44,9 @@ type BindConfig struct {
 	// WriterFunctions are globs of your own SQL functions that write or lock: "charge_*". A SELECT
 	// that calls one goes to the writer.
 	WriterFunctions []string
+	// CursorKeys seal the cursors of models.FetchPage: the first seals, all of them open. At most 16. All processes that serve a client
+	// need the same. Without any a cursor is good only in the process that made it.
+	CursorKeys []models.CursorKey
 	// Freshness says how fresh reads must be, and how often the servers are asked.
 	Freshness router.Freshness
 	// Pool bounds the connections of each engine. Zero fields take the defaults of [binds.Pool].
@@ -68,6 +72,9 @@ const (
 	fallbackWriter = "writer"
 	fallbackNone   = "none"
 )
+
+// maxCursorKeys bounds what a cursor that no key opens costs.
+const maxCursorKeys = 16
 
 // problem is a mistake in a configuration: at {"policy"} of its third bind.
 type problem struct {
@@ -155,6 +162,12 @@ func (b *BindConfig) check(ctx context.Context, drivers *binds.Drivers, fail fun
 	}
 	_, err = sqlkind.New(dialect.PG, b.WriterFunctions...)
 	fail(err, "writer_functions")
+	if len(b.CursorKeys) > maxCursorKeys {
+		fail(fmt.Errorf("%d keys: at most %d. Take out those whose cursors may end", len(b.CursorKeys), maxCursorKeys), "cursor_keys")
+	}
+	if slices.ContainsFunc(b.CursorKeys, models.CursorKey.IsZero) {
+		fail(errors.New("a zero models.CursorKey: make it with models.NewCursorKey"), "cursor_keys")
+	}
 }
 
 // validKey refuses what would make an engine's name or a metric's label ambiguous.

@@ -306,6 +306,9 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 	if w := s.strings("writer_functions"); w != nil {
 		b.WriterFunctions = w
 	}
+	if keys := s.cursorKeys(); keys != nil {
+		b.CursorKeys = keys
+	}
 	if m := s.str("read_your_writes"); m != "" {
 		b.Freshness.ReadYourWrites = m
 	}

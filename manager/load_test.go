@@ -210,7 +210,7 @@ func TestConfigMistakes(t *testing.T) {
 		"a misspelt key":                      {"[binds.a]\nwriter = \"postgres://x\"\n\npolcy = \"random\"", 4, `binds.a.polcy: unknown key (did you mean "policy"?)`},
 		"a key of another table":              {"wirter = 1\nuri = \"postgres://x\"", 1, "wirter: unknown key"},
 		"a misspelt key in a pool":            {"[binds.a]\nwriter = \"postgres://x\"\n[binds.a.pool]\nmax_opn = 3", 4, `binds.a.pool.max_opn: unknown key (did you mean "max_open"?)`},
-		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: fallback, lazy, locks, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
+		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: cursor_keys, cursor_keys_file, fallback, lazy, locks, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
 		"a duration without unit":             {"[binds.a]\nwriter = \"postgres://x\"\npool = { max_lifetime = \"30\" }", 3, `binds.a.pool.max_lifetime: must be a duration such as "30s"`},
 		"a duration that is a number":         {"[binds.a]\nwriter = \"postgres://x\"\npool.max_lifetime = 30", 3, "must be a duration"},
 		"a policy nobody knows":               {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"rondom\"", 3, `binds.a.policy: unknown policy "rondom" (did you mean "random"?)`},
@@ -271,6 +271,17 @@ func TestConfigMistakes(t *testing.T) {
 		"a URI from an empty variable":        {"[binds]\na = \"${BINDERY_TEST_EMPTY}\"", 2, "binds.a: the URI is empty: so is ${BINDERY_TEST_EMPTY}"},
 		"a reader from an empty variable":     {"[binds.a]\nwriter = \"postgres://x\"\nreaders = [\n\"${BINDERY_TEST_EMPTY}\"]", 4, "binds.a.readers.0: the URI is empty: so is ${BINDERY_TEST_EMPTY}"},
 		"a policy from an empty variable":     {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"${BINDERY_TEST_EMPTY}\"", 3, "binds.a.policy: ${BINDERY_TEST_EMPTY} is empty"},
+		"a cursor key that is no base64":      {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [\n\"s3cret\"]", 4, "binds.a.cursor_keys.0: a cursor key is 32 random bytes in base64: make one with openssl rand -base64 32"},
+		"a cursor key too short":              {"[defaults]\ncursor_keys = [\"" + cursorKeyA + "\", \"czNjcmV0\"]\n[binds]\na = \"postgres://x\"\nb = \"postgres://x\"", 2, "defaults.cursor_keys.1: a cursor key has 6 bytes: give 32 random ones"},
+		"a cursor key of zeros":               {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]", 3, "binds.a.cursor_keys.0: a cursor key is all zeros"},
+		"a cursor key from a word":            {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [\"${BINDERY_TEST_WORD}\"]", 3, "binds.a.cursor_keys.0: a cursor key is 32 random bytes in base64"},
+		"a cursor key from an unset variable": {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [\"${BINDERY_TEST_UNSET}\"]", 3, "binds.a.cursor_keys.0: the environment variable BINDERY_TEST_UNSET is not set"},
+		"cursor keys that are no list":        {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = \"s3cret\"", 3, "binds.a.cursor_keys: must be a list of strings"},
+		"no cursor keys":                      {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = []", 3, "binds.a.cursor_keys: must be a list of keys, one at least"},
+		"too many cursor keys":                {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [" + strings.Repeat("\""+cursorKeyA+"\",", 17) + "]", 3, "binds.a.cursor_keys: 17 keys: at most 16"},
+		"a file of keys that is not there":    {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys_file = \"no/such\"", 3, "binds.a.cursor_keys_file: open"},
+		"a file of something else":            {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys_file = \"config.toml\"", 3, "line 1: a cursor key is 32 random bytes"},
+		"keys and a file of keys":             {"[binds.a]\nwriter = \"postgres://x\"\ncursor_keys = [\"" + cursorKeyA + "\"]\ncursor_keys_file = \"config.toml\"", 4, "binds.a.cursor_keys_file: cursor_keys is given, too: keep one of them"},
 		"the DSN of another library":          {"[binds.a]\nwriter = \"app:s3cret@tcp(db1:3306)/shop\"", 2, "binds.a.writer: this is the DSN of github.com/go-sql-driver/mysql: write mysql://user:…@db1:3306/shop"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -344,6 +355,7 @@ func TestExampleLoads(t *testing.T) {
 	require.NoError(t, err)
 	file := writeConfig(t, string(text))
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "accounts.password"), []byte("s3cret\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "cursor.keys"), []byte(cursorKeyA+"\n"), 0o600))
 	cfg, err := loadConfig(t.Context(), file, nullDrivers())
 	require.NoError(t, err)
 	var keys []binds.Key
@@ -353,15 +365,21 @@ func TestExampleLoads(t *testing.T) {
 	assert.Equal(t, []binds.Key{"audit", "accounts", "orders"}, keys)
 	assert.Equal(t, "postgres://app:s3cret@db1.example.com/accounts?sslmode=verify-full", cfg.Binds[1].Writer.Reveal())
 	assert.Equal(t, binds.Pool{MaxOpen: 50, MaxIdle: 10, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute}, cfg.Binds[2].Pool)
+	for _, b := range cfg.Binds {
+		assert.Len(t, b.CursorKeys, 1, b.Key)
+	}
 }
 
 func TestConfigShowsNoPassword(t *testing.T) {
-	cfg := mustLoad(t, "[binds.a]\nwriter = \"postgres://app:s3cret@x\"\nreaders = [\"postgres://app:s3cret@y\"]\nlazy = true")
+	cfg := mustLoad(t, "[binds.a]\nwriter = \"postgres://app:s3cret@x\"\nreaders = [\"postgres://app:s3cret@y\"]\nlazy = true\ncursor_keys = [\""+cursorKeyA+"\"]")
+	require.Len(t, cfg.Binds[0].CursorKeys, 1)
 	holder := struct{ cfg *Config }{cfg}
 	deep := struct{ cfg Config }{*cfg}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		for _, v := range []any{cfg, *cfg, holder, deep, cfg.Binds, cfg.Binds[0], cfg.Binds[0].Readers} {
+		for _, v := range []any{cfg, *cfg, holder, deep, cfg.Binds, cfg.Binds[0], cfg.Binds[0].Readers, cfg.Binds[0].CursorKeys} {
 			shown := fmt.Sprintf(verb, v)
+			assert.NotContains(t, shown, cursorKeyA[:8])
+			assert.NotContains(t, shown, "a key of")
 			assert.NotContains(t, shown, "s3cret")
 			assert.NotContains(t, shown, fmt.Sprintf("%x", "s3cret"))
 		}
@@ -369,6 +387,8 @@ func TestConfigShowsNoPassword(t *testing.T) {
 	shown, err := json.Marshal(cfg)
 	require.NoError(t, err)
 	assert.NotContains(t, string(shown), "s3cret")
+	assert.NotContains(t, string(shown), cursorKeyA[:8])
+	assert.Contains(t, string(shown), "[cursor key withheld]")
 
 	m, err := New(t.Context(), cfg, WithDrivers(nullDrivers()))
 	require.NoError(t, err)

@@ -1,30 +1,41 @@
 package models
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"hash/fnv"
 	"strconv"
+	"strings"
+
+	"github.com/bindery-go/bindery/internal/seal"
 )
 
-// A cursor is, in URL-safe base64,
+// A cursor is, in URL-safe base64, its version, a byte, and what is sealed:
 //
-//	version (1 byte) | order (4) | checksum of all else (4) | a value for each column
+//	order (16 bytes) | a value for each column | zeros
 //
 // where order is a hash of what the cursor is for, and a value is its type, a byte, the length of its text,
-// as a varint, and the text.
+// as a varint, and the text. The zeros fill up to a multiple of cursorBlock, so that a cursor's length hardly tells that of its values.
 const (
-	cursorVersion = 2
-	cursorHead    = 1 + 4 + 4
+	cursorVersion = 3 // the first that is sealed
+	orderSize     = 16
+	cursorBlock   = 64
+	// maxCursor is the length of the longest cursor: 12 kB of values. What carries cursors, such as a server that reads URLs, may take less.
+	maxCursor = 16 << 10
 )
 
 var (
-	errCursorMalformed = errors.New("malformed")
-	errCursorForeign   = errors.New("made for another order, model or kind of database")
-	errCursorOld       = errors.New("made by an earlier version of this library, whose cursors did not always continue at their row: begin at the first page")
+	errCursorMalformed = errors.New("malformed: begin at the first page")
+	errCursorForeign   = errors.New("made for another order, model or kind of database: begin at the first page")
+	errCursorOld       = errors.New("made by an earlier version of this library, which did not seal them: begin at the first page")
+	errCursorNewer     = errors.New("made by a later version of this library: begin at the first page")
+	errCursorLong      = fmt.Errorf("the order's columns have values too long for a cursor, of at most %d characters: order by shorter ones", maxCursor)
+
+	// cursorAbout is authenticated with a cursor: no other text that the same key sealed counts as one.
+	cursorAbout = []byte{'b', 'i', 'n', 'd', 'e', 'r', 'y', ' ', 'c', 'u', 'r', 's', 'o', 'r', ' ', cursorVersion}
 )
 
 // The types of a cursor's values. They are in cursors that users keep: they never change their meaning.
@@ -45,61 +56,84 @@ type cursorValue struct {
 	text string
 }
 
-// encode makes a cursor of the values of the columns.
-func (r *renderer) encode(columns []sortColumn, values []cursorValue) string {
-	data := make([]byte, cursorHead, 64)
-	for _, v := range values {
-		data = append(data, v.kind)
-		data = binary.AppendUvarint(data, uint64(len(v.text)))
-		data = append(data, v.text...)
-	}
-	r.seal(columns, data)
-	return base64.RawURLEncoding.EncodeToString(data)
+// cursors makes and reads the cursors of pages in one order.
+type cursors struct {
+	columns []sortColumn
+	order   [orderSize]byte
+	seal    *cursorSeal
 }
 
-func (r *renderer) seal(columns []sortColumn, data []byte) {
-	data[0] = cursorVersion
-	binary.BigEndian.PutUint32(data[1:], r.orderHash(columns))
-	binary.BigEndian.PutUint32(data[5:], cursorSum(data))
-}
-
-func cursorSum(data []byte) uint32 {
-	return crc32.Update(crc32.ChecksumIEEE(data[:5]), crc32.IEEETable, data[cursorHead:])
+// cursors returns what makes the cursors for an order of the model's columns.
+func (r *renderer) cursors(columns []sortColumn, with *cursorSeal) *cursors {
+	return &cursors{columns: columns, order: r.orderHash(columns), seal: with}
 }
 
 // orderHash tells apart what cursors are for.
-func (r *renderer) orderHash(columns []sortColumn) uint32 {
-	h := fnv.New32a()
+func (r *renderer) orderHash(columns []sortColumn) (order [orderSize]byte) {
+	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s %s", r.dialect, r.table.Name)
 	for _, c := range columns {
 		_, _ = fmt.Fprintf(h, ",%q %t %t", c.field.Name, c.desc, c.nullable && c.nullsFirst)
 	}
-	return h.Sum32()
+	copy(order[:], h.Sum(nil))
+	return order
 }
 
-// decode returns the values of a cursor.
-func (r *renderer) decode(cursor string, columns []sortColumn) ([]cursorValue, error) {
+// encode makes a cursor of the values of the columns.
+func (c *cursors) encode(values []cursorValue) (string, error) {
+	plain := append(make([]byte, 0, 2*cursorBlock), c.order[:]...)
+	for _, v := range values {
+		plain = append(plain, v.kind)
+		plain = binary.AppendUvarint(plain, uint64(len(v.text)))
+		plain = append(plain, v.text...)
+	}
+	for len(plain)%cursorBlock != 0 {
+		plain = append(plain, 0)
+	}
+	size := 1 + len(plain) + seal.Overhead
+	if base64.RawURLEncoding.EncodedLen(size) > maxCursor {
+		return "", errCursorLong
+	}
+	sealed := append(make([]byte, 0, size), cursorVersion)
+	return base64.RawURLEncoding.EncodeToString(c.seal.ring.Seal(sealed, plain, cursorAbout)), nil
+}
+
+// decode returns the values of a cursor, which may come from a stranger.
+func (c *cursors) decode(cursor string) ([]cursorValue, error) {
+	if len(cursor) > maxCursor {
+		return nil, errCursorMalformed
+	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
-	case err != nil, len(data) < cursorHead, data[0] < 1, data[0] > cursorVersion,
-		binary.BigEndian.Uint32(data[5:]) != cursorSum(data):
+	case err != nil, len(data) == 0, data[0] == 0, strings.ContainsAny(cursor, "\r\n"): // which base64 would skip
 		return nil, errCursorMalformed
 	case data[0] < cursorVersion:
 		return nil, errCursorOld
-	case binary.BigEndian.Uint32(data[1:]) != r.orderHash(columns):
+	case data[0] > cursorVersion:
+		return nil, errCursorNewer
+	}
+	plain, err := c.seal.ring.Open(data[1:], cursorAbout)
+	switch {
+	case err != nil:
+		return nil, c.seal.unopened
+	case len(plain) < orderSize, [orderSize]byte(plain) != c.order:
 		return nil, errCursorForeign
 	}
-	data = data[cursorHead:]
-	values := make([]cursorValue, len(columns))
-	for i, c := range columns {
+	return c.values(plain[orderSize:])
+}
+
+// values reads what encode has written.
+func (c *cursors) values(data []byte) (values []cursorValue, err error) {
+	values = make([]cursorValue, len(c.columns))
+	for i, column := range c.columns {
 		if values[i], data, err = nextValue(data); err != nil {
 			return nil, err
 		}
-		if !c.canHave(values[i]) {
+		if !column.canHave(values[i]) {
 			return nil, errCursorMalformed
 		}
 	}
-	if len(data) > 0 {
+	if len(bytes.TrimLeft(data, "\x00")) > 0 {
 		return nil, errCursorMalformed
 	}
 	return values, nil
@@ -118,7 +152,8 @@ func nextValue(data []byte) (v cursorValue, rest []byte, err error) {
 	return v, data[1+n+int(length):], nil
 }
 
-// canHave reports whether a value, which may be forged, is one of a column's, and safe to be written.
+// canHave reports whether a value is one of a column's, and safe to be written. The field may have had another type when the
+// cursor was made.
 func (s sortColumn) canHave(v cursorValue) bool {
 	switch v.kind {
 	case cursorNull:
@@ -140,7 +175,7 @@ func isNumber(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
 		case '0' <= c && c <= '9', c == '.' && i > 0, c == '-' && i == 0, (c == 'e' || c == 'E') && i > 0:
-		case (c == '-' || c == '+') && (text[i-1]|0x20) == 'e':
+		case (c == '-' || c == '+') && i > 0 && (text[i-1]|0x20) == 'e':
 		default:
 			return false
 		}

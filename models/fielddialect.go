@@ -18,11 +18,20 @@ import (
 // What is wrong with a model is told by Register, which changes nothing on such a dialect and may be called at any time.
 //
 // A dialect that should make tables by another one, which asks no server, has a method TableDialect() schema.Dialect.
-func WithFieldTypes(d schema.Dialect) schema.Dialect {
-	if _, ok := d.(fieldTyper); ok {
+//
+// A dialect of WithFieldTypes is returned as it is, or with options as another one on the same d, with tables of its own.
+func WithFieldTypes(d schema.Dialect, opts ...DialectOption) schema.Dialect {
+	if _, ok := d.(fieldTyper); ok && len(opts) == 0 {
 		return d
 	}
 	f := &fieldDialect{Dialect: d}
+	if made, ok := d.(interface{ fields() *fieldDialect }); ok {
+		d = made.fields().Dialect
+		f.Dialect, f.cursors = d, made.fields().cursors
+	}
+	for _, opt := range opts {
+		opt(f)
+	}
 	f.made = schema.NewTables(tableHook{tableDialectOf(d), f})
 	inspects, canInspect := d.(inspector)
 	migrates, canMigrate := d.(migrator)
@@ -32,6 +41,9 @@ func WithFieldTypes(d schema.Dialect) schema.Dialect {
 	return f
 }
 
+// A DialectOption says what a dialect of [WithFieldTypes] knows besides: [CursorKeys].
+type DialectOption func(*fieldDialect)
+
 // A fieldTyper is a dialect of [WithFieldTypes].
 type fieldTyper interface {
 	FieldErrors(t *schema.Table) error
@@ -39,9 +51,13 @@ type fieldTyper interface {
 
 type fieldDialect struct {
 	schema.Dialect
-	made *schema.Tables
-	errs sync.Map // of reflect.Type to error; those that have one
+	made    *schema.Tables
+	errs    sync.Map    // of reflect.Type to error; those that have one
+	cursors *cursorSeal // nil: the process's own
 }
+
+// fields returns d: also of a dialect that embeds it.
+func (d *fieldDialect) fields() *fieldDialect { return d }
 
 // Tables returns the tables of the models seen.
 func (d *fieldDialect) Tables() *schema.Tables { return d.made }

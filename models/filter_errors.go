@@ -28,24 +28,30 @@ func (e *FilterError) Error() string {
 
 func (e *FilterError) Unwrap() error { return e.Err }
 
-// CursorError reports a cursor that cannot be used: it is malformed, or was made for another order, model or
-// kind of database. Start again from the first page.
+// CursorError reports a cursor that cannot be used: it is malformed or changed, was made for another order, model or
+// kind of database, by an earlier version of this library, or sealed with a key that is not here. Start again from the first page. Its text has nothing
+// of the cursor and the model, and is fit for whoever sent it.
 type CursorError struct {
 	Model reflect.Type
 	Err   error
 }
 
-func (e *CursorError) Error() string { return fmt.Sprintf("models: cursor of %s: %v", e.Model, e.Err) }
+func (e *CursorError) Error() string { return fmt.Sprintf("models: cursor: %v", e.Err) }
 
 func (e *CursorError) Unwrap() error { return e.Err }
 
 // PageError reports a page that cannot be: its number or size, or a query that cannot be had in pages.
 type PageError struct {
-	Model reflect.Type
+	Model reflect.Type // nil if the number, the size or the number of columns is at fault: the text is fit for whoever sent them
 	Err   error
 }
 
-func (e *PageError) Error() string { return fmt.Sprintf("models: page of %s: %v", e.Model, e.Err) }
+func (e *PageError) Error() string {
+	if e.Model == nil {
+		return fmt.Sprintf("models: page: %v", e.Err)
+	}
+	return fmt.Sprintf("models: page of %s: %v", e.Model, e.Err)
+}
 
 func (e *PageError) Unwrap() error { return e.Err }
 

@@ -139,18 +139,29 @@ func FuzzCursor(f *testing.F) {
 		return columns
 	}
 	f.Add([]byte{}, "", byte(0))
+	f.Add([]byte{}, "s\x03'\\\x00n\x00d\x017\x00\x00", byte('s'))
 	for _, kind := range []byte("ndfeszjx?") {
 		f.Add([]byte("x'\\\x00"), "AAAA", kind)
 		f.Add([]byte("-1.5e+300"), "", kind)
+		f.Add([]byte("+"), "", kind)
 		f.Add([]byte("7"), "", kind)
 	}
 	f.Fuzz(func(t *testing.T, value []byte, cursor string, kind byte) {
 		for _, r := range renderers {
 			columns := columnsOf(t, r)
 			v := cursorValue{kind, string(value)}
-			made := r.encode(columns, []cursorValue{v, v, v})
-			for _, c := range []string{cursor, made, made + cursor} {
-				values, err := r.decode(c, columns)
+			cursors := r.cursors(columns, processSeal())
+			made, err := cursors.encode([]cursorValue{v, v, v})
+			if err != nil {
+				require.ErrorIs(t, err, errCursorLong)
+			}
+			for _, read := range []func() ([]cursorValue, error){
+				func() ([]cursorValue, error) { return cursors.decode(cursor) },
+				func() ([]cursorValue, error) { return cursors.decode(made) },
+				func() ([]cursorValue, error) { return cursors.decode(made + cursor) },
+				func() ([]cursorValue, error) { return cursors.values([]byte(cursor)) }, // as if it had been sealed
+			} {
+				values, err := read()
 				if err != nil {
 					continue
 				}

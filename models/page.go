@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,15 +49,22 @@ func Before(cursor string) Position { return Position{cursor: cursor, back: true
 // index end in it. Rows that are inserted, changed or deleted between pages move no others: each row
 // that stays where it is in the order is read once. (Offsets repeat and miss rows then: see [Paginate].)
 //
+// The size is 1 to 1000, or to what [MaxPageSize] says, and an order has at most 16 columns. More is an error, never a smaller page.
+//
 // q may have conditions and relations; if it has a model that is a *[]T, which relations need, the rows go
 // there, and Items is that slice; else it needs none. It must have no order, limit, offset, grouping, DISTINCT or union, and its
 // alternatives must be in a WhereGroup or an [Or]. It is used up. An error of the query is a [*PageError],
 // one of the order a [*FilterError], one of the cursor a [*CursorError].
 //
+// If q selects columns, Items have these and no others: a column that the order alone names, the primary key included, is
+// zero there. A has-many or many-to-many relation needs the columns that it joins by among them.
+//
 // The order's columns are the model's own, of any type that has an order in the database. A cursor
 // holds their values in the last row, as the database has them and not as Go reads them, so that a page begins exactly behind that
-// row. It can be read by whoever has it; it is not signed, since who changes
-// it only gets another place among the same rows. It is of use for this order, model and kind of database.
+// row. It is of use for this order, model and kind of database, whatever the conditions, and safe in a URL; it is about 120 characters long,
+// and 16384 at most, else the page is a [*PageError]. It is sealed, by AES-256-GCM: it can neither be read nor made, and two of one row
+// differ; its length tells that of its values to 64 bytes. The order itself tells who reads the rows how their values compare. The key is
+// one of [CursorKeys], in a manager's configuration cursor_keys; without it, a cursor is good only in the process that made it.
 //
 // One row more than the page's is read to see whether there are more. On MySQL and MariaDB a page is read twice if
 // it is ordered by an ENUM, SET, BIT, FLOAT or a date whose field, such as a string, does not tell it: say so in the field's tag,
@@ -65,8 +73,15 @@ func Before(cursor string) Position { return Position{cursor: cursor, back: true
 // Where a database does not compare values as it orders them, the page is a [*PageError] that says so, and never one
 // that repeats or misses rows: MySQL's JSON arrays, MariaDB's texts that differ only behind their first
 // max_sort_length bytes. PostgreSQL compares no composite types with a cursor: that is its own error.
-func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at Position, size int) (Page[T], error) {
-	k, err := newKeyset[T](q, order, size)
+func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at Position, size int, opts ...PageOption) (Page[T], error) {
+	bounds, err := pageBoundsOf(opts)
+	if err == nil {
+		err = bounds.check(size, order)
+	}
+	if err != nil {
+		return Page[T]{}, &PageError{Err: err}
+	}
+	k, err := newKeyset[T](q, order)
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -91,7 +106,7 @@ func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at P
 		slices.Reverse(*k.rows)
 		slices.Reverse(k.keys)
 	}
-	return k.page(at, more), nil
+	return k.page(at, more)
 }
 
 // A keyset is a query that is about to be read by pages.
@@ -100,12 +115,13 @@ type keyset[T any] struct {
 	q       *bun.SelectQuery
 	rows    *[]T
 	columns []sortColumn    // the primary key's included
+	cursors *cursors        // for the columns
 	from    []cursorValue   // of the row at which the page begins or ends; nil if it is the first or last
 	keys    [][]cursorValue // of each row
 }
 
-func newKeyset[T any](q *bun.SelectQuery, order Order, size int) (*keyset[T], error) {
-	rows, err := destination[T](q, size)
+func newKeyset[T any](q *bun.SelectQuery, order Order) (*keyset[T], error) {
+	rows, err := destination[T](q)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +143,11 @@ func newKeyset[T any](q *bun.SelectQuery, order Order, size int) (*keyset[T], er
 			return nil, c.failed(errors.New("a relation's column, which a cursor cannot hold: use Paginate"))
 		}
 	}
+	with := cursorSealOf(q.DB().Dialect())
+	if with.err != nil {
+		return nil, &PageError{Model: k.table.Type, Err: with.err}
+	}
+	k.cursors = k.renderer.cursors(k.columns, with)
 	k.selectKeys()
 	return k, nil
 }
@@ -148,11 +169,8 @@ func (r *renderer) total(order Order) Order {
 }
 
 // destination returns where the query's rows go.
-func destination[T any](q *bun.SelectQuery, size int) (*[]T, error) {
+func destination[T any](q *bun.SelectQuery) (*[]T, error) {
 	typ := reflect.TypeFor[T]()
-	if size < 1 {
-		return nil, &PageError{Model: typ, Err: fmt.Errorf("size %d: at least 1", size)}
-	}
 	if q.GetModel() == nil {
 		q.Model(new([]T))
 	}
@@ -184,7 +202,7 @@ func (k *keyset[T]) place(at Position) error {
 	if at.cursor != "" {
 		var err error
 		var behind clause
-		if k.from, err = k.decode(at.cursor, k.columns); err == nil {
+		if k.from, err = k.cursors.decode(at.cursor); err == nil {
 			behind, err = k.behind(columns, k.from)
 		}
 		if err != nil {
@@ -248,17 +266,21 @@ func (k *keyset[T]) continues(ctx context.Context, at Position, last, next []cur
 const shortText = 256
 
 // page makes the cursors.
-func (k *keyset[T]) page(at Position, more bool) Page[T] {
+func (k *keyset[T]) page(at Position, more bool) (Page[T], error) {
 	page := Page[T]{Items: *k.rows}
 	if len(page.Items) == 0 {
-		return page
+		return page, nil
 	}
 	started := at.cursor != ""
+	var errs [2]error
 	if more && !at.back || started && at.back {
-		page.Next = k.encode(k.columns, k.keys[len(k.keys)-1])
+		page.Next, errs[0] = k.cursors.encode(k.keys[len(k.keys)-1])
 	}
 	if more && at.back || started && !at.back {
-		page.Prev = k.encode(k.columns, k.keys[0])
+		page.Prev, errs[1] = k.cursors.encode(k.keys[0])
 	}
-	return page
+	if err := cmp.Or(errs[0], errs[1]); err != nil {
+		return Page[T]{}, &PageError{Model: k.table.Type, Err: err}
+	}
+	return page, nil
 }

@@ -2,7 +2,11 @@ package models_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -29,6 +33,53 @@ func ExampleFetchPage() {
 	// 50% off
 	// --
 	// Draft
+}
+
+// Who asks for a page may ask for any size, and bring any cursor.
+func ExampleFetchPage_request() {
+	ctx := context.Background()
+	db := openArticles(ctx)
+	defer closeExampleDB(db)
+
+	serve := func(cursor string, size int) {
+		var articles []article
+		q := db.NewSelect().Model(&articles).Column("title") // "words" only orders: it is neither in Items nor readable in Next
+		page, err := models.FetchPage[article](ctx, q, models.Order{models.Desc("words").NullsLast()}, models.After(cursor), size, models.MaxPageSize(100))
+		var badCursor *models.CursorError
+		switch {
+		case errors.As(err, &badCursor):
+			fmt.Println("begin again:", err)
+		case err != nil:
+			fmt.Println("400:", err)
+		default:
+			fmt.Println(page.Items[0].Title, page.Items[0].Words == nil, page.Next != "")
+		}
+	}
+	serve("", 1)
+	serve("", 1_000_000)
+	serve("AgAAAAA", 1)
+	// Output:
+	// A long read true true
+	// 400: models: page: size 1000000: at least 1, and at most 100
+	// begin again: models: cursor: made by an earlier version of this library, which did not seal them: begin at the first page
+}
+
+func ExampleCursorKeys() {
+	ctx := context.Background()
+	pool := openArticles(ctx)
+	defer closeExampleDB(pool)
+
+	key, err := models.ParseCursorKey("a2VlcCAzMiByYW5kb20gYnl0ZXMgb2YgeW91ciBvd24=") // openssl rand -base64 32
+	check(err)
+	db := bun.NewDB(pool.DB, models.WithFieldTypes(sqlitedialect.New(), models.CursorKeys(key))) // a manager has it from cursor_keys
+	page, err := models.FetchPage[article](ctx, db.NewSelect(), nil, models.Position{}, 1)
+	check(err)
+
+	elsewhere := bun.NewDB(pool.DB, models.WithFieldTypes(sqlitedialect.New(), models.CursorKeys(key)))
+	page, err = models.FetchPage[article](ctx, elsewhere.NewSelect(), nil, models.After(page.Next), 1)
+	check(err)
+	fmt.Println(page.Items[0].Title, key)
+	// Output: A long read [cursor key withheld]
 }
 
 func ExampleBefore() {

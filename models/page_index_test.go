@@ -41,7 +41,7 @@ func TestFetchPageUsesIndex(t *testing.T) {
 		for _, order := range []models.Order{
 			{models.Asc("n")}, {models.Desc("n")}, {models.Asc("n"), models.Desc("id")},
 		} {
-			page, err := models.FetchPage[indexedRow](t.Context(), db.NewSelect(), order, models.Position{}, 2500)
+			page, err := models.FetchPage[indexedRow](t.Context(), db.NewSelect(), order, models.Position{}, 2500, models.MaxPageSize(2500))
 			require.NoError(t, err)
 			read := new(queryText)
 			_, err = models.FetchPage[indexedRow](t.Context(), db.WithQueryHook(read).NewSelect(), order, models.After(page.Next), 2)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -82,14 +83,11 @@ func formOf(databaseType string) keyForm {
 	return formNone
 }
 
-// selectKeys adds the columns to the query.
+// selectKeys adds the columns to the query. The order's columns themselves are selected only if the query does so: what
+// nobody asked for is not in the rows.
 func (k *keyset[T]) selectKeys() {
 	if !hasColumns(k.q) {
 		k.q.ColumnExpr("?TableColumns")
-	} else {
-		for _, c := range k.columns {
-			k.q.ColumnExpr("?", schema.Safe(c.sql))
-		}
 	}
 	for i, c := range k.columns {
 		k.q.ColumnExpr("? AS ?", schema.Safe(k.keyExpr(c)), bun.Ident(keyName(i, formNone)))
@@ -106,7 +104,11 @@ func (k *keyset[T]) selectForm(i int, form keyForm) {
 // scan reads the rows and their keys. Where a column of MySQL's turns out to be of a type that needs a form which was not
 // asked for, as an ENUM that is read into a string, the page is read again with it.
 func (k *keyset[T]) scan(ctx context.Context) error {
-	model := &keyedRows{TableModel: k.q.GetModel().(bun.TableModel), keys: &k.keys, columns: k.columns, renderer: k.renderer}
+	joined, err := joinedBy(k.q)
+	if err != nil {
+		return err
+	}
+	model := &keyedRows{TableModel: k.q.GetModel().(bun.TableModel), keys: &k.keys, columns: k.columns, renderer: k.renderer, joined: joined}
 	if err := k.q.Model(model).Scan(ctx); err != nil || model.missing == nil {
 		return err
 	}
@@ -129,6 +131,7 @@ type keyedRows struct {
 	*renderer
 	columns []sortColumn
 	keys    *[][]cursorValue
+	joined  []joinedColumn  // that must be among the columns
 	missing map[int]keyForm // the forms that the query lacks
 }
 
@@ -137,6 +140,12 @@ func (m *keyedRows) ScanRows(ctx context.Context, rows *sql.Rows) (int, error) {
 	names, err := rows.Columns()
 	if err != nil {
 		return 0, err
+	}
+	for _, j := range m.joined {
+		if !slices.Contains(names, j.column) {
+			return 0, &PageError{Model: m.table.Type,
+				Err: fmt.Errorf("the relation %s joins by the column %q, which the query does not select: add it to its columns", j.relation, j.column)}
+		}
 	}
 	keys, err := m.place(rows, names)
 	if err != nil || m.missing != nil {

@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"reflect"
 
 	"github.com/uptrace/bun"
@@ -27,19 +25,28 @@ type OffsetPage[T any] struct {
 //
 // Rows and total are two queries, which run at once unless q runs in a transaction or on a connection. What
 // is written between them may show in one only. q is as for FetchPage, but may be grouped or DISTINCT. A
-// page behind the last has no items. A page or size below 1 is a [*PageError].
-func Paginate[T any](ctx context.Context, q *bun.SelectQuery, order Order, page, size int) (OffsetPage[T], error) {
+// page behind the last has no items. A page or size below 1 is a [*PageError], and so is a size above 1000, a page with more than 1000000
+// rows before it, unless [MaxPageSize] and [MaxOffset] say otherwise, and an order by more than 16 columns.
+func Paginate[T any](ctx context.Context, q *bun.SelectQuery, order Order, page, size int, opts ...PageOption) (OffsetPage[T], error) {
 	result := OffsetPage[T]{Page: page, Size: size}
-	rows, err := destination[T](q, size)
+	bounds, err := pageBoundsOf(opts)
+	if err == nil {
+		err = bounds.check(size, order)
+	}
+	var skip int64
+	if err == nil {
+		skip, err = bounds.skip(page, size)
+	}
+	if err != nil {
+		return result, &PageError{Err: err}
+	}
+	rows, err := destination[T](q)
 	if err != nil {
 		return result, err
 	}
 	r, err := newRenderer(q)
 	if err != nil {
 		return result, err
-	}
-	if page < 1 || page-1 > (math.MaxInt-size)/size {
-		return result, &PageError{Model: r.table.Type, Err: fmt.Errorf("number %d: from 1 up to what an offset can be", page)}
 	}
 	if err := pageable(q, false); err != nil {
 		return result, &PageError{Model: r.table.Type, Err: err}
@@ -49,7 +56,7 @@ func Paginate[T any](ctx context.Context, q *bun.SelectQuery, order Order, page,
 		return result, err
 	}
 	r.orderBy(q, columns)
-	result.Total, err = q.Limit(int64(size)).Offset(int64(page-1) * int64(size)).ScanAndCount(ctx)
+	result.Total, err = q.Limit(int64(size)).Offset(skip).ScanAndCount(ctx)
 	if err != nil {
 		return result, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 )
 
 // Bun's select tells nobody what it has been given. Reading pages in spite of an order or a limit of its
@@ -86,4 +87,32 @@ func noAlternatives(q *bun.SelectQuery) error {
 func hasColumns(q *bun.SelectQuery) bool {
 	v, ok := part(q, "columns", reflect.Slice)
 	return ok && !v.IsNil()
+}
+
+// A joinedColumn is a column of the model's that a relation to many rows joins by. They are read by a query of their own, which
+// takes the values out of the rows that came before.
+type joinedColumn struct{ relation, column string }
+
+// joinedBy returns the columns that the relations of a query need.
+func joinedBy(q *bun.SelectQuery) ([]joinedColumn, error) {
+	model := reflect.Indirect(reflect.ValueOf(q.GetModel()))
+	joins := model.FieldByName("joins")
+	if !joins.IsValid() || joins.Kind() != reflect.Slice {
+		return nil, &UnknownBunError{Type: model.Type().String(), Field: "joins"}
+	}
+	var columns []joinedColumn
+	for i := range joins.Len() {
+		relation := joins.Index(i).FieldByName("Relation")
+		if !relation.IsValid() || relation.Type() != reflect.TypeFor[*schema.Relation]() {
+			return nil, &UnknownBunError{Type: joins.Type().Elem().String(), Field: "Relation"}
+		}
+		rel := (*schema.Relation)(relation.UnsafePointer())
+		if rel.Type != schema.HasManyRelation && rel.Type != schema.ManyToManyRelation {
+			continue
+		}
+		for _, key := range rel.BasePKs {
+			columns = append(columns, joinedColumn{rel.Field.GoName, key.Name})
+		}
+	}
+	return columns, nil
 }

@@ -68,7 +68,7 @@ func sqliteKey(text string) (cursorValue, error) {
 	case isNumber(text):
 		return cursorValue{kind: cursorNumber, text: text}, nil
 	}
-	return cursorValue{}, fmt.Errorf("%q is nothing to order by", text)
+	return cursorValue{}, errors.New("SQLite gave a value that is no literal of its own")
 }
 
 // mysqlKey tells how a column of the type is compared.

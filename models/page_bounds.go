@@ -1,0 +1,72 @@
+package models
+
+import (
+	"fmt"
+	"math"
+)
+
+// A PageOption changes a bound of [FetchPage] or [Paginate].
+type PageOption func(*pageBounds) error
+
+// MaxPageSize lets a page have up to so many rows: 1 to 2147483647. Without it, it is 1000. A size comes from a client as a rule,
+// and a page's rows are in memory at once.
+func MaxPageSize(rows int) PageOption {
+	return func(b *pageBounds) error {
+		if rows < 1 || rows > math.MaxInt32 {
+			return fmt.Errorf("MaxPageSize %d: from 1 to %d", rows, math.MaxInt32)
+		}
+		b.size = rows
+		return nil
+	}
+}
+
+// MaxOffset lets up to so many rows come before a page of [Paginate]; 0 has it take the first page alone. Without it, they are 1000000. The
+// database reads them all. [FetchPage] has no offset.
+func MaxOffset(rows int) PageOption {
+	return func(b *pageBounds) error {
+		if rows < 0 {
+			return fmt.Errorf("MaxOffset %d: at least 0", rows)
+		}
+		b.offset = rows
+		return nil
+	}
+}
+
+// pageBounds are what a request's numbers may be.
+type pageBounds struct{ size, offset int }
+
+const (
+	defaultPageSize = 1000
+	defaultOffset   = 1_000_000
+	// maxSortKeys bounds an order: each column makes the condition of a page longer, and its cursor.
+	maxSortKeys = 16
+)
+
+func pageBoundsOf(opts []PageOption) (pageBounds, error) {
+	b := pageBounds{size: defaultPageSize, offset: defaultOffset}
+	for _, opt := range opts {
+		if err := opt(&b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// check refuses a size, and an order before each of its columns is looked at.
+func (b pageBounds) check(size int, order Order) error {
+	switch {
+	case size < 1 || size > b.size:
+		return fmt.Errorf("size %d: at least 1, and at most %d", size, b.size)
+	case len(order) > maxSortKeys:
+		return fmt.Errorf("an order by %d columns: at most %d", len(order), maxSortKeys)
+	}
+	return nil
+}
+
+// skip returns the offset of a page by its number.
+func (b pageBounds) skip(page, size int) (int64, error) {
+	if page < 1 || page-1 > b.offset/size {
+		return 0, fmt.Errorf("number %d of %d rows each: from 1 up to the one behind %d rows", page, size, b.offset)
+	}
+	return int64(page-1) * int64(size), nil
+}
