@@ -22,7 +22,8 @@ import (
 // Each response that has something to tell sets a cookie of its own, "NAME." and eight characters, which says all
 // that those of its request said, and removes these. So no response overwrites what another one says that was under way at the same
 // time, in whichever order they arrive, and a client has as many cookies as it had writing requests at once.
-// A request that brings four or more, or more than 3,800 bytes of them, has them merged into one by its response.
+// A request that brings four or more, or more than 3,800 bytes of them, has them merged into one by its response, which removes 20 at most.
+// Of a request with more than 200 the others are not read, and its reads go to the writer: no browser sends so many.
 //
 // Each cookie is HttpOnly, SameSite=Lax, and good for a day (Max-Age). A response that sets one is private to its
 // client: it says so in its Cache-Control (RFC 9111, section 5.2.2.7), unless that is no-store or private already.
@@ -60,10 +61,14 @@ const (
 	// merged: proxies bound the size of a request's header, by 8 kB often.
 	mergeCookies = 4
 	mergeSize    = maxToken
+	// maxCookies is how many of a request's cookies are read, more than a browser keeps for a domain (180 in Chrome), and
+	// maxRemoved how many a response removes: a proxy bounds the size of its header, too, and the next response removes more.
+	maxCookies = 200
+	maxRemoved = 20
 )
 
-// Refused returns how many cookies counted as none since the program began: those that no key opened, and malformed or
-// expired ones beside a good one. It is safe for concurrent use.
+// Refused returns how many cookies counted as none since the program began: those that no key opened, malformed or
+// expired ones beside a good one, and one for each request with too many. It is safe for concurrent use.
 func (c *SessionCookie) Refused() uint64 { return c.refused.Load() }
 
 // Middleware returns what gives each request a session, as the function [Middleware] does, by cookies as c says. The error
@@ -127,13 +132,32 @@ func (c *SessionCookie) ours(name string) bool {
 
 // arrived is what came with a request.
 type arrived struct {
-	names []string // of its cookies, each once
-	size  int      // of all of them
+	names   []string // of its cookies that this site may have set, each once
+	refused []string // of those that no key opens: they may be a neighbouring host's, which cannot be removed
+	size    int      // of those in names
 }
 
-// mustMerge reports whether the response has to set one in the place of all.
+func (a *arrived) add(list *[]string, name string) {
+	if !slices.Contains(*list, name) {
+		*list = append(*list, name)
+	}
+}
+
+// mustMerge reports whether the response has to set one in the place of all. What no key opens asks for nothing: a neighbouring host
+// could have each response set a cookie.
 func (a *arrived) mustMerge() bool {
 	return len(a.names) >= mergeCookies || len(a.names) > 1 && a.size > mergeSize
+}
+
+// removed returns the names of the cookies that the response removes, first those that another request would merge again.
+func (a *arrived) removed() []string {
+	list := a.names[:len(a.names):len(a.names)]
+	for _, name := range a.refused {
+		if !slices.Contains(a.names, name) {
+			list = append(list, name)
+		}
+	}
+	return list[:min(len(list), maxRemoved)]
 }
 
 // resume returns the request's context with a session that needs what its cookies say.
@@ -144,18 +168,25 @@ func (c *SessionCookie) resume(req *http.Request) (context.Context, arrived) {
 	var good bool
 	var bad []error
 	var nothing token
+	n := 0
 	for _, cookie := range req.Cookies() {
 		if !c.ours(cookie.Name) {
 			continue
 		}
-		if !slices.Contains(came.names, cookie.Name) {
-			came.names = append(came.names, cookie.Name)
+		if n++; n > maxCookies {
+			c.refuse(ctx, errFlood)
+			s.resume(token{rest: true}) // what the others say is not known
+			break
 		}
-		came.size += len(cookie.Name) + len(cookie.Value)
 		t, err := c.open(cookie.Value)
-		switch {
-		case errors.Is(err, errNotSealed):
+		if errors.Is(err, errNotSealed) {
+			came.add(&came.refused, cookie.Name)
 			c.refuse(ctx, err)
+			continue
+		}
+		came.add(&came.names, cookie.Name)
+		came.size += len(cookie.Name) + len(cookie.Value)
+		switch {
 		case err != nil:
 			bad, nothing = append(bad, err), t
 		default:
@@ -181,7 +212,10 @@ func (c *SessionCookie) refuse(ctx context.Context, err error) {
 	c.logger().DebugContext(ctx, "router: a session cookie counts as none", "error", err)
 }
 
-var errNotSealed = errors.New("router: no key opens it")
+var (
+	errNotSealed = errors.New("router: no key opens it")
+	errFlood     = fmt.Errorf("router: the request has more than %d of them", maxCookies)
+)
 
 // open returns what a cookie says. Beside an error of its token it returns that nothing is known.
 func (c *SessionCookie) open(value string) (token, error) {
@@ -216,7 +250,7 @@ func (c *SessionCookie) set(header http.Header, req *http.Request, t *token, cam
 		}
 		header.Add("Set-Cookie", cookie.String())
 	}
-	for _, name := range came.names {
+	for _, name := range came.removed() {
 		add(name, "", -1)
 	}
 	add(c.name()+"."+rand.Text()[:cookieSuffix], c.write(t), int(tokenLife/time.Second))

@@ -211,6 +211,51 @@ func TestSessionCookie_neighbours(t *testing.T) {
 	})
 }
 
+// A neighbouring host's cookies, however many, have no response set one, and do not keep the site's own from being removed.
+func TestSessionCookie_neighboursSealed(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, p *process) {
+		cookie := &router.SessionCookie{Keys: [][]byte{cookieKey(1)}}
+		site, client := wrapped(t, p, cookie), newTab(t)
+		var neighbours []*http.Cookie
+		for i := range 30 {
+			neighbours = append(neighbours, &http.Cookie{Name: fmt.Sprintf("bindery_session.%08d", i), Value: "forged"})
+		}
+		resp := client.send(site, http.MethodGet, "", neighbours...)
+		assert.Empty(t, resp.Cookies())
+		assert.Equal(t, fromReader1, resp.Header.Get("Route"))
+		assert.EqualValues(t, 30, cookie.Refused())
+		for i := range 3 {
+			resp := client.send(site, http.MethodPost, fmt.Sprint("?value=", i), neighbours...)
+			client.take(resp)
+			assert.LessOrEqual(t, len(resp.Cookies()), 21, "a header that a proxy takes")
+			assert.Len(t, client.jar.Cookies(client.site), 1, "the one before is removed")
+		}
+	})
+}
+
+// A flood of cookies costs a bounded time and a bounded answer, and makes no read wrong.
+func TestSessionCookie_flood(t *testing.T) {
+	for name, keys := range map[string][][]byte{"open": nil, "sealed": {cookieKey(1)}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, nil, func(t *testing.T, p *process) {
+				cookie := &router.SessionCookie{Keys: keys}
+				site, client := wrapped(t, p, cookie), newTab(t)
+				good := given(client.send(site, http.MethodPost, "?value=7"))[0]
+				time.Sleep(time.Second)
+				var flood []*http.Cookie
+				for i := range 1000 {
+					flood = append(flood, &http.Cookie{Name: fmt.Sprintf("bindery_session.%08d", i), Value: "forged"})
+				}
+				resp := client.send(site, http.MethodGet, "", append(flood, good)...)
+				assert.Equal(t, fromWriter, resp.Header.Get("Route"), "what was not read may say anything")
+				assert.LessOrEqual(t, len(resp.Cookies()), 21)
+				assert.LessOrEqual(t, cookie.Refused(), uint64(201))
+				assert.NotZero(t, cookie.Refused())
+			})
+		})
+	}
+}
+
 func TestSessionCookie_attributes(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, p *process) {
 		site := wrapped(t, p, &router.SessionCookie{Name: "__Secure-shop", Domain: "shop.example", Path: "/cart", Secure: true})
