@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/internal/connectby"
+	"github.com/bindery-go/bindery/internal/connwait"
 )
 
 // An Engine is one opened server in one role: a pool of connections with a name. It is safe for
@@ -22,7 +23,8 @@ type Engine struct {
 	pool   Pool
 	db     *sql.DB
 
-	connector *connector // what db connects by
+	connector *connector      // what db connects by
+	queue     *connwait.Queue // nil: db bounds its connections itself
 
 	mu     sync.Mutex // guards native, closed
 	native *sql.DB
@@ -55,16 +57,19 @@ func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
 		e.pool = b.BoundPool(e.role, e.pool)
 	}
 	e.connector = &connector{Connector: src.Connector(e.role), engine: name}
-	e.db = e.open(e.connector)
+	e.db = e.open(&queued{e.connector, &e.queue})
 	return e
 }
 
-func (e *Engine) open(c driver.Connector) *sql.DB {
+func (e *Engine) open(c driver.Connector) *sql.DB { return e.pool.open(c) }
+
+// open opens a pool that has the bounds which database/sql knows.
+func (p Pool) open(c driver.Connector) *sql.DB {
 	db := sql.OpenDB(c)
-	db.SetMaxOpenConns(max(e.pool.MaxOpen, 0))
-	db.SetMaxIdleConns(max(e.pool.MaxIdle, 0))
-	db.SetConnMaxLifetime(max(e.pool.MaxLifetime, 0))
-	db.SetConnMaxIdleTime(max(e.pool.MaxIdleTime, 0))
+	db.SetMaxOpenConns(max(p.MaxOpen, 0))
+	db.SetMaxIdleConns(max(p.MaxIdle, 0))
+	db.SetConnMaxLifetime(max(p.MaxLifetime, 0))
+	db.SetConnMaxIdleTime(max(p.MaxIdleTime, 0))
 	return db
 }
 

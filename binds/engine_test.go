@@ -51,7 +51,7 @@ func TestEnginePoolsAreItsOwn(t *testing.T) {
 	assert.Equal(t, 3, small.DB().Stats().MaxOpenConnections)
 	assert.Equal(t, 30, usual.DB().Stats().MaxOpenConnections)
 	assert.Equal(t, 0, endless.DB().Stats().MaxOpenConnections, "0 is database/sql's word for no bound")
-	assert.Equal(t, binds.Pool{MaxOpen: 3, MaxIdle: 3, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute}, small.Pool())
+	assert.Equal(t, binds.Pool{MaxOpen: 3, MaxIdle: 3, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute, MaxWait: time.Minute}, small.Pool())
 	assert.Equal(t, binds.Reader, usual.Role())
 	native, err := small.Native()
 	require.NoError(t, err)

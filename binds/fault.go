@@ -89,9 +89,10 @@ type FaultClassifier interface {
 func ClassifyCommon(err error) Fault {
 	var connect *ConnectError
 	var unsent *NotSentError
+	var wait *PoolWaitError
 	var op *net.OpError
 	switch {
-	case errors.As(err, &unsent):
+	case errors.As(err, &unsent), errors.As(err, &wait):
 		return NotSent
 	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone), errors.Is(err, sql.ErrConnDone):
 		return Unclassified

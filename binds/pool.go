@@ -22,9 +22,17 @@ type Pool struct {
 	// MaxIdleTime is how long a connection may stay unused, so that a quiet process gives the
 	// server its connections back. Zero means 5 minutes; negative means for ever.
 	MaxIdleTime time.Duration
+	// MaxWait is how long a caller waits for a connection while all MaxOpen are in use, unless its context has a deadline: then
+	// it waits until that. Zero means one minute; negative means for ever. Whoever has waited for so long gets a
+	// [*PoolWaitError], and nothing was sent. It holds for what goes through a bind's router and for the pools of its Bun DBs; a
+	// pool of an [Engine] that no router has waits as database/sql does, for ever.
+	MaxWait time.Duration
 }
 
-const defaultMaxOpen = 30
+const (
+	defaultMaxOpen = 30
+	defaultMaxWait = time.Minute
+)
 
 // WithDefaults returns p with its zero fields filled in, and MaxIdle held to MaxOpen.
 func (p Pool) WithDefaults() Pool {
@@ -43,6 +51,9 @@ func (p Pool) WithDefaults() Pool {
 	if p.MaxIdleTime == 0 {
 		p.MaxIdleTime = 5 * time.Minute
 	}
+	if p.MaxWait == 0 {
+		p.MaxWait = defaultMaxWait
+	}
 	return p
 }
 
@@ -59,6 +70,9 @@ func (p Pool) Over(base Pool) Pool {
 	}
 	if p.MaxIdleTime == 0 {
 		p.MaxIdleTime = base.MaxIdleTime
+	}
+	if p.MaxWait == 0 {
+		p.MaxWait = base.MaxWait
 	}
 	return p
 }

@@ -210,12 +210,7 @@ func (b *Bind) openReaderDB() *bun.DB {
 	case 1:
 		return b.newDB(b.readers[0].DB(), b.router.ReaderOnly())
 	}
-	pool := sql.OpenDB(&anyReader{b.router})
-	bounds := b.readers[0].Pool()
-	pool.SetMaxOpenConns(max(bounds.MaxOpen, 0))
-	pool.SetMaxIdleConns(max(bounds.MaxIdle, 0))
-	pool.SetConnMaxLifetime(max(bounds.MaxLifetime, 0))
-	pool.SetConnMaxIdleTime(max(bounds.MaxIdleTime, 0))
+	pool := binds.OpenPool(b.key.String()+"/readers", &anyReader{b.router}, b.readers[0].Pool())
 	b.keep(pool.Close)
 	return b.newDB(pool, b.router.ReaderOnly())
 }

@@ -326,6 +326,7 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 		b.Pool = binds.Pool{
 			MaxOpen: p.int("max_open"), MaxIdle: p.int("max_idle"),
 			MaxLifetime: p.duration("max_lifetime"), MaxIdleTime: p.duration("max_idle_time"),
+			MaxWait: p.duration("max_wait"),
 		}.Over(defaults.Pool)
 		p.done()
 	}

@@ -123,12 +123,12 @@ func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcom
 
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
-// NotSentError reports a statement of which nothing was sent: its context ended before a connection was free, or before the
+// NotSentError reports a statement of which nothing was sent: its context, or the time that the pool allows, ended before a connection was free, or before the
 // statement had its turn on one, or the session had ended, of a transaction or of a connection that is kept. It has
 // changed nothing. It matches what Err does.
 type NotSentError struct {
 	Engine string // whose connection it was to have: "accounts/writer"
-	Err    error  // context.Canceled, context.DeadlineExceeded, or how the session has ended
+	Err    error  // context.Canceled, context.DeadlineExceeded, a *binds.PoolWaitError, or how the session has ended
 
 	// InUse and MaxOpen say that all connections of the engine's pool were in use; both are 0 where that was not the reason.
 	InUse, MaxOpen int

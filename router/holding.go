@@ -84,7 +84,7 @@ func (h *holding) watch() {
 
 // anew begins to count waits. The lock must be held.
 func (h *holding) anew() {
-	h.since, h.waits, h.waited, h.told = h.ends.Load(), h.engine.DB().Stats().WaitCount, 0, false
+	h.since, h.waits, h.waited, h.told = h.ends.Load(), h.engine.Stats().WaitCount, 0, false
 }
 
 // look tells of statements that have been waiting for long. They were not served meanwhile, for no connection came free.
@@ -102,7 +102,7 @@ func (h *holding) look() {
 	case h.ends.Load() != h.since:
 		h.anew()
 	case h.told:
-	case h.waited > 0 || h.engine.DB().Stats().WaitCount > h.waits:
+	case h.waited > 0 || h.engine.Stats().WaitCount > h.waits:
 		if h.waited += holdingTick; h.waited > longWait {
 			h.told = true
 			h.logger.Warn("statements wait for a connection, and open transactions of this process have all of them: inside InTx use the context "+

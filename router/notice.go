@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/connwait"
 )
 
 // A notice is where the connections of a writer report writes: at the end of a statement outside a
@@ -44,10 +46,12 @@ func (n *notice) watch(conn driver.Conn, age uint64) driver.Conn {
 	c.resetter, _ = conn.(driver.SessionResetter)
 	c.validator, _ = conn.(driver.Validator)
 	c.discards = c.resetter == nil || c.validator == nil
+	c.made = time.Now()
 	if n.conns != nil {
 		n.conns.opened(c, age)
 	}
-	return c.offered()
+	c.self = c.offered()
+	return c.self
 }
 
 // isPlainRead reports that the text is known to change nothing.
@@ -77,6 +81,7 @@ type preparing interface {
 	driver.SessionResetter
 	driver.Validator
 	driver.NamedValueChecker
+	connwait.Conn
 }
 
 // offered returns c with the doors of its driver and no others. To answer driver.ErrSkip in place
@@ -144,6 +149,11 @@ type watchedConn struct {
 	resetter  driver.SessionResetter
 	validator driver.Validator
 	checker   driver.NamedValueChecker
+
+	queue   *connwait.Queue // of those who wait for a connection of the pool; nil: there is none
+	self    driver.Conn     // as offered
+	made    time.Time
+	passing bool // all that is wrong with it is that somebody waits for it
 
 	first *watchedRows // the open rows of writes
 	names columnNames  // of such rows
@@ -368,9 +378,25 @@ func (c *watchedConn) prepare(ctx context.Context, query string) (driver.Stmt, e
 	return stmt, err
 }
 
-// Close reports what was open: nobody will learn how it ended.
+// WaitedFor names those who wait for a connection of its pool.
+func (c *watchedConn) WaitedFor(q *connwait.Queue) { c.queue = q }
+
+// Close gives the connection to who waits for it, or closes it.
 func (c *watchedConn) Close() error {
+	if c.passing {
+		if c.passing = false; c.queue.Pass(c.self) {
+			return nil
+		}
+	}
+	return c.Discard()
+}
+
+// Discard reports what was open: nobody will learn how it ended.
+func (c *watchedConn) Discard() error {
 	err := c.inner.Close()
+	if c.queue != nil {
+		defer c.queue.Leave()
+	}
 	c.hold(false)
 	if c.notice.conns != nil {
 		c.notice.conns.closed(c)
@@ -418,6 +444,9 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 
 func (c *watchedConn) IsValid() bool {
 	valid := !c.spoilt && !c.retired() && (c.validator == nil || c.validator.IsValid())
+	if valid && c.queue != nil && c.queue.Wants() {
+		c.passing, valid = c.queue.Young(c.made), false
+	}
 	if !valid {
 		c.doubt()
 	}

@@ -65,6 +65,7 @@ func (r *Router) watchOutsider(e *binds.Engine, held *holding) {
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {
+	e.BoundWait()
 	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn, n.age()), nil })
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/ctxend"
@@ -15,6 +16,9 @@ import (
 func notSent(ctx context.Context, e *binds.Engine, pool *sql.DB, held *holding, ended error) error {
 	err := &NotSentError{Engine: e.Name(), Err: ended}
 	s, inTx := pool.Stats(), 0
+	if pool == e.DB() {
+		s = e.Stats()
+	}
 	if held != nil {
 		inTx = held.count(ctx)
 	}
@@ -42,8 +46,17 @@ func (c *Conn) awaitNative(ctx context.Context) error {
 	if s := c.pool.Stats(); s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections {
 		return nil
 	}
-	conn, err := c.pool.Conn(ctx)
+	waiting, began := ctx, time.Now()
+	if _, bounded := ctx.Deadline(); !bounded && e.Pool().MaxWait > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, e.Pool().MaxWait)
+		defer cancel()
+	}
+	conn, err := c.pool.Conn(waiting)
 	switch {
+	case err != nil && err == waiting.Err() && ctx.Err() == nil:
+		c.router.stats.waits.Add(1)
+		return notSent(ctx, e, c.pool, nil, &binds.PoolWaitError{Engine: e.Name(), MaxOpen: e.Pool().MaxOpen, Waited: time.Since(began)})
 	case err == nil:
 		_ = conn.Close() // it goes back to the pool
 	case err == ctx.Err():

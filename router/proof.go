@@ -30,6 +30,7 @@ func (r *Router) watchReader(reader *Reader) {
 		proven: true,
 	}
 	reader.engine.LimitConnect(r.fresh.ProbeTimeout)
+	reader.engine.BoundWait()
 	reader.engine.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()
 		if positions {
@@ -108,6 +109,7 @@ func (r *Router) watchWriter(e *binds.Engine) {
 	}
 	by, positions := r.writer.Driver().(binds.Positioner)
 	e.OnMeet(r.met)
+	e.BoundWait()
 	e.OnConnect(func(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
 		age := n.age()
 		if positions && r.monitor != nil {

@@ -74,6 +74,7 @@ type failures struct {
 	writerHad bool      // likewise
 	twice     bool      // the writer got it a second time, since it was not to blame
 	conflicts int
+	waited    bool          // for a connection of a reader, for as long as its pool allows
 	refused   bool          // a reader refused it as a write
 	undefined bool          // a reader knew no such table or column
 	readOnly  bool          // the writer's server refused it as a write
@@ -106,6 +107,15 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 	if to.outlived() || errors.Is(err, errMoved) {
 		to.reader.end(to.start)
 		return f.again(ctx, to, errMoved)
+	}
+	var wait *binds.PoolWaitError
+	if errors.As(err, &wait) { // its pool's fault, not the server's
+		to.reader.end(to.start)
+		if f.waited {
+			return nil, notSent(ctx, to.reader.engine, to.reader.db, to.reader.held, wait)
+		}
+		f.waited = true
+		return f.again(ctx, to, err)
 	}
 	switch fault {
 	case binds.NotSent, binds.Busy:
@@ -242,6 +252,14 @@ func (f *failures) refusedByReader(by string, err error) (*route, error) {
 func (f *failures) afterWriter(ctx context.Context, to route, err error) (*route, error) {
 	r := f.c.router
 	fault, ended := r.writer.Classify(err), ctxend.Err(ctx)
+	var wait *binds.PoolWaitError
+	if errors.As(err, &wait) {
+		if to.cautious {
+			f.plainly, to.cautious = true, false
+			return &to, nil
+		}
+		return nil, notSent(ctx, r.writer, r.writerDB, r.held, wait)
+	}
 	var behind *WriterBehindError
 	if ended == nil && errors.As(err, &behind) {
 		switch {

@@ -13,6 +13,9 @@ type Stats struct {
 	Refused  uint64 // statements taken for reads that a reader refused as writes
 	Unknown  uint64 // writes whose answer did not come
 
+	PoolWaiting      int    // callers that wait for a connection now
+	PoolWaitsRefused uint64 // callers that have waited for as long as binds.Pool.MaxWait allows
+
 	Cancels        uint64 // statements given up that a server was asked to stop, see [binds.Engine.Cancels]
 	CancelsDropped uint64 // those that it was not told of: it carries them on
 
@@ -23,7 +26,7 @@ type Stats struct {
 }
 
 type stats struct {
-	toWriter, retried, refused, unknown atomic.Uint64
+	toWriter, retried, refused, unknown, waits atomic.Uint64
 }
 
 // Stats returns the counts. It is safe for concurrent use.
@@ -34,6 +37,7 @@ func (r *Router) Stats() Stats {
 		Refused:  r.stats.refused.Load(),
 		Unknown:  r.stats.unknown.Load(),
 	}
+	s.PoolWaitsRefused = r.stats.waits.Load() // of Native's
 	s.addEngine(r.writer)
 	for _, reader := range r.Readers() {
 		s.addEngine(reader.engine)
@@ -42,6 +46,9 @@ func (r *Router) Stats() Stats {
 }
 
 func (s *Stats) addEngine(e *binds.Engine) {
+	waiting, refused := e.Waits()
+	s.PoolWaiting += waiting
+	s.PoolWaitsRefused += refused
 	c := e.Cancels()
 	s.Cancels += c.Asked
 	s.CancelsDropped += c.Dropped

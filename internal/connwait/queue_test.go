@@ -1,0 +1,283 @@
+package connwait_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/internal/connwait"
+)
+
+var errRefused, errClosed = errors.New("refused"), errors.New("closed")
+
+// A server makes connections that say nothing.
+type server struct {
+	limits connwait.Limits
+	queue  *connwait.Queue
+
+	mu         sync.Mutex
+	open, most int
+	made       int
+	fail       error
+	bad        bool // connections are found broken when they are used again
+}
+
+type conn struct {
+	*server
+	driver.Conn
+	queue   *connwait.Queue
+	made    time.Time
+	passing bool
+}
+
+func (s *server) Connect(ctx context.Context) (driver.Conn, error) {
+	return s.queue.Connect(ctx, func(context.Context) (driver.Conn, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.fail != nil {
+			return nil, s.fail
+		}
+		s.made++
+		s.open++
+		s.most = max(s.most, s.open)
+		return &conn{server: s, made: time.Now()}, nil
+	})
+}
+
+func (s *server) Driver() driver.Driver { return nil }
+func (s *server) Close() error          { s.queue.Close(); return nil }
+
+func (c *conn) WaitedFor(q *connwait.Queue) { c.queue = q }
+
+func (c *conn) ResetSession(context.Context) error {
+	if c.bad {
+		return driver.ErrBadConn
+	}
+	return nil
+}
+
+func (c *conn) IsValid() bool {
+	c.passing = c.queue.Wants() && c.queue.Young(c.made)
+	return !c.queue.Wants()
+}
+
+func (c *conn) Close() error {
+	if c.passing && c.queue.Pass(c) {
+		return nil
+	}
+	return c.Discard()
+}
+
+func (c *conn) Discard() error {
+	c.mu.Lock()
+	c.open--
+	c.mu.Unlock()
+	c.queue.Leave()
+	return nil
+}
+
+func (c *conn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	time.Sleep(10 * time.Millisecond)
+	return driver.RowsAffected(1), nil
+}
+
+// inBubble runs a test in a bubble, on a pool of so many connections for which callers wait a second.
+func inBubble(t *testing.T, size int, test func(t *testing.T, s *server, db *sql.DB)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		s.queue = connwait.New(connwait.Limits{
+			MaxOpen: size, MaxLifetime: time.Minute, MaxWait: time.Second, Closed: errClosed,
+			Refused: func(waited time.Duration) error { return fmt.Errorf("%w after %v", errRefused, waited) },
+		})
+		db := sql.OpenDB(s)
+		db.SetMaxIdleConns(size)
+		s.queue.Serve(db)
+		test(t, s, db)
+		require.NoError(t, db.Close())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		assert.Zero(t, s.open, "a connection leaks")
+		assert.Zero(t, s.queue.Stats().Waiting)
+	})
+}
+
+func take(t *testing.T, db *sql.DB, n int) (free func()) {
+	t.Helper()
+	var all []*sql.Conn
+	for range n {
+		c, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		all = append(all, c)
+	}
+	return func() {
+		for _, c := range all {
+			require.NoError(t, c.Close())
+		}
+	}
+}
+
+// Who has no deadline waits for as long as the pool allows; who has one, or whose context ends, until then.
+func TestWaitIsBounded(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, s *server, db *sql.DB) {
+		free := take(t, db, 2)
+		for reason, row := range map[string]struct {
+			make func() (context.Context, context.CancelFunc)
+			want error
+			took time.Duration
+		}{
+			"no deadline": {func() (context.Context, context.CancelFunc) { return t.Context(), func() {} }, errRefused, time.Second},
+			"a short deadline": {func() (context.Context, context.CancelFunc) {
+				return context.WithTimeout(t.Context(), time.Millisecond)
+			}, context.DeadlineExceeded, time.Millisecond},
+			"a long deadline": {func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), time.Hour) }, context.DeadlineExceeded, time.Hour},
+			"cancelled": {func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(300*time.Millisecond, cancel)
+				return ctx, cancel
+			}, context.Canceled, 300 * time.Millisecond},
+		} {
+			ctx, cancel := row.make()
+			began := time.Now()
+			_, err := db.ExecContext(ctx, "")
+			cancel()
+			require.ErrorIs(t, err, row.want, reason)
+			assert.Equal(t, row.took, time.Since(began), reason)
+		}
+		assert.EqualValues(t, 1, s.queue.Stats().Refusals)
+		assert.EqualValues(t, 4, s.queue.Stats().Waits)
+		free()
+		_, err := db.ExecContext(t.Context(), "")
+		require.NoError(t, err)
+		assert.Equal(t, 2, s.made)
+	})
+}
+
+// A flood is served in its order by the same few connections.
+func TestWaitersAreServedInTheirOrder(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, s *server, db *sql.DB) {
+		var mu sync.Mutex
+		var order []int
+		var left sync.WaitGroup
+		free := take(t, db, 2)
+		for i := range 50 {
+			left.Go(func() {
+				_, err := db.ExecContext(t.Context(), "")
+				assert.NoError(t, err)
+				mu.Lock()
+				order = append(order, i/2)
+				mu.Unlock()
+			})
+			synctest.Wait()
+		}
+		assert.Equal(t, 50, s.queue.Stats().Waiting)
+		free()
+		left.Wait()
+		for i := range order {
+			assert.InDelta(t, i/2, order[i], 1)
+		}
+		assert.Equal(t, 2, s.made, "they were passed on")
+		assert.Equal(t, 2, s.most)
+	})
+}
+
+// A connection that is broken, or too old, is not passed on: who waits makes another one.
+func TestBadConnectionsAreNotPassedOn(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		pass := func() {
+			free := take(t, db, 1)
+			done := make(chan error)
+			go func() { _, err := db.ExecContext(t.Context(), ""); done <- err }()
+			synctest.Wait()
+			free()
+			require.NoError(t, <-done)
+		}
+		pass()
+		assert.Equal(t, 1, s.made)
+		time.Sleep(2 * time.Minute)
+		pass()
+		assert.Equal(t, 2, s.made)
+		s.bad = true
+		pass()
+		assert.GreaterOrEqual(t, s.made, 3)
+		assert.Equal(t, 1, s.most)
+		s.bad = false
+	})
+}
+
+// Who cannot connect leaves the place to the next one, and all hear of it.
+func TestFailedConnectionsLeave(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		s.fail = errors.New("nobody is there")
+		var left sync.WaitGroup
+		for range 5 {
+			left.Go(func() { _, err := db.ExecContext(t.Context(), ""); assert.ErrorIs(t, err, s.fail) })
+		}
+		left.Wait()
+		s.fail = nil
+		_, err := db.ExecContext(t.Context(), "")
+		require.NoError(t, err)
+	})
+}
+
+// A connection that became idle while somebody began to wait is found.
+func TestIdleConnectionsAreFound(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		take(t, db, 1)() // one is idle, and a caller of the queue's does not see it, as in that race
+		began := time.Now()
+		got, err := s.queue.Connect(t.Context(), nil)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, time.Since(began), 2*time.Millisecond)
+		require.NoError(t, got.(connwait.Conn).Discard())
+	})
+}
+
+func TestCloseEndsWaits(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		free := take(t, db, 1)
+		done := make(chan error)
+		go func() { _, err := db.ExecContext(context.Background(), ""); done <- err }()
+		synctest.Wait()
+		require.NoError(t, db.Close())
+		require.ErrorIs(t, <-done, errClosed)
+		free()
+	})
+}
+
+// Contexts that end at the very moment when a connection comes free lose none.
+func TestContextsThatEndMeanwhile(t *testing.T) {
+	s := &server{}
+	s.queue = connwait.New(connwait.Limits{MaxOpen: 3, MaxWait: 100 * time.Microsecond, Refused: func(time.Duration) error { return errRefused }, Closed: errClosed})
+	db := sql.OpenDB(s)
+	s.queue.Serve(db)
+	var left sync.WaitGroup
+	for range 40 {
+		left.Go(func() {
+			for i := range 200 {
+				ctx, cancel := context.WithCancel(context.Background())
+				if i%3 == 0 {
+					ctx, cancel = context.WithTimeout(ctx, time.Duration(i)*time.Microsecond)
+				}
+				c, err := db.Conn(ctx)
+				if err == nil {
+					assert.NoError(t, c.Close())
+				}
+				cancel()
+			}
+		})
+	}
+	left.Wait()
+	require.NoError(t, db.Close())
+	assert.LessOrEqual(t, s.most, 3)
+	assert.Zero(t, s.open)
+	assert.Zero(t, s.queue.Stats().Waiting)
+}

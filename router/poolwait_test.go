@@ -1,0 +1,132 @@
+package router
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/testlog"
+)
+
+// Whatever needs a connection of a pool that is used up waits for as long as max_wait allows, and nothing of it is sent; who
+// brings a deadline waits until that.
+func TestWaitForThePool(t *testing.T) {
+	insert := func(ctx context.Context, _ *Router, db *bun.DB) error { return insertOn(ctx, db) }
+	for what, row := range map[string]struct {
+		run    func(ctx context.Context, r *Router, db *bun.DB) error
+		direct bool // the error is database/sql's caller's as it is
+	}{
+		"a write": {insert, false},
+		"a read": {func(ctx context.Context, _ *Router, db *bun.DB) error {
+			return db.NewRaw("SELECT 1").Scan(ctx, new(int))
+		}, false},
+		"InTx": {func(ctx context.Context, r *Router, _ *bun.DB) error {
+			return r.InTx(ctx, TxOptions{}, func(context.Context) error { panic("it has no connection") })
+		}, false},
+		"Bun's own Exec": {func(ctx context.Context, _ *Router, db *bun.DB) error {
+			_, err := db.ExecContext(ctx, "INSERT 1")
+			return err
+		}, true},
+		"Bun's own BeginTx": {func(ctx context.Context, _ *Router, db *bun.DB) error { _, err := db.BeginTx(ctx, nil); return err }, true},
+		"Conn":              {func(ctx context.Context, _ *Router, db *bun.DB) error { _, err := db.Conn(ctx); return err }, true},
+		"Prepare": {func(ctx context.Context, _ *Router, db *bun.DB) error {
+			_, err := db.PrepareContext(ctx, "INSERT 1")
+			return err
+		}, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, log := new(strict), new(testlog.Buffer)
+				var drivers binds.Drivers
+				drivers.Register(d, "strict")
+				e, err := drivers.Open(t.Context(), "shop/writer", "strict://it", binds.WithPool(binds.Pool{MaxOpen: 2, MaxWait: 3 * time.Second}))
+				require.NoError(t, err)
+				defer func() { require.NoError(t, e.Close()) }()
+				r, err := New(Config{Key: "shop", Default: "shop", Dialect: d.Dialect(), Writer: e, Logger: slog.New(slog.NewTextHandler(log, nil))})
+				require.NoError(t, err)
+				defer r.Close()
+				db := bun.NewDB(e.DB(), d.Dialect(), bun.WithConnResolver(r.Routed()))
+				var kept []*sql.Conn
+				for range 2 {
+					c, err := e.DB().Conn(t.Context())
+					require.NoError(t, err)
+					kept = append(kept, c)
+				}
+				began := time.Now()
+				err = row.run(t.Context(), r, db)
+				assert.Equal(t, 3*time.Second, time.Since(began))
+				var wait *binds.PoolWaitError
+				require.ErrorAs(t, err, &wait)
+				assert.Equal(t, binds.PoolWaitError{Engine: "shop/writer", MaxOpen: 2, Waited: 3 * time.Second}, *wait)
+				assert.Equal(t, binds.NotSent, e.Classify(err))
+				assert.ErrorContains(t, err, "raise max_open or max_wait")
+				require.NotErrorIs(t, err, ErrOutcomeUnknown)
+				require.NotErrorIs(t, err, ErrNoWriter)
+				var unsent *NotSentError
+				if !row.direct {
+					require.ErrorAs(t, err, &unsent)
+					assert.Equal(t, []int{2, 2, 0}, []int{unsent.InUse, unsent.MaxOpen, unsent.InTx})
+				}
+				assert.Equal(t, Stats{PoolWaitsRefused: 1}, r.Stats())
+				assert.Empty(t, d.taken(), "nothing was sent")
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				began = time.Now()
+				require.ErrorIs(t, row.run(ctx, r, db), context.DeadlineExceeded)
+				assert.Equal(t, time.Minute, time.Since(began), "a deadline is the caller's own word")
+
+				done := make(chan error)
+				go func() { done <- insertOn(t.Context(), db) }()
+				synctest.Wait()
+				assert.Equal(t, 1, r.Stats().PoolWaiting)
+				assert.Equal(t, 2, e.Stats().InUse)
+				assert.Equal(t, 2, e.Stats().MaxOpenConnections)
+				for _, c := range kept {
+					require.NoError(t, c.Close())
+				}
+				require.NoError(t, <-done)
+			})
+		})
+	}
+}
+
+// BenchmarkGiveBack is what giving a connection back costs by which the bound of waiting is kept.
+func BenchmarkGiveBack(b *testing.B) {
+	for _, row := range []struct {
+		name string
+		size int
+	}{{"database/sql's own bound", -1}, {"bounded wait", 30}} {
+		b.Run(row.name, func(b *testing.B) {
+			d := new(strict)
+			var drivers binds.Drivers
+			drivers.Register(d, "strict")
+			e, err := drivers.Open(context.Background(), "shop/writer", "strict://it", binds.WithPool(binds.Pool{MaxOpen: row.size}))
+			require.NoError(b, err)
+			r, err := New(Config{Key: "shop", Default: "shop", Dialect: d.Dialect(), Writer: e})
+			require.NoError(b, err)
+			if row.size < 0 {
+				e.DB().SetMaxOpenConns(30)
+			}
+			ctx := context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				c, err := e.DB().Conn(ctx)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = c.Close()
+			}
+			r.Close()
+			_ = e.Close()
+		})
+	}
+}
