@@ -27,3 +27,45 @@ func TestInstallServers_namesWhatAServerLacks(t *testing.T) {
 	assert.Equal(t, 1, exit.ExitCode())
 	assert.Contains(t, string(said), dir+"/mariadbd does not work: mariadb-install-db needs my_print_defaults, which is missing")
 }
+
+// A run that is killed in the midst of the installation has moved the machine's policy-rc.d. The next run puts it back, whatever
+// becomes of that.
+func TestInstallServers_killed(t *testing.T) {
+	bin, root, none := t.TempDir(), t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		"apt-get":   `case "$*" in *install*) [ -e ` + root + `/killed ] || { touch ` + root + `/killed; kill -9 $PPID; };; esac; exit 1`,
+		"apt-cache": `case "$1" in policy) echo "  Candidate: 1";; *) echo "postgresql-17 - x";; esac`,
+		"sudo":      `[ "$1" != -n ] || shift; exec "$@"`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	}
+	policy := filepath.Join(root, "usr/sbin/policy-rc.d")
+	for _, dir := range []string{"usr/sbin", "etc", "var/lib"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	const own = "#!/bin/sh\n# the machine's own\nexit 0\n"
+	require.NoError(t, os.WriteFile(policy, []byte(own), 0o700))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("BINDERY_INSTALL_ROOT", root)
+	t.Setenv("BINDERY_PG_BIN", none)
+	t.Setenv("BINDERY_MARIADB_BIN", none)
+	said, err := exec.Command("../scripts/install-servers.sh").CombinedOutput()
+	require.Error(t, err)
+	text, err := os.ReadFile(policy)
+	require.NoError(t, err)
+	require.NotEqual(t, own, string(text), "it was killed while the policy was moved: %s", said)
+
+	said, err = exec.Command("../scripts/install-servers.sh").CombinedOutput()
+	require.Error(t, err, "apt-get fails")
+	assert.Contains(t, string(said), "putting back what it had moved")
+	text, err = os.ReadFile(policy)
+	require.NoError(t, err)
+	assert.Equal(t, own, string(text))
+	info, err := os.Stat(policy)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	for _, left := range []string{"usr/sbin/policy-rc.d.before-bindery", "etc/postgresql-common", "var/lib/bindery-install-servers"} {
+		assert.NoFileExists(t, filepath.Join(root, left))
+		assert.NoDirExists(t, filepath.Join(root, left))
+	}
+}

@@ -239,40 +239,66 @@ update_lists() {
 }
 
 # Files put in place for the time of the installation only, to be removed or restored after it.
-policy=/usr/sbin/policy-rc.d
-no_cluster=/etc/postgresql-common/createcluster.d/99-bindery-tests.conf
-made_policy='' saved_policy='' made_no_cluster=''
-made_dirs=()
+# BINDERY_INSTALL_ROOT is where a test has these files instead.
+root=${BINDERY_INSTALL_ROOT:-}
+policy=$root/usr/sbin/policy-rc.d
+no_cluster=$root/etc/postgresql-common/createcluster.d/99-bindery-tests.conf
+held_back=''
+
+# What is put in place, and what was there before, stands on the disk before it is done: also a run that was killed is undone, by
+# the next one. The folder is root's, as they are. A file in it says what to do: that the policy was made here, that the other
+# file was, which folders were.
+state=$root/var/lib/bindery-install-servers
+saved_policy=$policy.before-bindery
+our_policy=$'#!/bin/sh\nexit 101'
 
 # hold_back keeps the packages from making a cluster and from starting anything.
 hold_back() {
   local dir
-  for dir in /etc/postgresql-common "${no_cluster%/*}"; do
+  held_back=1
+  privileged mkdir -p "$state"
+  for dir in "$root/etc/postgresql-common" "${no_cluster%/*}"; do
     if [ ! -d "$dir" ]; then
+      privileged touch "$state/made-${dir##*/}"
       privileged mkdir "$dir"
-      made_dirs=("$dir" "${made_dirs[@]}")
     fi
   done
-  made_no_cluster=1
+  privileged touch "$state/made-no-cluster"
   printf 'create_main_cluster = false\nstart_conf = manual\n' | privileged tee "$no_cluster" >/dev/null
   if [ -e "$policy" ] || [ -L "$policy" ]; then
-    privileged mv "$policy" "$policy.before-bindery"
-    saved_policy=1
+    privileged mv "$policy" "$saved_policy"
   fi
-  made_policy=1
-  printf '#!/bin/sh\nexit 101\n' | privileged tee "$policy" >/dev/null
+  privileged touch "$state/made-policy"
+  printf '%s\n' "$our_policy" | privileged tee "$policy" >/dev/null
   privileged chmod 755 "$policy"
 }
 
+# give_back undoes hold_back, of this run or of one that was killed, from whatever step it had come to. It may itself be killed, and
+# run again.
 give_back() {
   local dir
-  [ -z "$made_policy" ] || privileged rm -f "$policy"
-  [ -z "$saved_policy" ] || privileged mv "$policy.before-bindery" "$policy"
-  [ -z "$made_no_cluster" ] || privileged rm -f "$no_cluster"
-  for dir in ${made_dirs[@]+"${made_dirs[@]}"}; do
-    privileged rmdir "$dir" 2>/dev/null || true # the packages may have put something there
+  if [ -e "$policy" ] && [ "$(cat "$policy")" != "$our_policy" ] && [ -n "$(cat "$policy")" ]; then
+    [ ! -e "$saved_policy" ] || say "$policy is another one by now: what it was is left in $saved_policy" >&2
+  elif [ -e "$saved_policy" ] || [ -L "$saved_policy" ]; then
+    privileged mv -f "$saved_policy" "$policy" # in one step, over what was made here
+  elif [ -e "$state/made-policy" ]; then
+    privileged rm -f "$policy"
+  fi
+  privileged rm -f "$state/made-policy"
+  if [ -e "$state/made-no-cluster" ]; then
+    privileged rm -f "$no_cluster" "$state/made-no-cluster"
+  fi
+  for dir in "${no_cluster%/*}" "$root/etc/postgresql-common"; do
+    if [ -e "$state/made-${dir##*/}" ]; then
+      privileged rmdir "$dir" 2>/dev/null || true # the packages may have put something there
+      privileged rm -f "$state/made-${dir##*/}"
+    fi
   done
+  privileged rmdir "$state" 2>/dev/null || true
 }
+
+# left_over succeeds if a run that was killed has left something to undo.
+left_over() { [ -d "$state" ] || [ -e "$saved_policy" ] || [ -L "$saved_policy" ]; }
 
 packages='' # the names of what is installed, one a line
 
@@ -327,7 +353,7 @@ esac
 # Another user may not enter root's temporary folder: package integration, too, turns to /tmp then.
 work=''
 clean_up() {
-  give_back
+  [ -z "$held_back" ] || give_back
   [ -z "$work" ] || rm -rf "$work"
 }
 trap clean_up EXIT
@@ -338,6 +364,11 @@ if [ "$(id -u)" = 0 ]; then
   chmod 711 "$work"
 else
   work=$(mktemp -d "${TMPDIR:-/tmp}/install-servers-XXXXXX")
+fi
+
+if [ -z "$check$dry_run" ] && left_over && can_be_root; then
+  say "a run before this one was killed: putting back what it had moved"
+  give_back
 fi
 
 look
