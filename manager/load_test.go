@@ -364,7 +364,7 @@ func TestExampleLoads(t *testing.T) {
 	}
 	assert.Equal(t, []binds.Key{"audit", "accounts", "orders"}, keys)
 	assert.Equal(t, "postgres://app:s3cret@db1.example.com/accounts?sslmode=verify-full", cfg.Binds[1].Writer.Reveal())
-	assert.Equal(t, binds.Pool{MaxOpen: 50, MaxIdle: 10, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute}, cfg.Binds[2].Pool)
+	assert.Equal(t, binds.Pool{MaxOpen: 50, MaxIdle: 10, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute, MaxWait: time.Minute}, cfg.Binds[2].Pool)
 	for _, b := range cfg.Binds {
 		assert.Len(t, b.CursorKeys, 1, b.Key)
 	}

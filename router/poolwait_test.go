@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/connwait"
 	"github.com/bindery-go/bindery/internal/testlog"
 )
 
@@ -99,34 +100,35 @@ func TestWaitForThePool(t *testing.T) {
 	}
 }
 
-// BenchmarkGiveBack is what giving a connection back costs by which the bound of waiting is kept.
+// givenBack returns connections to be given back to a pool that bounds waits, and to one that does not.
+func givenBack() (plain, bounded *watchedConn) {
+	n := &notice{plainRead: func(string) bool { return true }, wrote: func(*Session) {}}
+	plain = n.watch(&wireConn{wire: &wire{quiet: true}}, n.age()).(interface{ base() *watchedConn }).base()
+	bounded = n.watch(&wireConn{wire: &wire{quiet: true}}, n.age()).(interface{ base() *watchedConn }).base()
+	bounded.WaitedFor(connwait.New(connwait.Limits{MaxOpen: 30}))
+	return plain, bounded
+}
+
+func TestGivingBackAllocatesNothing(t *testing.T) {
+	_, bounded := givenBack()
+	assert.True(t, bounded.IsValid())
+	assert.Zero(t, testing.AllocsPerRun(200, func() { bounded.IsValid() }))
+}
+
+// BenchmarkGiveBack is what a connection is asked when it is given back: all that the bound costs where nobody waits.
 func BenchmarkGiveBack(b *testing.B) {
+	plain, bounded := givenBack()
 	for _, row := range []struct {
 		name string
-		size int
-	}{{"database/sql's own bound", -1}, {"bounded wait", 30}} {
+		conn *watchedConn
+	}{{"unbounded", plain}, {"bounded", bounded}} {
 		b.Run(row.name, func(b *testing.B) {
-			d := new(strict)
-			var drivers binds.Drivers
-			drivers.Register(d, "strict")
-			e, err := drivers.Open(context.Background(), "shop/writer", "strict://it", binds.WithPool(binds.Pool{MaxOpen: row.size}))
-			require.NoError(b, err)
-			r, err := New(Config{Key: "shop", Default: "shop", Dialect: d.Dialect(), Writer: e})
-			require.NoError(b, err)
-			if row.size < 0 {
-				e.DB().SetMaxOpenConns(30)
-			}
-			ctx := context.Background()
 			b.ReportAllocs()
 			for b.Loop() {
-				c, err := e.DB().Conn(ctx)
-				if err != nil {
-					b.Fatal(err)
-				}
-				_ = c.Close()
+				row.conn.IsValid()
 			}
-			r.Close()
-			_ = e.Close()
 		})
 	}
 }
+
+func (c *watchedConn) base() *watchedConn { return c }
