@@ -199,7 +199,7 @@ func TestEncryptedKeys(t *testing.T) {
 	var failed *models.DecryptError
 	require.ErrorAs(t, err, &failed)
 	require.Equal(t, models.DecryptError{Table: "rotating", Column: "v", KeyID: "one", Err: models.ErrUnknownKey}, *failed)
-	require.EqualError(t, err, `models: decrypt rotating.v with key "one": its key is not in the key ring`)
+	require.EqualError(t, err, `models: decrypt rotating.v with key "one": its key is not in the key ring: make the ring with it as an old key`)
 
 	useKeys(t, mustRing(mustKey("one", 9))) // another secret under the old name
 	_, err = old.Get(t.Context(), 7)

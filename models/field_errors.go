@@ -11,7 +11,11 @@ import (
 var (
 	// ErrUnknownKey reports a value whose key is not in the key ring: it was taken out too early, or this
 	// process does not have it yet.
-	ErrUnknownKey = errors.New("its key is not in the key ring")
+	ErrUnknownKey = errors.New("its key is not in the key ring: make the ring with it as an old key")
+	// ErrForgottenKey reports a value whose key [KeyRing.Forget] took out. It matches [ErrUnknownKey], too.
+	ErrForgottenKey error = &forgottenKeyError{}
+	// ErrCurrentKey reports that the current key was to be forgotten.
+	ErrCurrentKey = errors.New("it is the current key: Rotate to another one first")
 	// ErrWrongKey reports a value whose key id belongs to another secret now.
 	ErrWrongKey = errors.New("the key ring's key with this id has another secret than the value was encrypted with")
 	// ErrTampered reports a value that was changed, or is not in the place that it was made for.
@@ -27,7 +31,15 @@ var (
 	ErrRedacted = errors.New("models: an encrypted value is never read from JSON or text: use Set")
 )
 
-// DecryptError reports a value that could not be decrypted. It wraps [ErrUnknownKey], [ErrWrongKey], [ErrTampered],
+type forgottenKeyError struct{}
+
+func (*forgottenKeyError) Error() string {
+	return "its key was forgotten: to read the value, make a key ring with it, or Rotate to it, if you still have its secret; else clear the column"
+}
+
+func (*forgottenKeyError) Is(target error) bool { return target == ErrUnknownKey }
+
+// DecryptError reports a value that could not be decrypted. It wraps [ErrUnknownKey], [ErrForgottenKey], [ErrWrongKey], [ErrTampered],
 // [ErrNotEncrypted], [ErrNoRow], a *[DecodeError] or the [KeyProvider]'s error.
 type DecryptError struct {
 	Table, Column string

@@ -270,6 +270,37 @@ func ExampleKeyRing_Rotate() {
 	// 2026-02
 }
 
+func ExampleKeysInUse() {
+	ctx := context.Background()
+	old, err := patientKeys.CurrentKey(ctx)
+	check(err)
+	defer func() { check(patientKeys.Rotate(old)) }() // for the other examples
+	db, err := memory(ctx, (*Patient)(nil))
+	check(err)
+	defer closeExample(db)
+	p := &Patient{ID: "ada"}
+	check(p.Diagnosis.Set(ctx, "measles", p.ID))
+	_, err = db.NewInsert().Model(p).Exec(ctx)
+	check(err)
+	check(patientKeys.Rotate(nextKey)) // in all processes, before rows are counted
+
+	uses, err := models.KeysInUse(ctx, db, (*Patient)(nil))
+	fmt.Println(uses.Rows(old.ID()), uses.Rows(nextKey.ID()), err)
+
+	_, err = p.Diagnosis.Rotate(ctx, p.ID) // each row that has it
+	check(err)
+	_, err = db.NewUpdate().Model(p).Column("diagnosis").WherePK().Exec(ctx)
+	check(err)
+
+	uses, err = models.KeysInUse(ctx, db, (*Patient)(nil))
+	fmt.Println(uses.Rows(old.ID()), uses.Rows(nextKey.ID()), err)
+	fmt.Println(patientKeys.Forget(old.ID()), patientKeys.IDs())
+	// Output:
+	// 1 0 <nil>
+	// 0 1 <nil>
+	// <nil> [2026-02]
+}
+
 func ExampleWithFieldTypes() {
 	sqldb, err := sql.Open("sqlite", ":memory:")
 	check(err)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync/atomic"
 )
 
@@ -93,8 +94,20 @@ type KeyRing struct {
 }
 
 type ringKeys struct {
-	current *Key
-	byID    map[string]*Key
+	current   *Key
+	byID      map[string]*Key
+	forgotten map[string][keyCheckSize]byte // which secret each had: it may come back, and no other under its name
+}
+
+// copied returns a ring's keys to be changed; of an empty ring, too.
+func (k *ringKeys) copied() *ringKeys {
+	next := &ringKeys{byID: map[string]*Key{}, forgotten: map[string][keyCheckSize]byte{}}
+	if k != nil {
+		next.current = k.current
+		maps.Copy(next.byID, k.byID)
+		maps.Copy(next.forgotten, k.forgotten)
+	}
+	return next
 }
 
 // NewKeyRing returns a ring whose current key encrypts; it and the old ones decrypt. The error, for a
@@ -111,7 +124,7 @@ func NewKeyRing(current *Key, old ...*Key) (*KeyRing, error) {
 
 // Rotate makes a key the current one, from the next [Encrypted.Set] on. Those before stay, so that what they
 // encrypted can be read until [Encrypted.Rotate] has been there. A key that is in the ring
-// becomes current again; another one with its id is an [ErrBadKey], as is a zero key.
+// becomes current again, and so does one that was forgotten; another one with its id is an [ErrBadKey], as is a zero key.
 //
 // Where several processes share a database, all need the new key before the first writes with it:
 // first deploy it as an old one, then as the current one.
@@ -121,10 +134,12 @@ func (r *KeyRing) Rotate(k *Key) error {
 	}
 	for {
 		old := r.keys.Load()
-		next := &ringKeys{current: k, byID: map[string]*Key{}}
-		if old != nil {
-			maps.Copy(next.byID, old.byID)
+		next := old.copied()
+		next.current = k
+		if check, ok := next.forgotten[k.id]; ok && check != k.check {
+			return fmt.Errorf("%w: %q was forgotten, and this is another secret: give it another id", ErrBadKey, k.id)
 		}
+		delete(next.forgotten, k.id)
 		if known, ok := next.byID[k.id]; ok && known != k {
 			return fmt.Errorf("%w: two keys with the id %q", ErrBadKey, k.id)
 		}
@@ -135,6 +150,42 @@ func (r *KeyRing) Rotate(k *Key) error {
 	}
 }
 
+// Forget takes a key out of the ring: what it encrypted cannot be read any more, and is an [ErrForgottenKey]. It is for a key
+// that no value names any more, see [KeysInUse], and for one whose values nobody is ever to read again. Other rings and processes keep theirs; and
+// the secret, wherever you have it: a ring made with it reads all again.
+//
+// The error is [ErrCurrentKey] for the current key, which would leave nothing to encrypt with: [KeyRing.Rotate] to another one first; and
+// [ErrUnknownKey] for an id that the ring does not have. To forget a key again is none.
+func (r *KeyRing) Forget(id string) error {
+	for {
+		old := r.keys.Load()
+		next := old.copied()
+		k := next.byID[id]
+		switch _, forgotten := next.forgotten[id]; {
+		case forgotten:
+			return nil
+		case k == nil:
+			return fmt.Errorf("models: forget key %q: %w", id, ErrUnknownKey)
+		case k == next.current:
+			return fmt.Errorf("models: forget key %q: %w", id, ErrCurrentKey)
+		}
+		delete(next.byID, id)
+		next.forgotten[id] = k.check
+		if r.keys.CompareAndSwap(old, next) {
+			return nil
+		}
+	}
+}
+
+// IDs returns the ids of the keys that the ring has, sorted.
+func (r *KeyRing) IDs() []string {
+	keys := r.keys.Load()
+	if keys == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(keys.byID))
+}
+
 // CurrentKey returns the key for new values.
 func (r *KeyRing) CurrentKey(context.Context) (*Key, error) {
 	if keys := r.keys.Load(); keys != nil {
@@ -143,11 +194,14 @@ func (r *KeyRing) CurrentKey(context.Context) (*Key, error) {
 	return nil, errNoKeys
 }
 
-// KeyByID returns the key with the id, or [ErrUnknownKey].
+// KeyByID returns the key with the id, [ErrForgottenKey] for one that was forgotten, or [ErrUnknownKey].
 func (r *KeyRing) KeyByID(_ context.Context, id string) (*Key, error) {
 	if keys := r.keys.Load(); keys != nil {
 		if k := keys.byID[id]; k != nil {
 			return k, nil
+		}
+		if _, ok := keys.forgotten[id]; ok {
+			return nil, ErrForgottenKey
 		}
 	}
 	return nil, ErrUnknownKey
