@@ -453,9 +453,4 @@ func (c *watchedConn) IsValid() bool {
 	return valid
 }
 
-func (c *watchedConn) CheckNamedValue(v *driver.NamedValue) error {
-	if c.checker == nil {
-		return driver.ErrSkip
-	}
-	return c.checker.CheckNamedValue(v)
-}
+func (c *watchedConn) CheckNamedValue(v *driver.NamedValue) error { return checkArgument(c.checker, v) }

@@ -56,10 +56,7 @@ func (s *watchedStmt) NumInput() int { return s.inner.NumInput() }
 
 // CheckNamedValue finds the checker that database/sql would.
 func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
-	if s.checker == nil {
-		return driver.ErrSkip
-	}
-	return s.checker.CheckNamedValue(v)
+	return checkArgument(s.checker, v)
 }
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
