@@ -12,7 +12,6 @@ import (
 	"unsafe"
 
 	"github.com/uptrace/bun/dialect"
-	"github.com/uptrace/bun/extra/bunjson"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -66,7 +65,7 @@ type Encrypted[T any, C EncryptedColumn] struct {
 }
 
 // EncryptedColumn names a column and its keys. Encryption is called on C's zero value whenever a
-// value is encrypted or decrypted. It must be safe for concurrent use.
+// value is read, encrypted or decrypted. It must be safe for concurrent use.
 type EncryptedColumn interface {
 	Encryption() Encryption
 }
@@ -81,6 +80,9 @@ type Encryption struct {
 	Renamed bool
 	// Keys has the keys. Required.
 	Keys KeyProvider
+	// MaxBytes is the size of a plaintext, as it is encrypted. Zero is [MaxColumnBytes], less is no limit. A larger value is
+	// a [*LimitError] in Set and when it is read.
+	MaxBytes int
 }
 
 func (e Encryption) String() string { return e.Table + "." + e.Column }
@@ -103,6 +105,9 @@ func (e *Encrypted[T, C]) Set(ctx context.Context, v T, row ...any) error {
 	var c C
 	at := c.Encryption()
 	codec, plain, err := encodePlain(&v)
+	if err == nil {
+		err = limited(len(plain), at.MaxBytes)
+	}
 	if err == nil {
 		var sealed []byte
 		if sealed, err = at.seal(ctx, codec, plain, row); err == nil {
@@ -222,9 +227,13 @@ func (e *Encrypted[T, C]) Scan(src any) error {
 		return nil
 	}
 	data, _ := columnBytes(src)
-	if _, err := parseEnvelope(data); err != nil {
-		var c C
-		at := c.Encryption()
+	var c C
+	at := c.Encryption()
+	_, err := parseEnvelope(data)
+	if err == nil {
+		err = limited(len(data)-maxEnvelope, at.MaxBytes)
+	}
+	if err != nil {
 		return &DecryptError{Table: at.Table, Column: at.Column, Err: err}
 	}
 	e.sealed = bytes.Clone(data)
@@ -276,7 +285,7 @@ func encodePlain[T any](v *T) (codec byte, plain []byte, err error) {
 	case isBytes(rv.Type()):
 		return plainBytes, rv.Bytes(), nil
 	}
-	plain, err = bunjson.Marshal(v)
+	plain, err = marshalJSON(v)
 	if err != nil {
 		return 0, nil, &EncodeError{Type: rv.Type(), Err: errUnshown}
 	}
@@ -288,7 +297,7 @@ func decodePlain[T any](codec byte, plain []byte, v *T) error {
 	rv := reflect.ValueOf(v).Elem()
 	switch {
 	case codec == plainJSON:
-		if bunCodec.decode(plain, v) != nil {
+		if decodeUnbounded(plain, v) != nil { // its size was seen when it was read
 			return &DecodeError{Type: rv.Type(), As: "decrypted JSON", Err: errUnshown}
 		}
 		return nil

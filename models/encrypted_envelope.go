@@ -16,6 +16,8 @@ import (
 const (
 	envelopeMark    = 0xec
 	envelopeVersion = 1
+
+	maxEnvelope = 4 + 255 + keyCheckSize + 12 + 16 // all but the ciphertext, with the longest key id
 )
 
 type envelope struct {

@@ -124,6 +124,7 @@ func setUpTable(d dialect.Name, t *schema.Table) (errs []error) {
 			errs = append(errs, fmt.Errorf("models: register %s.%s: %w", t.Name, name, err))
 		}
 	}
+	guardScans(t)
 	return errs
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/extra/bunjson"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // JSON is a column that holds V as JSON: JSONB on PostgreSQL, JSON on MySQL and MariaDB, TEXT on SQLite,
@@ -34,6 +36,8 @@ import (
 // It is also the one column of MySQL's JSON duality views, whose documents can be read, updated and deleted
 // through a model. An insert is NewRaw("INSERT INTO orders_view VALUES (?)", document): MySQL takes no list of columns
 // there, and Bun always writes one.
+//
+// A text of more than [MaxColumnBytes] is neither written nor read; T may say otherwise, as a [ColumnLimiter].
 //
 // The encoding is Bun's, see [bunjson.SetProvider]. A V that cannot be encoded fails the statement:
 // Bun writes the error into it and the server refuses that.
@@ -111,7 +115,7 @@ func (j JSON[T]) MarshalJSON() ([]byte, error) { return encodeJSON(&j.V) }
 // UnmarshalJSON sets V.
 func (j *JSON[T]) UnmarshalJSON(text []byte) error {
 	j.V = *new(T)
-	return stdCodec.decode(text, &j.V)
+	return decodeText(stdCodec, text, &j.V)
 }
 
 // MarshalYAML returns V.
@@ -129,7 +133,10 @@ var (
 )
 
 func encodeJSON[T any](v *T) ([]byte, error) {
-	text, err := bunjson.Marshal(v)
+	text, err := marshalJSON(v)
+	if err == nil {
+		err = columnLimit[T](len(text))
+	}
 	if err != nil {
 		return nil, &EncodeError{Type: reflect.TypeFor[T](), Err: err}
 	}
@@ -138,6 +145,11 @@ func encodeJSON[T any](v *T) ([]byte, error) {
 		return emptyJSON(reflect.TypeFor[T]()), nil
 	}
 	return text, nil
+}
+
+func marshalJSON[T any](v *T) (text []byte, err error) {
+	defer panicked.Catch(&err, "an encoding method", reflect.TypeFor[T]())
+	return bunjson.Marshal(v)
 }
 
 // emptyJSON returns what stands for the null of a type.
@@ -184,8 +196,22 @@ func decodeJSON[T any](src any, v *T, as string) error {
 	if !ok {
 		return &DecodeError{Type: reflect.TypeFor[T](), As: as, Err: unexpected(src)}
 	}
-	if err := bunCodec.decode(text, v); err != nil {
+	if err := decodeText(bunCodec, text, v); err != nil {
 		return &DecodeError{Type: reflect.TypeFor[T](), As: as, Err: err}
 	}
 	return nil
+}
+
+func decodeUnbounded[T any](text []byte, v *T) (err error) {
+	defer panicked.Catch(&err, "a decoding method", reflect.TypeFor[T]())
+	return bunCodec.decode(text, v)
+}
+
+// decodeText decodes a column's JSON, unless there is too much of it.
+func decodeText[T any](codec jsonCodec, text []byte, v *T) (err error) {
+	defer panicked.Catch(&err, "a decoding method", reflect.TypeFor[T]())
+	if err := columnLimit[T](len(text)); err != nil {
+		return err
+	}
+	return codec.decode(text, v)
 }

@@ -83,7 +83,7 @@ func (l List[T]) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON sets the list.
 func (l *List[T]) UnmarshalJSON(text []byte) error {
 	*l = nil
-	return stdCodec.decode(text, (*[]T)(l))
+	return decodeText(stdCodec, text, (*[]T)(l))
 }
 
 // ListHas is a condition: the [List] in column has element among its elements.

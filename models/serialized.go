@@ -11,6 +11,8 @@ import (
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/extra/bunjson"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // Serialized is a binary column that holds V as [encoding/gob] writes it: a Go value that no other
@@ -32,7 +34,10 @@ type Serialized[T any] = SerializedAs[T, Gob]
 // In a condition the column equals a value with the same bytes. JSON makes the same bytes of the same value,
 // gob does not where there are maps.
 //
-// Gob is no format for data from strangers: who can write the column can make reading it expensive.
+// Reading a column is for who can write it: gob is no format for data from strangers. So no value of a request reaches it. [Filter],
+// [FromMap] and the operators such as [Eq] take a T, a SerializedAs or nil for such a column, and nothing else; JSON is read as the JSON of a T;
+// and rows cannot be ordered by it. Its size is bounded, see [MaxColumnBytes], and so is what gob allocates before it has read as much,
+// except within interfaces in T.
 type SerializedAs[T any, E Encoding] struct {
 	V T
 }
@@ -126,7 +131,13 @@ func (s SerializedAs[T, E]) Value() (driver.Value, error) {
 	return out.Bytes(), nil
 }
 
-func (s *SerializedAs[T, E]) encode(out *bytes.Buffer) error {
+func (s *SerializedAs[T, E]) encode(out *bytes.Buffer) (err error) {
+	defer func() {
+		if err != nil {
+			err = &EncodeError{Type: reflect.TypeFor[T](), Err: err}
+		}
+	}()
+	defer panicked.Catch(&err, "an encoding method", reflect.TypeFor[T]())
 	_ = out.WriteByte(serializedMark) // a buffer takes everything
 	v := reflect.ValueOf(&s.V)
 	if v.Elem().IsZero() {
@@ -135,16 +146,15 @@ func (s *SerializedAs[T, E]) encode(out *bytes.Buffer) error {
 	var e E
 	id := e.encoding()
 	_ = out.WriteByte(id)
-	var err error
 	if id == encodingJSON {
 		err = bunjson.NewEncoder(out).Encode(&s.V)
 	} else {
 		err = gob.NewEncoder(out).EncodeValue(v)
 	}
-	if err != nil {
-		return &EncodeError{Type: reflect.TypeFor[T](), Err: err}
+	if err == nil {
+		err = columnLimit[T](out.Len())
 	}
-	return nil
+	return err
 }
 
 // Scan reads V in whatever encoding it is. NULL gives the zero V, as does an error: a *[DecodeError], in
@@ -161,10 +171,14 @@ func (s *SerializedAs[T, E]) Scan(src any) error {
 	return nil
 }
 
-func (s *SerializedAs[T, E]) decode(src any) error {
+func (s *SerializedAs[T, E]) decode(src any) (err error) {
+	defer panicked.Catch(&err, "a decoding method", reflect.TypeFor[T]())
 	data, ok := columnBytes(src)
 	if !ok {
 		return unexpected(src)
+	}
+	if err := columnLimit[T](len(data)); err != nil {
+		return err
 	}
 	if len(data) < 2 || data[0] != serializedMark {
 		return newEncodingError(data)
@@ -173,7 +187,7 @@ func (s *SerializedAs[T, E]) decode(src any) error {
 	case encodingZero:
 		return nil
 	case encodingGob:
-		return gob.NewDecoder(bytes.NewReader(payload)).Decode(&s.V)
+		return decodeGob(payload, &s.V)
 	case encodingJSON:
 		return bunCodec.decode(payload, &s.V)
 	}
@@ -186,7 +200,7 @@ func (s SerializedAs[T, E]) MarshalJSON() ([]byte, error) { return bunjson.Marsh
 // UnmarshalJSON sets V.
 func (s *SerializedAs[T, E]) UnmarshalJSON(text []byte) error {
 	s.V = *new(T)
-	return bunCodec.decode(text, &s.V)
+	return decodeText(bunCodec, text, &s.V)
 }
 
 // MarshalYAML returns V.

@@ -66,6 +66,9 @@ func (v Vector) encode() ([]byte, error) {
 	if len(v) == 0 {
 		return nil, &EncodeError{Type: reflect.TypeFor[Vector](), Err: errors.New("it has no element")}
 	}
+	if err := atMost(len(v), MaxVectorElements, "elements"); err != nil {
+		return nil, &EncodeError{Type: reflect.TypeFor[Vector](), Err: err}
+	}
 	data := make([]byte, 0, 4*len(v))
 	for i, f := range v {
 		if wide := float64(f); math.IsNaN(wide) || math.IsInf(wide, 0) {
@@ -95,7 +98,12 @@ func (v *Vector) Scan(src any) error {
 	case []byte:
 		err = v.decode(src)
 	case string:
-		err = json.Unmarshal([]byte(src), (*[]float32)(v))
+		if err = atMost(len(src), maxVectorText, "bytes"); err == nil {
+			err = json.Unmarshal([]byte(src), (*[]float32)(v))
+		}
+		if err == nil {
+			err = atMost(len(*v), MaxVectorElements, "elements")
+		}
 	default:
 		err = unexpected(src)
 	}
@@ -110,12 +118,18 @@ func (v *Vector) decode(data []byte) error {
 	if len(data) == 0 || len(data)%4 != 0 {
 		return fmt.Errorf("it has %d bytes, want 4 for each element", len(data))
 	}
+	if err := atMost(len(data)/4, MaxVectorElements, "elements"); err != nil {
+		return err
+	}
 	*v = make(Vector, 0, len(data)/4)
 	for ; len(data) > 0; data = data[4:] {
 		*v = append(*v, math.Float32frombits(binary.LittleEndian.Uint32(data)))
 	}
 	return nil
 }
+
+// maxVectorText is enough for every vector's text, whatever its spaces.
+const maxVectorText = 64 * MaxVectorElements
 
 // UnmarshalYAML sets the vector, from a fixture's list.
 func (v *Vector) UnmarshalYAML(decode func(any) error) error {

@@ -39,17 +39,21 @@ func Catch(err *error, method string, typ reflect.Type) {
 	}
 }
 
-// place finds the function that panicked among the callers, which still stand while a panic is recovered.
+// place finds the function that panicked among the callers, which still stand while a panic is recovered. Where something has recovered it and
+// panicked again, as encoding/gob does, that is the innermost.
 func place() string {
-	var pcs [64]uintptr
+	var pcs [128]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, "runtime.") {
-			return fmt.Sprintf("%s (%s:%d)", frame.Function, filepath.Base(frame.File), frame.Line)
-		}
-		if !more {
-			return "an unknown place"
+	found, within := "an unknown place", true // of the runtime's functions that begin a panic
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case frame.Function == "runtime.gopanic":
+			within = true
+		case within && !strings.HasPrefix(frame.Function, "runtime."):
+			found, within = fmt.Sprintf("%s (%s:%d)", frame.Function, filepath.Base(frame.File), frame.Line), false
 		}
 	}
+	return found
 }
