@@ -60,10 +60,13 @@ func (e *StaleError) Unwrap() error { return e.Err }
 type UnknownColumnError struct {
 	Model   reflect.Type
 	Column  string
-	Columns []string // the model's, in the order of its fields
+	Columns []string // the model's, in the order of its fields, or those that the call allows
 }
 
 func (e *UnknownColumnError) Error() string {
+	if len(e.Columns) == 0 {
+		return fmt.Sprintf("models: column %q of %s is not allowed, since the call lists none: name those that it may have", e.Column, e.Model)
+	}
 	return fmt.Sprintf("models: %s has no column %q%s: it has %s",
 		e.Model, e.Column, nearest.Hint(e.Column, e.Columns), strings.Join(e.Columns, ", "))
 }

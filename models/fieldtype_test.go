@@ -358,7 +358,7 @@ func TestFieldsInConditions(t *testing.T) {
 			"body_ptr": row.BodyPtr, "address_ptr": row.AddressPtr, "tags_ptr": row.TagsPtr, "cache_ptr": row.CachePtr, "level_ptr": row.LevelPtr,
 		} {
 			for name, is := range map[string]models.Condition{
-				"equal": models.Eq(column, value), "list": models.In(column, value), "map": models.Filter(map[string]any{column: value}),
+				"equal": models.Eq(column, value), "list": models.In(column, value), "map": models.Filter(map[string]any{column: value}, column),
 			} {
 				var ids []int64
 				q := db.NewSelect().Model((*everyField)(nil)).Column("id").ApplyQueryBuilder(models.Where(is))

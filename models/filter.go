@@ -38,6 +38,7 @@ import (
 //     (milliseconds) or `models:"epoch:s"`, "epoch:us" and "epoch:ns";
 //   - any other column takes values of its field's type, and what that type's Scan reads, so that
 //     an [Enum] refuses a string that is none of its values;
+//   - a [Serialized] column, and any other that is [StorageOnly], takes values of its field's type, and of what that holds;
 //   - an [Encrypted] column can only be asked whether it is NULL.
 //
 // A [schema.QueryAppender] such as bun.Safe, or a *bun.SelectQuery as a subquery, is written as it writes
@@ -159,21 +160,30 @@ func breakQuery(q bun.QueryBuilder, err error) bun.QueryBuilder {
 //     time.Time or "" is open;
 //   - everything else means equal.
 //
-// columns are the names that the map may have, for maps that come from users: without them, it may
-// have all the model's own, the hash of a password among them. Only with them, it may have those of
-// relations.
+// columns are the names that the map may have, those of relations among them. Without any, every key is an error: a user who may name all
+// columns can ask for a password's hash, letter by letter. For a map of the program's own, name all that it has:
+// slices.Collect(maps.Keys(values)).
 //
-// All mistakes are reported together. The map is copied, the values in it are not.
+// Names, their number and the length of lists are bounded, see [MaxKeys]. All mistakes are reported together, the first ten of them one by
+// one; [PublicText] has what may be told to who sent the map. The map is copied, the values in it are not.
 func Filter(values map[string]any, columns ...string) Condition {
-	return Condition{filter{values: maps.Clone(values), allowed: slices.Clone(columns)}}
+	f := filter{allowed: slices.Clone(columns), keys: len(values)}
+	if f.keys <= MaxKeys {
+		f.values = maps.Clone(values)
+	}
+	return Condition{f}
 }
 
 type filter struct {
 	values  map[string]any
-	allowed []string
+	keys    int // values has them, unless there are too many
+	allowed nameList
 }
 
 func (f filter) render(r *renderer) (clause, error) {
+	if err := atMost(f.keys, MaxKeys, "keys"); err != nil {
+		return noRow, &FilterError{Model: r.table.Type, Err: err}
+	}
 	var clauses []clause
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
@@ -181,23 +191,18 @@ func (f filter) render(r *renderer) (clause, error) {
 		clauses = append(clauses, c)
 		errs = append(errs, err)
 	}
-	return join(" AND ", clauses), errors.Join(errs...)
+	return join(" AND ", clauses), mistakes(errs)
 }
 
 func (f filter) match(r *renderer, name string) (clause, error) {
-	allowed := f.allowed
-	if len(allowed) == 0 {
-		allowed = r.names()
-	}
-	if !slices.Contains(allowed, name) {
-		return noRow, r.unknown(name, allowed)
+	if err := f.allowed.find(name, r.table.Type); err != nil {
+		return noRow, &FilterError{Model: r.table.Type, Column: shortName(name), Err: err}
 	}
 	col, err := r.column(name)
 	if err != nil {
 		return noRow, err
 	}
-	c, err := r.match(col, f.values[name])
-	return c, col.failed(err)
+	return col.condition(func() (clause, error) { return r.match(col, f.values[name]) })
 }
 
 // match renders what a value in a map means.
@@ -209,6 +214,9 @@ func (r *renderer) match(col *filterColumn, v any) (clause, error) {
 		return r.between(col, ends)
 	}
 	if values, ok := col.asList(v); ok {
+		if err := atMost(len(values), MaxListValues, "values in a list"); err != nil {
+			return noRow, err
+		}
 		return r.in(col, values)
 	}
 	return r.compare(col, opEq, v)

@@ -11,6 +11,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // A columnKind says which values a column takes.
@@ -27,10 +29,11 @@ const (
 	kindDate  // a day without a zone
 	kindEpoch // an integer that counts time
 	kindSealed
+	kindStored // values of the field's own type and of what that holds, which Scan is not asked to read
 )
 
 func (k columnKind) String() string {
-	return [...]string{"special", "integer", "float", "bool", "text", "binary", "time", "date", "Unix time", "encrypted"}[k]
+	return [...]string{"special", "integer", "float", "bool", "text", "binary", "time", "date", "Unix time", "encrypted", "serialized"}[k]
 }
 
 // ranged reports whether an array of two is a range of such columns.
@@ -60,6 +63,18 @@ func newFilterColumn(d dialect.Name, t *schema.Table, f *schema.Field, name, qua
 		}
 	}
 	return c
+}
+
+// condition writes a condition on the column. The methods of values and of the field's type that this calls may panic.
+func (c *filterColumn) condition(write func() (clause, error)) (clause, error) {
+	written, err := func() (written clause, err error) {
+		defer panicked.Catch(&err, "a method that a condition calls", c.field.IndirectType)
+		return write()
+	}()
+	if err != nil {
+		return noRow, c.failed(err)
+	}
+	return written, nil
 }
 
 // failed gives an error its place.
@@ -100,6 +115,8 @@ func kindOf(f *schema.Field) columnKind {
 		return kind
 	case implements[sealedField](ptr):
 		return kindSealed
+	case isStored(typ):
+		return kindStored
 	case implements[driver.Valuer](ptr), implements[sql.Scanner](ptr), implements[schema.QueryAppender](ptr):
 		return kindOther
 	case f.Tag.HasOption("msgpack"), f.Tag.HasOption("array"), f.Tag.HasOption("hstore"):
@@ -166,6 +183,9 @@ func (c *filterColumn) asList(v any) ([]any, bool) {
 	if !rv.IsValid() || rv.Kind() != reflect.Slice || isByteSlice(rv.Type()) || rv.Type() == c.field.IndirectType || speaks(rv.Type()) {
 		return nil, false
 	}
+	if c.isHeld(v) {
+		return nil, false
+	}
 	list := make([]any, rv.Len())
 	for i := range list {
 		list[i] = rv.Index(i).Interface()
@@ -173,10 +193,19 @@ func (c *filterColumn) asList(v any) ([]any, bool) {
 	return list, true
 }
 
+// isHeld reports whether v is one value of a serialized column, though it may look like a list or a range.
+func (c *filterColumn) isHeld(v any) bool {
+	if c.kind != kindStored {
+		return false
+	}
+	_, ok := held(c.field.IndirectType, reflect.ValueOf(v))
+	return ok
+}
+
 // asRange returns the ends of what is a range, not one value of the column.
 func (c *filterColumn) asRange(v any) (ends Range, ok bool, err error) {
 	rv := followed(v, c.field.IndirectType)
-	if !rv.IsValid() || rv.Type() == c.field.IndirectType {
+	if !rv.IsValid() || rv.Type() == c.field.IndirectType || c.isHeld(v) {
 		return Range{}, false, nil
 	}
 	switch v := rv.Interface().(type) {

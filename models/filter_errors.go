@@ -12,7 +12,7 @@ import (
 // finds the first.
 type FilterError struct {
 	Model  reflect.Type // nil where it is not known: in [ParseOrder]
-	Column string       // as it was named
+	Column string       // as it was named; "" if it is about all of the map or the order
 	Err    error
 }
 
@@ -20,10 +20,14 @@ func (e *FilterError) Error() string {
 	if unknown := (*UnknownColumnError)(nil); errors.As(e.Err, &unknown) {
 		return e.Err.Error()
 	}
-	if e.Model == nil {
-		return fmt.Sprintf("models: order by %q: %v", e.Column, e.Err)
+	text := "models: order"
+	if e.Model != nil {
+		text = fmt.Sprintf("models: filter %s", e.Model)
 	}
-	return fmt.Sprintf("models: filter %s by %q: %v", e.Model, e.Column, e.Err)
+	if e.Column != "" {
+		text += fmt.Sprintf(" by %q", e.Column)
+	}
+	return fmt.Sprintf("%s: %v", text, e.Err)
 }
 
 func (e *FilterError) Unwrap() error { return e.Err }
@@ -59,21 +63,33 @@ var (
 	errRelationUnjoined = errors.New("a relation's column, which only a select has: use a subquery")
 	errRelationMany     = errors.New("a column of a relation to many rows, which is no join: use a subquery")
 	errSealed           = errors.New("an encrypted column: no query can compare it, only ask whether it is NULL")
-	errNul              = errors.New("a text with a NUL character")
-	errUTF8             = errors.New("a text that is not valid UTF-8")
-	errNull             = errors.New("nil has no order: use IsNull or NotNull")
-	errList             = errors.New("a slice: use In")
-	errArray            = errors.New("an array of two is a range of numbers or times, no list: use a slice for one")
-	errRangeKeys        = errors.New(`a range in a map has the keys "from" and "to" and no other`)
-	errNoNumber         = errors.New("not a number of this column's kind")
-	errNotFinite        = errors.New("neither infinite nor NaN is a number to this database")
-	errNoDate           = errors.New(`no date: say "2024-01-31" or "2024-01-31T15:04:05Z"`)
-	errYear             = errors.New("a year that is not between 1 and 9999")
-	errPattern          = errors.New("a pattern that ends within an escape: double the backslash")
 	errNoText           = errors.New("Like is for text columns")
+	errArray            = errors.New("an array of two is a range of numbers or times, no list: use a slice for one")
+)
+
+// What may be told to whoever sent the value.
+const (
+	errNul       publicReason = "a text with a NUL character"
+	errUTF8      publicReason = "a text that is not valid UTF-8"
+	errRangeKeys publicReason = `a range in a map has the keys "from" and "to" and no other`
+	errNoNumber  publicReason = "not a number of this column's kind"
+	errNotFinite publicReason = "neither infinite nor NaN is a number to this database"
+	errNoDate    publicReason = `no date: say "2024-01-31" or "2024-01-31T15:04:05Z"`
+	errYear      publicReason = "a year that is not between 1 and 9999"
+	errPattern   publicReason = "a pattern that ends within an escape: double the backslash"
+	errTwice     publicReason = "an order that names the column twice"
+)
+
+var (
+	errNull = reason{"nil has no order: use IsNull or NotNull", "null is neither less nor greater than a value"}
+	errList = reason{"a slice: use In", "a list in place of one value"}
 )
 
 // errKind says that a column takes no such value.
 func errKind(v any, kind columnKind) error {
-	return fmt.Errorf("%T is no value of a %s column", v, kind)
+	public := "a value of another kind"
+	if kind != kindOther {
+		public = fmt.Sprintf("not a value of kind %s", kind)
+	}
+	return reason{fmt.Sprintf("%T is no value of a %s column", v, kind), public}
 }

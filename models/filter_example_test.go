@@ -72,13 +72,13 @@ func ExampleFilter_unknownColumn() {
 	defer closeExampleDB(db)
 
 	_, err := db.NewDelete().Model((*article)(nil)).
-		ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"pubished": "2024-01-31"}))).
+		ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"pubished": "2024-01-31"}, "published", "words"))).
 		Exec(ctx)
 	fmt.Println(err)
 	var refused *models.FilterError
 	fmt.Println(errors.As(err, &refused))
 	// Output:
-	// models: models_test.article has no column "pubished" (did you mean "published"?): it has id, title, words, published, read
+	// models: models_test.article has no column "pubished" (did you mean "published"?): it has published, words
 	// true
 }
 

@@ -119,7 +119,7 @@ func filterCases(t *testing.T) map[string]filterCase {
 	all := []int64{1, 2, 3, 4, 5}
 	zero := (*time.Time)(nil)
 	m := func(column string, value any) models.Condition {
-		return models.Filter(map[string]any{column: value})
+		return models.Filter(map[string]any{column: value}, column)
 	}
 	return map[string]filterCase{
 		"a value means equal":                        {m("title", "a_b"), []int64{3}},
@@ -149,7 +149,7 @@ func filterCases(t *testing.T) map[string]filterCase {
 		"a float64 for a single precision one":       {m("ratio", 1.1), []int64{2}},
 		"a bool":                                     {m("live", true), []int64{1, 3, 5}},
 		"text for a bool":                            {m("live", "false"), []int64{2, 4}},
-		"all of several must match":                  {models.Filter(map[string]any{"live": true, "author_id": 2}), []int64{3, 5}},
+		"all of several must match":                  {models.Filter(map[string]any{"live": true, "author_id": 2}, "live", "author_id"), []int64{3, 5}},
 		"an empty map holds everywhere":              {models.Filter(nil), all},
 		"the zero condition holds everywhere":        {models.Condition{}, all},
 		"a range of numbers":                         {m("views", models.Range{From: 10, To: 20}), []int64{1, 3}},
@@ -317,7 +317,7 @@ func TestWhereRelation(t *testing.T) {
 
 func badConditions() map[string]models.Condition {
 	m := func(column string, value any) models.Condition {
-		return models.Filter(map[string]any{column: value})
+		return models.Filter(map[string]any{column: value}, column)
 	}
 	return map[string]models.Condition{
 		"an unknown column":                m("titel", 1),
@@ -357,7 +357,8 @@ func badConditions() map[string]models.Condition {
 		"a bad part of a Not":              models.Not(models.Eq("titel", 1)),
 		"an expression that fails":         models.Eq("id", failingValue{}),
 		"a relation to many":               models.Eq("Posts.id", 1),
-		"a relation that is not allowed":   m("Author.password", "x"),
+		"a relation that is not allowed":   models.Filter(map[string]any{"Author.password": "x"}, "Author.name"),
+		"a list that allows nothing":       models.Filter(map[string]any{"id": 1}),
 		"a column that is not allowed":     models.Filter(map[string]any{"id": 1}, "title"),
 	}
 }

@@ -42,7 +42,7 @@ func TestWhereFindsHostileTexts(t *testing.T) {
 		for i, text := range hostileTexts {
 			text = "<" + text + ">"
 			for reason, where := range map[string]models.Condition{
-				"equal":    models.Filter(map[string]any{"text": text}),
+				"equal":    models.Filter(map[string]any{"text": text}, "text"),
 				"list":     models.In("text", text, "another"),
 				"range":    models.Between("text", text, text),
 				"pattern":  models.Like("text", models.EscapeLike(text)),

@@ -27,6 +27,16 @@ type operand struct {
 // operand converts a value to what the column holds. Nothing of it is in the SQL but literals of Bun's,
 // unless it is a QueryAppender.
 func (r *renderer) operand(c *filterColumn, v any) (operand, error) {
+	if c.kind == kindStored {
+		own, ok := held(c.field.IndirectType, reflect.ValueOf(v))
+		switch {
+		case !ok:
+			return operand{}, errStored
+		case !own.IsValid():
+			return operand{null: true}, nil
+		}
+		return r.own(c, own)
+	}
 	rv := followed(v, c.field.IndirectType)
 	if !rv.IsValid() {
 		return operand{null: true}, nil
@@ -249,7 +259,7 @@ func (r *renderer) scanned(c *filterColumn, rv reflect.Value) (operand, error) {
 	if !ok || !basic {
 		return operand{}, errKind(rv.Interface(), kindOther)
 	}
-	if err := scanner.Scan(v); err != nil {
+	if err := Recovered(scanner).Scan(v); err != nil {
 		return operand{}, err
 	}
 	o, err := r.own(c, into.Elem())

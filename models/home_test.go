@@ -112,7 +112,7 @@ func TestHelpersKeepToTheBind(t *testing.T) {
 			strays := m.NewSelect((*strayRow)(nil)).Column("id")
 			_, err := bind.DB().NewDelete().Model((*product)(nil)).ApplyQueryBuilder(models.Where(models.NotIn("id", strays))).Exec(t.Context())
 			refused(t, err)
-			_, err = bind.DB().NewDelete().Model((*product)(nil)).ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"id": strays}))).Exec(t.Context())
+			_, err = bind.DB().NewDelete().Model((*product)(nil)).ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"id": strays}, "id"))).Exec(t.Context())
 			refused(t, err)
 			eachIDB(t, bind.DB(), func(t *testing.T, idb bun.IDB) {
 				_, err := models.Claim[product](t.Context(), idb, 1,

@@ -133,8 +133,8 @@ type plainNumbersRow struct {
 // TestFromMapKeepsDigits refuses what does not fit and keeps what does.
 func TestFromMapKeepsDigits(t *testing.T) {
 	var row plainNumbersRow
-	require.Error(t, models.FromMap(map[string]any{"f": json.Number("9007199254740993")}, &row))
-	require.NoError(t, models.FromMap(map[string]any{"f": json.Number("9007199254740992")}, &row))
-	require.NoError(t, models.FromMap(map[string]any{"data": map[string]int64{"n": 9007199254740993}}, &row))
+	require.Error(t, models.FromMap(map[string]any{"f": json.Number("9007199254740993")}, &row, "f"))
+	require.NoError(t, models.FromMap(map[string]any{"f": json.Number("9007199254740992")}, &row, "f"))
+	require.NoError(t, models.FromMap(map[string]any{"data": map[string]int64{"n": 9007199254740993}}, &row, "data"))
 	require.Equal(t, json.Number("9007199254740993"), row.Data["n"])
 }

@@ -137,7 +137,7 @@ func TestJSONPaths(t *testing.T) {
 		for name, is := range map[string]models.Condition{
 			"equal": models.Eq("ptr", bonn.Ptr), "one of one": models.In("ptr", bonn.Ptr), "none of one": models.NotIn("ptr", rome.Ptr),
 			"one of two": models.In("ptr", bonn.Ptr, models.JSON[*address]{V: &address{City: "Kiel"}}), "not equal": models.Ne("ptr", rome.Ptr),
-			"in a map": models.Filter(map[string]any{"ptr": bonn.Ptr}), "text": models.Eq("ptr", `{"city":"Bonn"}`),
+			"in a map": models.Filter(map[string]any{"ptr": bonn.Ptr}, "ptr"), "text": models.Eq("ptr", `{"city":"Bonn"}`),
 			"neither of two": models.NotIn("ptr", rome.Ptr, models.JSON[*address]{V: &address{City: "Kiel"}}),
 		} {
 			ids = nil

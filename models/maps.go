@@ -9,6 +9,8 @@ import (
 
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // columnsOf knows the columns of models, whose names are the same on every database.
@@ -104,20 +106,36 @@ func fieldValue(v reflect.Value, index []int) any {
 // FromMap sets the fields of model, a pointer to a struct, from values by column, and leaves the
 // others alone. It sets all or, if there is an error, none.
 //
+// columns are the names that the map may have: a request that sends the model's key, or a password's hash, sets neither unless they are
+// among them. Without any, every key is an error. For a map of the program's own, name all that it has:
+// slices.Collect(maps.Keys(values)). Names and their number are bounded, see [MaxKeys].
+//
 // Values are converted as Bun converts what a database returns: strings and bytes to times, numbers,
 // booleans, JSON fields and whatever scans itself; nil makes a field zero. In addition numbers of
 // any type fit any number field, float64 and json.Number from JSON to integers too, if nothing is
-// lost; and maps, slices and structs fit JSON fields. What does not fit is a [*ConversionError], a
-// key that is no column an [*UnknownColumnError]; all are reported together.
-func FromMap(values map[string]any, model any) error {
+// lost; and maps, slices and structs fit JSON fields, and lists of numbers a [Vector]. A field that is [StorageOnly], as [Serialized], takes
+// what it holds, or nil, and nothing is decoded; nor is it for a field with the tag `bun:",msgpack"`. What does not fit is a
+// [*ConversionError], a key that is no column, or none of columns, an [*UnknownColumnError], more than is taken a [*LimitError]; all are
+// reported together, the first ten of them one by one. [PublicText] has what may be told to who sent the map.
+func FromMap(values map[string]any, model any, columns ...string) error {
 	v := reflect.ValueOf(model)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return &ModelError{Call: "FromMap", Type: reflect.TypeOf(model), Want: "a pointer to a struct, not nil"}
 	}
 	table := columnsOf.Get(v.Type())
+	if err := atMost(len(values), MaxKeys, "keys"); err != nil {
+		return fmt.Errorf("models: FromMap of %v: %w", table.Type, err)
+	}
 	var errs []error
 	var sets []func()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := nameList(columns).find(name, table.Type); err != nil {
+			if tooLong := (*LimitError)(nil); errors.As(err, &tooLong) {
+				err = fmt.Errorf("models: FromMap of %v: key %q: %w", table.Type, shortName(name), err)
+			}
+			errs = append(errs, err)
+			continue
+		}
 		f, ok := table.FieldMap[name]
 		if !ok {
 			errs = append(errs, &UnknownColumnError{Model: table.Type, Column: name, Columns: columnNames(table.Fields)})
@@ -133,7 +151,7 @@ func FromMap(values map[string]any, model any) error {
 		sets = append(sets, func() { f.Value(v.Elem()).Set(converted) })
 	}
 	if len(errs) > 0 {
-		return errors.Join(errs...)
+		return mistakes(errs)
 	}
 	for _, set := range sets {
 		set()
@@ -144,10 +162,6 @@ func FromMap(values map[string]any, model any) error {
 // convert returns value as the field's type.
 func convert(f *schema.Field, value any) (converted reflect.Value, err error) {
 	dest := reflect.New(f.StructField.Type).Elem()
-	defer func() {
-		if p := recover(); p != nil { // a Scan method that does not expect the type
-			err = fmt.Errorf("panic: %T", p)
-		}
-	}()
+	defer panicked.Catch(&err, "a method that converts", f.StructField.Type) // a Scan method that does not expect the value's type
 	return dest, convertInto(f, dest, reflect.ValueOf(value))
 }

@@ -15,15 +15,18 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-var (
-	errLoss    = errors.New("the number does not fit without loss")
-	errMeaning = errors.New("no such conversion")
+const (
+	errLoss    publicReason = "the number does not fit without loss"
+	errMeaning publicReason = "no such conversion"
 )
 
 var scannerType = reflect.TypeFor[sql.Scanner]()
 
 // convertInto sets dest, of the field's type or what that points to, to value.
 func convertInto(f *schema.Field, dest, value reflect.Value) error {
+	if isStored(indirect(dest.Type())) {
+		return intoStored(dest, value)
+	}
 	for value.Kind() == reflect.Pointer && value.Type() != dest.Type() {
 		value = value.Elem() // of a nil pointer: invalid
 	}
@@ -37,6 +40,10 @@ func convertInto(f *schema.Field, dest, value reflect.Value) error {
 	case dest.Kind() == reflect.Pointer && !dest.Type().Implements(scannerType):
 		dest.Set(reflect.New(dest.Type().Elem()))
 		return convertInto(f, dest.Elem(), value)
+	case f.Tag.HasOption("msgpack"):
+		return errStored
+	case dest.Type() == reflect.TypeFor[Vector]() && (value.Kind() == reflect.Slice || value.Kind() == reflect.Array) && !isByteSlice(value.Type()):
+		return intoVector(dest, value)
 	case scansItself(dest.Type()):
 		return scanInto(f, dest, value)
 	}
@@ -51,6 +58,47 @@ func convertInto(f *schema.Field, dest, value reflect.Value) error {
 		return intoString(f, dest, value)
 	}
 	return scanInto(f, dest, value)
+}
+
+// intoStored sets dest, of a storage-only type or a pointer to one, without its Scan.
+func intoStored(dest, value reflect.Value) error {
+	own, ok := held(indirect(dest.Type()), value)
+	switch {
+	case !ok:
+		return errStored
+	case !own.IsValid():
+		dest.SetZero()
+		return nil
+	case dest.Kind() == reflect.Pointer:
+		dest.Set(reflect.New(dest.Type().Elem()))
+		dest = dest.Elem()
+	}
+	dest.Set(own)
+	return nil
+}
+
+// intoVector takes a list of numbers, whose JSON a Vector would take for its bytes.
+func intoVector(dest, value reflect.Value) error {
+	if err := atMost(value.Len(), MaxVectorElements, "elements"); err != nil {
+		return err
+	}
+	v := make(Vector, value.Len())
+	for i := range v {
+		element := value.Index(i)
+		for element.Kind() == reflect.Interface || element.Kind() == reflect.Pointer {
+			element = element.Elem()
+		}
+		if !element.IsValid() {
+			return errMeaning
+		}
+		wide := reflect.New(reflect.TypeFor[float64]()).Elem() // a float32 need not have all digits of what JSON says
+		if err := intoFloat(wide, element); err != nil {
+			return err
+		}
+		v[i] = float32(wide.Float())
+	}
+	dest.Set(reflect.ValueOf(v))
+	return nil
 }
 
 func scansItself(typ reflect.Type) bool {
@@ -270,9 +318,9 @@ func withoutValue(err error) error {
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &parse):
-		return errors.New("no time in a format that databases use")
+		return publicReason("no time in a format that databases use")
 	case errors.As(err, &syntax), errors.As(err, &mismatch):
-		return errors.New("no JSON for this type")
+		return reason{"no JSON for this type", "no JSON for it"}
 	case strings.HasPrefix(err.Error(), "bun: can't scan"):
 		return errMeaning
 	}

@@ -1,6 +1,8 @@
 package models_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,11 +20,11 @@ func TestMapsOfFieldTypes(t *testing.T) {
 		Text  models.LongText
 	}
 	var row typed
-	require.NoError(t, models.FromMap(map[string]any{"attrs": map[string]any{"a": 1.0}, "tags": []any{"x"}, "text": "long"}, &row))
+	require.NoError(t, models.FromMap(map[string]any{"attrs": map[string]any{"a": 1.0}, "tags": []any{"x"}, "text": "long"}, &row, "attrs", "tags", "text"))
 	m, err := models.ToMap(row)
 	require.NoError(t, err)
 	var again typed
-	require.NoError(t, models.FromMap(m, &again))
+	require.NoError(t, models.FromMap(m, &again, slices.Collect(maps.Keys(m))...))
 	assert.Equal(t, row, again)
-	assert.ErrorContains(t, models.FromMap(map[string]any{"tags": "{"}, &row), `column "tags"`)
+	assert.ErrorContains(t, models.FromMap(map[string]any{"tags": "{"}, &row, "tags"), `column "tags"`)
 }

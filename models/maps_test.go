@@ -3,7 +3,9 @@ package models_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,7 +120,7 @@ func TestFromMapConverts(t *testing.T) {
 		"a mixin's column":              {"created_at", "2024-02-29T12:00:00Z", mapped{Timestamps: models.Timestamps{CreatedAt: noon}}},
 	} {
 		var got mapped
-		if assert.NoError(t, models.FromMap(map[string]any{row.column: row.value}, &got), reason) {
+		if assert.NoError(t, models.FromMap(map[string]any{row.column: row.value}, &got, row.column), reason) {
 			got.When, got.CreatedAt = got.When.UTC(), got.CreatedAt.UTC()
 			row.want.When, row.want.CreatedAt = row.want.When.UTC(), row.want.CreatedAt.UTC()
 			assert.Equal(t, row.want, got, reason)
@@ -160,7 +162,7 @@ func TestFromMapRefuses(t *testing.T) {
 		"not a bool":                       {"active", "s3cret"},
 	} {
 		got := mapped{Kind: "kept"}
-		err := models.FromMap(map[string]any{row.column: row.value, "kind": "new"}, &got)
+		err := models.FromMap(map[string]any{row.column: row.value, "kind": "new"}, &got, row.column, "kind")
 		var conversion *models.ConversionError
 		if assert.ErrorAs(t, err, &conversion, reason) {
 			assert.Equal(t, row.column, conversion.Column, reason)
@@ -171,7 +173,7 @@ func TestFromMapRefuses(t *testing.T) {
 	}
 
 	var got mapped
-	err := models.FromMap(map[string]any{"lable": 1, "id": 2, "no": 1.5, "Skipped": 1, "small": 1}, &got)
+	err := models.FromMap(map[string]any{"lable": 1, "id": 2, "no": 1.5, "Skipped": 1, "small": 1}, &got, "label", "no", "small")
 	assert.Equal(t, mapped{}, got)
 	for _, part := range []string{`no column "lable" (did you mean "label"?)`, `no column "id"`, `no column "Skipped"`, `column "no" of models_test.mapped: float64 into int64: the number does not fit without loss`} {
 		assert.ErrorContains(t, err, part)
@@ -188,7 +190,7 @@ func TestMapsThroughTheDatabase(t *testing.T) {
 		require.NoError(t, models.FromMap(map[string]any{
 			"tenant": "acme", "no": 7.0, "big": 12, "ratio": "2.5", "active": true, "maybe": "hello", "when": "2024-02-29T12:00:00Z",
 			"raw": "raw", "tags": []any{"a"}, "attrs": map[string]any{"k": "v"},
-		}, &row))
+		}, &row, "tenant", "no", "big", "ratio", "active", "maybe", "when", "raw", "tags", "attrs"))
 		_, err := db.NewInsert().Model(&row).Exec(clockAt(t, day1))
 		require.NoError(t, err)
 
@@ -206,7 +208,7 @@ func TestMapsThroughTheDatabase(t *testing.T) {
 		require.NoError(t, db.NewSelect().Table("maps_rows").Column("tenant", "no", "big", "ratio", "active", "maybe", "when", "raw", "tags", "attrs").
 			Scan(t.Context(), &values))
 		var again mapped
-		require.NoError(t, models.FromMap(values, &again))
+		require.NoError(t, models.FromMap(values, &again, slices.Collect(maps.Keys(values))...))
 		again.Timestamps, again.When = row.Timestamps, again.When.UTC()
 		assert.Equal(t, row, again)
 	})

@@ -159,10 +159,10 @@ func ExampleToMap() {
 
 func ExampleFromMap() {
 	var article Article
-	err := models.FromMap(map[string]any{"id": 7.0, "title": "Draft", "created_at": "2024-02-29T12:00:00Z"}, &article)
+	err := models.FromMap(map[string]any{"id": 7.0, "title": "Draft", "created_at": "2024-02-29T12:00:00Z"}, &article, "id", "title", "created_at")
 	fmt.Println(article.ID, article.Title, article.CreatedAt, err)
 
-	fmt.Println(models.FromMap(map[string]any{"id": 7.5}, &article))
+	fmt.Println(models.FromMap(map[string]any{"id": 7.5}, &article, "id"))
 	// Output:
 	// 7 Draft 2024-02-29 12:00:00 +0000 UTC <nil>
 	// models: column "id" of models_test.Article: float64 into int64: the number does not fit without loss

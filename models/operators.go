@@ -75,8 +75,7 @@ func (o onColumn) render(r *renderer) (clause, error) {
 	if err != nil {
 		return noRow, err
 	}
-	c, err := o.write(r, col)
-	return c, col.failed(err)
+	return col.condition(func() (clause, error) { return o.write(r, col) })
 }
 
 func comparison(column string, op operator, value any) Condition {

@@ -9,8 +9,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
-
-	"github.com/bindery-go/bindery/internal/nearest"
 )
 
 // An Order is the columns that rows are ordered by, the most significant first. A column is named
@@ -80,20 +78,30 @@ func OrderBy(keys ...SortKey) func(*bun.SelectQuery) *bun.SelectQuery {
 // descending, then by name. Each column may have + or - before it and "nulls first" or "nulls last"
 // behind it. An empty text is no order.
 //
-// columns are those that the text may name, all that the model has if there are none. An error is a
-// [*FilterError]. What the model has is checked by [OrderBy] and [FetchPage].
+// columns are those that the text may name: without any, every name is an error. The columns are at most [MaxOrderTerms], their names at
+// most [MaxNameLength] long. An error is a [*FilterError], of which [PublicText] has what may be told to the user. What the model has is
+// checked by [OrderBy] and [FetchPage].
 func ParseOrder(text string, columns ...string) (Order, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
+	if err := atMost(strings.Count(text, ",")+1, MaxOrderTerms, "columns in an order"); err != nil {
+		return nil, &FilterError{Err: err}
+	}
 	var order Order
 	for part := range strings.SplitSeq(text, ",") {
+		if err := atMost(len(part), MaxNameLength+len(" - nulls first "), "bytes for a column in an order"); err != nil {
+			return nil, &FilterError{Err: err}
+		}
 		key, err := parseSortKey(part)
-		if err == nil && len(columns) > 0 && !slices.Contains(columns, key.Column) {
-			err = fmt.Errorf("no column to order by%s: there are %s", nearest.Hint(key.Column, columns), strings.Join(columns, ", "))
+		if err == nil {
+			err = atMost(len(key.Column), MaxNameLength, "bytes in a name")
+		}
+		if err == nil && !slices.Contains(columns, key.Column) {
+			err = nameList(columns).orderHint(key.Column)
 		}
 		if err != nil {
-			return nil, &FilterError{Column: key.Column, Err: err}
+			return nil, &FilterError{Column: shortName(key.Column), Err: err}
 		}
 		order = append(order, key)
 	}
@@ -103,7 +111,7 @@ func ParseOrder(text string, columns ...string) (Order, error) {
 func parseSortKey(text string) (SortKey, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return SortKey{}, errors.New("an order with nothing between its commas")
+		return SortKey{}, publicReason("an order with nothing between its commas")
 	}
 	key := SortKey{Column: words[0]}
 	switch key.Column[0] {
@@ -119,7 +127,7 @@ func parseSortKey(text string) (SortKey, error) {
 	case "nulls last":
 		key.Nulls = NullsLast
 	default:
-		return key, fmt.Errorf(`an order with %q behind its column: it may have "nulls first" or "nulls last"`, nulls)
+		return key, publicReason(fmt.Sprintf(`an order with %q behind its column: it may have "nulls first" or "nulls last"`, nulls))
 	}
 	return key, nil
 }
@@ -141,8 +149,11 @@ func (r *renderer) sortColumns(keys []SortKey) ([]sortColumn, error) {
 		if err == nil && c.kind == kindSealed {
 			err = c.failed(errSealed)
 		}
+		if err == nil && c.kind == kindStored {
+			err = c.failed(errStoredOrder)
+		}
 		if err == nil && slices.ContainsFunc(columns, func(s sortColumn) bool { return s.sql == c.sql }) {
-			err = c.failed(errors.New("an order that names the column twice"))
+			err = c.failed(errTwice)
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -25,7 +25,7 @@ func TestParseOrder(t *testing.T) {
 		"nulls":                  {"a nulls last,-b NULLS FIRST", models.Order{models.Asc("a").NullsLast(), models.Desc("b").NullsFirst()}},
 		"what is no column, yet": {"Author.name", models.Order{models.Asc("Author.name")}},
 	} {
-		got, err := models.ParseOrder(row.text)
+		got, err := models.ParseOrder(row.text, "name", "created_at", "a", "b", "Author.name")
 		require.NoError(t, err, reason)
 		assert.Equal(t, row.want, got, reason)
 	}

@@ -101,7 +101,7 @@ func TestUUIDs(t *testing.T) {
 			find(1, models.Eq(column, uuids[2]))
 			find(1, models.Eq(column, uuids[2].String()))
 			find(2, models.In(column, uuids[1], uuids[2]))
-			find(2, models.Filter(map[string]any{column: []uuid.UUID{uuids[1], uuids[2]}}))
+			find(2, models.Filter(map[string]any{column: []uuid.UUID{uuids[1], uuids[2]}}, column))
 			find(1, models.Gt(column, uuids[2]))
 			find(2, models.Between(column, uuids[1], uuids[2]))
 		}

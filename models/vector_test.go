@@ -99,7 +99,7 @@ func TestVectors(t *testing.T) {
 		for i, v := range hostileVectors {
 			for name, is := range map[string]models.Condition{
 				"equal": models.Eq("embedding", v), "one of two": models.In("embedding", v, models.Vector{7, 7, 7}),
-				"in a map": models.Filter(map[string]any{"embedding": v}), "not another": models.Not(models.Ne("embedding", v)),
+				"in a map": models.Filter(map[string]any{"embedding": v}, "embedding"), "not another": models.Not(models.Ne("embedding", v)),
 			} {
 				require.Equal(t, []int64{int64(i)}, passageIDs(t, db, is), name)
 			}
