@@ -190,7 +190,7 @@ func (e *LockNameError) Error() string {
 }
 
 // maxLockName is how many bytes a lock's name may have. Servers get a hash of it; it is kept, and shown in errors.
-const maxLockName = 1024
+const maxLockName = 4096
 
 func badLockName(name string) string {
 	switch {

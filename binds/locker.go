@@ -47,7 +47,7 @@ type NamedLock interface {
 }
 
 // CheckLockName returns an error, a [*LockNameError], unless name is one that every database can lock:
-// text in UTF-8 of 1 to 1024 bytes, without NUL.
+// text in UTF-8 of 1 to 4096 bytes, without NUL.
 func CheckLockName(name string) error {
 	if reason := badLockName(name); reason != "" {
 		return &LockNameError{Name: name, Reason: reason}

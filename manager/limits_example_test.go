@@ -26,7 +26,8 @@ func ExampleDBManager_Checker() {
 		page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ready", nil))
 		fmt.Println(w.Code)
 	}
-	fmt.Println(checker.Check(context.Background()) == checker.Check(context.Background()))
+	one, two := checker.Check(context.Background()), checker.Check(context.Background())
+	fmt.Println(one == two)
 	// Output:
 	// 200
 	// 200

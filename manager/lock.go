@@ -49,7 +49,7 @@ func TryOnly() LockOption { return Wait(0) }
 // Lock takes the lock called name of the bind that b names, on its writer's server, and waits for it as
 // long as ctx allows, or as opts say. Whoever locks the same name of the same database waits, in this
 // process or another. A name is a text
-// of 1 to 1024 bytes, without NUL.
+// of 1 to 4096 bytes, without NUL.
 //
 // A failure is a [*LockError], unless the bind itself is unknown: it matches [ErrLockTimeout] if the lock stayed taken,
 // [ErrTooManyLocks] if the bind has as many as its [LockLimits] allow, [router.ErrNoWriter] if the server could not be reached, the context's error if ctx ended, and [ErrClosed]. When ctx ends

@@ -120,12 +120,12 @@ func TestLockLimitsByDefault(t *testing.T) {
 
 func TestLockNameIsLimited(t *testing.T) {
 	m := openLimited(t, manager.LockLimits{})
-	require.NoError(t, lock(t, m, strings.Repeat("n", 1024)).Unlock())
+	require.NoError(t, lock(t, m, strings.Repeat("n", 4096)).Unlock())
 	_, err := m.Lock(t.Context(), accounts{}, strings.Repeat("é", 1<<20))
 	var bad *binds.LockNameError
 	require.ErrorAs(t, err, &bad)
 	assert.Equal(t, `manager: lock of bind "accounts": binds: the lock name "`+strings.Repeat("é", 32)+
-		`…" has 2097152 bytes: give text in UTF-8 without NUL, of 1 to 1024 bytes`, err.Error())
+		`…" has 2097152 bytes: give text in UTF-8 without NUL, of 1 to 4096 bytes`, err.Error())
 }
 
 // Who only tries a lock that this process holds is told so, without a connection.

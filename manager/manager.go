@@ -175,8 +175,8 @@ func (m *DBManager) Close() error {
 }
 
 func (m *DBManager) closeBinds() error {
-	m.stop()
 	m.checksMu.Lock() // who began before has been counted
+	m.stop()
 	m.checksMu.Unlock()
 	m.checks.Wait()
 	return errors.Join(each(m.binds, func(_ int, b *Bind) error { return b.close() })...)

@@ -21,8 +21,7 @@ var errRefused, errClosed = errors.New("refused"), errors.New("closed")
 
 // A server makes connections that say nothing.
 type server struct {
-	limits connwait.Limits
-	queue  *connwait.Queue
+	queue *connwait.Queue
 
 	mu         sync.Mutex
 	open, most int
