@@ -33,10 +33,10 @@ func findAccount(candidates []string) (*account, error) {
 	return nil, fmt.Errorf("integration: a server must not run as root, and none of the users %s exists", strings.Join(candidates, ", "))
 }
 
-// give makes the account the owner of path.
+// give makes the account the owner of path, whose directory is not the account's. What is inside its own goes by [workspace.inside].
 func (a *account) give(path string) error {
 	if !a.switched {
 		return nil
 	}
-	return os.Chown(path, a.uid, a.gid)
+	return os.Lchown(path, a.uid, a.gid)
 }

@@ -36,7 +36,7 @@ func (c *Cluster) runCommandWith(ctx context.Context, input, program string, arg
 	}
 	prepareFork(cmd, c.workspace.as, sigKill)
 	if err := c.launcher.finish(ctx, cmd); err != nil {
-		return commandError(filepath.Base(program), err, tail(output.Name(), 0))
+		return commandError(filepath.Base(program), err, c.workspace.tail(output.Name(), 0))
 	}
 	return os.Remove(output.Name())
 }
@@ -52,22 +52,6 @@ func environment(home, programs string) []string {
 		}
 	}
 	return env
-}
-
-// tail returns the last lines of the file at path, starting at offset.
-func tail(path string, offset int64) string {
-	const most = 4 << 10
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }() // read only
-	if info, err := f.Stat(); err == nil {
-		offset = max(offset, info.Size()-most)
-	}
-	text := make([]byte, most)
-	n, _ := f.ReadAt(text, offset) // a short read is the usual case
-	return string(text[:n])
 }
 
 // commandError says which program failed and what it wrote.

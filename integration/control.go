@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -200,7 +199,7 @@ func (s *Server) Rebuild(ctx context.Context, primary *Server) error {
 		if err := s.kill(ctx); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(s.dataPath()); err != nil {
+		if err := s.cluster.workspace.removeInside(s.dataPath()); err != nil {
 			return err
 		}
 		_, isGroup := s.cluster.peers()

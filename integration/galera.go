@@ -43,7 +43,7 @@ func (g *galera) seed(ctx context.Context, c *Cluster) error {
 		err = first.Stop(ctx)
 	}
 	if err == nil {
-		err = errors.Join(os.RemoveAll(seed), os.Rename(first.dataPath(), seed))
+		err = errors.Join(c.workspace.removeInside(seed), os.Rename(first.dataPath(), seed))
 	}
 	return err
 }
@@ -80,7 +80,7 @@ func (g *galera) command(s *Server) (string, []string) {
 // runs no more may found the cluster again.
 func (g *galera) prepare(ctx context.Context, s *Server) error {
 	file := filepath.Join(s.dataPath(), galeraStateFile)
-	text, err := os.ReadFile(file)
+	text, err := s.cluster.workspace.readInside(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the very first start
 	}
@@ -97,27 +97,24 @@ func (g *galera) prepare(ctx context.Context, s *Server) error {
 		state = galeraUnknown.ReplaceAllString(state, "seqno:   "+seqno)
 	}
 	state = strings.Replace(state, "safe_to_bootstrap: 0", "safe_to_bootstrap: 1", 1)
-	if err := os.Remove(file); err != nil {
-		return err
-	}
 	return s.cluster.workspace.write(file, state)
 }
 
 // recover asks the storage engine of a member that was killed where it stands.
 func (g *galera) recover(ctx context.Context, s *Server) (uuid, seqno string, err error) {
 	log := filepath.Join(s.dataPath(), "recovered.log")
-	_ = os.Remove(log) // of the last time
+	_ = s.cluster.workspace.removeInside(log) // of the last time
 	_, args := g.command(s)
 	if err := s.cluster.runCommand(ctx, g.server, append(args, "--wsrep-recover", "--log-error="+log)...); err != nil {
-		return "", "", fmt.Errorf("%w\n%s", err, tail(log, 0))
+		return "", "", fmt.Errorf("%w\n%s", err, s.cluster.workspace.tail(log, 0))
 	}
-	text, err := os.ReadFile(log)
+	text, err := s.cluster.workspace.readInside(log)
 	if err != nil {
 		return "", "", err
 	}
 	found := galeraRecovered.FindStringSubmatch(string(text))
 	if found == nil {
-		return "", "", fmt.Errorf("the server does not say where it stands: %s", tail(log, 0))
+		return "", "", fmt.Errorf("the server does not say where it stands: %s", s.cluster.workspace.tail(log, 0))
 	}
 	return found[1], found[2], nil
 }
@@ -135,7 +132,7 @@ func awaitSynced(ctx context.Context, s *Server) error {
 	var last error // a member that joins closes connections at times
 	err := poll(ctx, func() (bool, error) {
 		if !s.running() {
-			return false, fmt.Errorf("the server ended by itself\n%s", tail(s.logPath(), 0))
+			return false, fmt.Errorf("the server ended by itself\n%s", s.cluster.workspace.tail(s.logPath(), 0))
 		}
 		var state map[string]string
 		state, last = s.rowOf(ctx, "SHOW STATUS LIKE 'wsrep_local_state'")

@@ -1,9 +1,6 @@
 package integration
 
-import (
-	"errors"
-	"os"
-)
+import ()
 
 // A member that joins asks another for its state by a script, also where the writes that it missed are enough. Those of
 // the distributions are in packages that bring a service, so this one tells the joiner where it stands, and no more.
@@ -56,5 +53,5 @@ func (c *Cluster) writeGaleraTransfer() error {
 		return err
 	}
 	script := c.workspace.path(programsDir, "wsrep_sst_"+galeraTransfer)
-	return errors.Join(c.workspace.write(script, galeraTransferScript), os.Chmod(script, 0o700))
+	return c.workspace.writeNew(script, galeraTransferScript, 0o700)
 }

@@ -80,7 +80,7 @@ func (g *groupReplication) rejoin(ctx context.Context, s *Server) error {
 	return poll(ctx, func() (bool, error) {
 		state, err := g.state(ctx, s)
 		if err == nil && (state == "ERROR" || state == "OFFLINE") {
-			err = fmt.Errorf("the server could not join the group: it is %s\n%s", state, tail(s.logPath(), 0))
+			err = fmt.Errorf("the server could not join the group: it is %s\n%s", state, s.cluster.workspace.tail(s.logPath(), 0))
 		}
 		return state == "ONLINE", err
 	})

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -36,7 +35,7 @@ func (m *mysqlServer) seed(ctx context.Context, c *Cluster) error {
 			return err
 		}
 		// It holds server_uuid: each copy draws its own.
-		return os.Remove(filepath.Join(data, "auto.cnf"))
+		return c.workspace.removeInside(filepath.Join(data, "auto.cnf"))
 	})
 }
 

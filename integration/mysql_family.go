@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,8 +36,8 @@ func (mysqlFamily) portTaken(log string) bool { return strings.Contains(log, "Bi
 // afterKill removes the socket, since a connection to it would not be refused in the usual way, and MySQL's
 // lock on it, whose process number may be another program's when the server starts again.
 func (m mysqlFamily) afterKill(s *Server) {
-	_ = os.Remove(m.socketPath(s))
-	_ = os.Remove(m.socketPath(s) + ".lock")
+	_ = s.cluster.workspace.removeInside(m.socketPath(s))
+	_ = s.cluster.workspace.removeInside(m.socketPath(s) + ".lock")
 }
 
 func (m mysqlFamily) uri(s *Server, user string, password secret) string {
@@ -77,7 +76,7 @@ func (c *Cluster) seedAccounts(statements string, make func(file string) error) 
 	if err := c.workspace.write(file, statements); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(file) }()
+	defer func() { _ = c.workspace.removeInside(file) }()
 	return make(file)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -169,8 +168,8 @@ func withoutSetting(lines, name string) string {
 func (b *MySQLRouter) writeKeyring(ctx context.Context, c *Cluster) error {
 	program, file := filepath.Join(filepath.Dir(b.program), "mysqlrouter_keyring"), filepath.Join(b.dir, keyringFile)
 	key := "--master-key-file=" + filepath.Join(b.dir, masterKeyFile)
-	_ = os.Remove(file) // of the attempt before
-	_ = os.Remove(filepath.Join(b.dir, masterKeyFile))
+	_ = c.workspace.removeInside(file) // of the attempt before
+	_ = c.workspace.removeInside(filepath.Join(b.dir, masterKeyFile))
 	return errors.Join(
 		c.runCommand(ctx, program, "init", file, key),
 		c.runCommandWith(ctx, c.admin.reveal(), program, "set", file, adminUser, "password", key))

@@ -70,7 +70,7 @@ func (b *pooler) launch(ctx context.Context, configure func() ([]string, error))
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(b.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, err := b.server.cluster.workspace.openInside(b.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (b *pooler) URI() string {
 }
 
 // Log returns the end of its log.
-func (b *pooler) Log() string { return tail(b.logPath(), 0) }
+func (b *pooler) Log() string { return b.server.cluster.workspace.tail(b.logPath(), 0) }
 
 func (b *pooler) logPath() string { return filepath.Join(b.dir, logFile) }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func (pg *postgres) seed(ctx context.Context, c *Cluster) error {
 	if err := c.workspace.write(filepath.Join(data, "pg_hba.conf"), postgresLogins); err != nil {
 		return err
 	}
-	return c.appendTo(filepath.Join(data, "postgresql.conf"), pg.settings(c))
+	return c.workspace.appendTo(filepath.Join(data, "postgresql.conf"), pg.settings(c))
 }
 
 // postgresLogins is pg_hba.conf. Only this process and the servers may enter the sockets' directory,
@@ -113,7 +112,7 @@ func (pg *postgres) configure(s *Server) error {
 	if err := w.write(filepath.Join(s.dataPath(), "standby.signal"), ""); err != nil {
 		return err
 	}
-	return s.cluster.appendTo(filepath.Join(s.dataPath(), "postgresql.auto.conf"),
+	return w.appendTo(filepath.Join(s.dataPath(), "postgresql.auto.conf"),
 		fmt.Sprintf("primary_conninfo = %s\n", quotePostgres(pg.conninfo(s, primary))))
 }
 
@@ -148,15 +147,16 @@ func (*postgres) portTaken(log string) bool {
 // program's when the server starts again.
 func (pg *postgres) afterKill(s *Server) {
 	pidFile := filepath.Join(s.dataPath(), "postmaster.pid")
-	releaseSharedMemory(sharedMemory(pidFile))
-	_ = os.Remove(pidFile)
-	_ = os.Remove(pg.socketPath(s))
-	_ = os.Remove(pg.socketPath(s) + ".lock")
+	w := s.cluster.workspace
+	releaseSharedMemory(w.sharedMemory(pidFile))
+	_ = w.removeInside(pidFile)
+	_ = w.removeInside(pg.socketPath(s))
+	_ = w.removeInside(pg.socketPath(s) + ".lock")
 }
 
 // sharedMemory returns the segment that postmaster.pid names in its seventh line: key, then number.
-func sharedMemory(pidFile string) string {
-	text, err := os.ReadFile(pidFile)
+func (w *workspace) sharedMemory(pidFile string) string {
+	text, err := w.readInside(pidFile)
 	lines := strings.Split(string(text), "\n")
 	if err != nil || len(lines) < 7 {
 		return ""
@@ -169,10 +169,10 @@ func sharedMemory(pidFile string) string {
 }
 
 // releaseLeftMemory removes the segments of servers that died with their owner.
-func releaseLeftMemory(workspace string) {
-	pidFiles, _ := filepath.Glob(filepath.Join(workspace, "*", dataDir, "postmaster.pid")) // well formed
+func (w *workspace) releaseLeftMemory() {
+	pidFiles, _ := filepath.Glob(filepath.Join(w.dir, "*", dataDir, "postmaster.pid")) // well formed
 	for _, pidFile := range pidFiles {
-		releaseSharedMemory(sharedMemory(pidFile))
+		releaseSharedMemory(w.sharedMemory(pidFile))
 	}
 }
 
@@ -215,19 +215,6 @@ func breakWith(ctx context.Context) func(context.Context, string, string) (net.C
 
 // quotePostgres makes a string literal. It relies on standard_conforming_strings.
 func quotePostgres(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-// appendTo adds text to a file that the servers own.
-func (c *Cluster) appendTo(path, text string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteString(text); err != nil {
-		_ = f.Close() // the first error counts
-		return err
-	}
-	return f.Close()
-}
 
 // queryBool runs a query whose only value is a boolean.
 func (s *Server) queryBool(ctx context.Context, query string, args ...any) (ok bool, err error) {

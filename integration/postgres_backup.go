@@ -49,36 +49,39 @@ var (
 // away, which is no error. The control file comes last, as the manual has it for a backup of a standby.
 func (c *Cluster) copyRunning(from, to string) error {
 	const control = "global/pg_control"
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		name, errName := filepath.Rel(from, path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil || errName != nil:
-			return errors.Join(err, errName)
-		case entry.IsDir():
-			err := os.Mkdir(filepath.Join(to, name), 0o700)
-			if err == nil {
-				err = c.workspace.as.give(filepath.Join(to, name))
-			}
-			if err == nil && slices.Contains(postgresKeptEmpty, name) {
-				return fs.SkipDir
-			}
+	return c.workspace.inside(from, func(root *os.Root, data string) error {
+		source, err := root.OpenRoot(data)
+		if err != nil {
 			return err
-		case name == control || slices.Contains(postgresLeftOut, name) || strings.HasPrefix(entry.Name(), "pgsql_tmp"):
-			return nil
 		}
-		return c.copyFile(path, filepath.Join(to, name))
+		defer func() { _ = source.Close() }() // only read
+		err = fs.WalkDir(source.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case entry.IsDir():
+				err := c.workspace.mkdirAt(filepath.Join(to, name))
+				if err == nil && slices.Contains(postgresKeptEmpty, name) {
+					return fs.SkipDir
+				}
+				return err
+			case name == control || slices.Contains(postgresLeftOut, name) || strings.HasPrefix(entry.Name(), "pgsql_tmp"):
+				return nil
+			}
+			return c.workspace.copyFile(source, name, filepath.Join(to, name))
+		})
+		if err != nil {
+			return err
+		}
+		return c.workspace.copyFile(source, control, filepath.Join(to, control))
 	})
-	if err != nil {
-		return err
-	}
-	return c.copyFile(filepath.Join(from, control), filepath.Join(to, control))
 }
 
 // copyFile copies one file, if it is there, for the servers' user.
-func (c *Cluster) copyFile(from, to string) (err error) {
-	source, err := os.Open(from)
+func (w *workspace) copyFile(from *os.Root, name, to string) (err error) {
+	source, err := from.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -86,13 +89,13 @@ func (c *Cluster) copyFile(from, to string) (err error) {
 		return err
 	}
 	defer func() { _ = source.Close() }() // only read
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	target, err := w.openInside(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(target, source); err != nil {
-		_ = target.Close() // the first error counts
-		return err
+	_, err = io.Copy(target, source)
+	if w.as.switched {
+		err = errors.Join(err, target.Chown(w.as.uid, w.as.gid))
 	}
-	return errors.Join(target.Close(), c.workspace.as.give(to))
+	return errors.Join(err, target.Close())
 }

@@ -107,7 +107,7 @@ func (s *Server) SocketPath() string { return s.cluster.system.socketPath(s) }
 func (s *Server) SocketDir() string { return s.cluster.workspace.path(socketDir) }
 
 // Log returns the last lines of the server's log, for a test that failed.
-func (s *Server) Log() string { return tail(s.logPath(), 0) }
+func (s *Server) Log() string { return s.cluster.workspace.tail(s.logPath(), 0) }
 
 func (s *Server) logPath() string  { return filepath.Join(s.dir, logFile) }
 func (s *Server) dataPath() string { return filepath.Join(s.dir, dataDir) }
@@ -179,7 +179,7 @@ func (s *Server) boot(ctx context.Context) error {
 
 // launch starts the process and waits until it accepts connections.
 func (s *Server) launch(ctx context.Context) error {
-	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := s.cluster.workspace.openInside(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return s.failed("start", err)
 	}
@@ -221,11 +221,11 @@ func (s *Server) awaitReady(ctx context.Context, p *process, logStart int64) err
 	if err == nil || errors.As(err, &died) {
 		return err
 	}
-	return &ServerError{Server: s.name, Op: "start", Log: tail(s.logPath(), logStart), Err: fmt.Errorf("%w: %w", err, last)}
+	return &ServerError{Server: s.name, Op: "start", Log: s.cluster.workspace.tail(s.logPath(), logStart), Err: fmt.Errorf("%w: %w", err, last)}
 }
 
 func (s *Server) diedAtStart(p *process, logStart int64) error {
-	log := tail(s.logPath(), logStart)
+	log := s.cluster.workspace.tail(s.logPath(), logStart)
 	err := fmt.Errorf("the server ended by itself (%v)", p.err)
 	if s.cluster.system.portTaken(log) {
 		err = errPortTaken

@@ -61,20 +61,20 @@ func (w *workspace) path(parts ...string) string {
 }
 
 // mkdir makes a directory that only the servers may enter.
-func (w *workspace) mkdir(parts ...string) error {
-	path := w.path(parts...)
-	if err := os.Mkdir(path, 0o700); err != nil {
-		return err
-	}
-	return w.as.give(path)
+func (w *workspace) mkdir(parts ...string) error { return w.mkdirAt(w.path(parts...)) }
+
+func (w *workspace) mkdirAt(path string) error {
+	return w.inside(path, func(root *os.Root, name string) error {
+		if err := root.Mkdir(name, 0o700); err != nil || !w.as.switched {
+			return err
+		}
+		return root.Lchown(name, w.as.uid, w.as.gid)
+	})
 }
 
 // write makes a file that only the servers may read.
 func (w *workspace) write(path, text string) error {
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return w.as.give(path)
+	return w.writeNew(path, text, 0o600)
 }
 
 // remove deletes the directory, the owner file last: if it fails half-way, the next start goes on.
@@ -139,7 +139,7 @@ func sweepWorkspace(ctx context.Context, dir string, modified time.Time) error {
 func endLeftovers(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	releaseLeftMemory(dir)
+	(&workspace{dir: dir}).releaseLeftMemory()
 	return poll(ctx, func() (bool, error) {
 		left, err := processesIn(dir)
 		for _, pid := range left {
