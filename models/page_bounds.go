@@ -38,8 +38,6 @@ type pageBounds struct{ size, offset int }
 const (
 	defaultPageSize = 1000
 	defaultOffset   = 1_000_000
-	// maxSortKeys bounds an order: each column makes the condition of a page longer, and its cursor.
-	maxSortKeys = 16
 )
 
 func pageBoundsOf(opts []PageOption) (pageBounds, error) {
@@ -56,9 +54,9 @@ func pageBoundsOf(opts []PageOption) (pageBounds, error) {
 func (b pageBounds) check(size int, order Order) error {
 	switch {
 	case size < 1 || size > b.size:
-		return fmt.Errorf("size %d: at least 1, and at most %d", size, b.size)
-	case len(order) > maxSortKeys:
-		return fmt.Errorf("an order by %d columns: at most %d", len(order), maxSortKeys)
+		return publicReason(fmt.Sprintf("size %d: at least 1, and at most %d", size, b.size))
+	case len(order) > MaxOrderTerms: // each makes the condition of a page longer, and its cursor
+		return publicReason(fmt.Sprintf("an order by %d columns: at most %d", len(order), MaxOrderTerms))
 	}
 	return nil
 }
@@ -66,7 +64,7 @@ func (b pageBounds) check(size int, order Order) error {
 // skip returns the offset of a page by its number.
 func (b pageBounds) skip(page, size int) (int64, error) {
 	if page < 1 || page-1 > b.offset/size {
-		return 0, fmt.Errorf("number %d of %d rows each: from 1 up to the one behind %d rows", page, size, b.offset)
+		return 0, publicReason(fmt.Sprintf("number %d of %d rows each: from 1 up to the one behind %d rows", page, size, b.offset))
 	}
 	return int64(page-1) * int64(size), nil
 }

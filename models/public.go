@@ -26,8 +26,8 @@ type PublicError interface {
 //		http.Error(w, text, http.StatusBadRequest)
 //	}
 //
-// Those that have one are a [*FilterError], [*UnknownColumnError], [*ConversionError], [*CursorError], [*EnumError] and [*LimitError],
-// wherever in err they are, and errors of your own that are a [PublicError].
+// Those that have one are a [*FilterError], [*UnknownColumnError], [*ConversionError], [*CursorError], [*EnumError], [*LimitError] and a [*PageError] about
+// a number or size, wherever in err they are, and errors of your own that are a [PublicError].
 func PublicText(err error) (text string, ok bool) {
 	var texts []string
 	publicTexts(err, &texts)

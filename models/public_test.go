@@ -22,6 +22,14 @@ func TestPublicTexts(t *testing.T) {
 		return models.FromMap(values, &mapped{}, columns...)
 	}
 	order := func(text string, columns ...string) error { _, err := models.ParseOrder(text, columns...); return err }
+	page := func(size int) error {
+		_, err := models.FetchPage[filterPost](t.Context(), db.NewSelect(), models.Order{models.Asc("id")}, models.After(""), size)
+		return err
+	}
+	numbered := func(number int) error {
+		_, err := models.Paginate[filterPost](t.Context(), db.NewSelect(), models.Order{models.Asc("id")}, number, 10)
+		return err
+	}
 	many := map[string]any{}
 	for i := range models.MaxKeys + 1 {
 		many[fmt.Sprint("k", i)] = i
@@ -50,11 +58,13 @@ func TestPublicTexts(t *testing.T) {
 		"a filter's long name":    {filter(map[string]any{long: 1}, long), `"` + long[:64] + `…": 256 bytes in a name: at most 255 are taken`, "filterPost"},
 		"a map's long name":       {fromMap(map[string]any{long: 1}, long), "256 bytes in a name: at most 255 are taken", "mapped"},
 		"an order's long name":    {order(long, long), `"` + long[:64] + `…": 256 bytes in a name: at most 255 are taken`, "order by"},
-		"an order's long text":    {order(long+long, long), "512 bytes"[:3] + " bytes for a column in an order: at most 270 are taken", "order"},
+		"an order's long text":    {order(long+long, long), "512 bytes for a column in an order: at most 270 are taken", "order"},
 		"a filter's keys":         {filter(many, "k1"), "257 keys: at most 256 are taken", "filterPost"},
 		"a map's keys":            {fromMap(many, "k1"), "257 keys: at most 256 are taken", "mapped"},
 		"a filter's list":         {filter(map[string]any{"id": make([]int, models.MaxListValues+1)}, "id"), `"id": 1001 values in a list: at most 1000 are taken`, "filterPost"},
 		"an order's columns":      {order(strings.Repeat("a,", models.MaxOrderTerms)+"a", "a"), "17 columns in an order: at most 16 are taken", "order"},
+		"a page's size":           {page(5000), "size 5000: at least 1, and at most 1000", "models: page"},
+		"a page's number":         {numbered(-1), "number -1 of 10 rows each: from 1 up to the one behind 1000000 rows", "models: page"},
 		"a dozen mistakes":        {filter(dozen), "", "and 2 more mistakes"},
 	} {
 		text, ok := models.PublicText(test.err)
