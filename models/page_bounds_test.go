@@ -16,10 +16,10 @@ import (
 
 // TestPageSizes sees that each page that is read has a LIMIT, whatever size is asked for.
 func TestPageSizes(t *testing.T) {
-	eachDB(t, func(t *testing.T, db *bun.DB) {
-		pageRows(t, db, rand.New(rand.NewPCG(6, 9)), 12)
+	eachDB(t, func(t *testing.T, plain *bun.DB) {
+		pageRows(t, plain, rand.New(rand.NewPCG(6, 9)), 12)
 		read := new(queryText)
-		db = db.WithQueryHook(read)
+		db := plain.WithQueryHook(read)
 		for _, size := range []int{math.MinInt, -1, 0, 1001, math.MaxInt32, math.MaxInt - 1, math.MaxInt} {
 			want := fmt.Sprintf("models: page: size %d: at least 1, and at most 1000", size)
 			_, err := models.FetchPage[pageRow](t.Context(), db.NewSelect(), nil, models.Position{}, size)
@@ -40,7 +40,7 @@ func TestPageSizes(t *testing.T) {
 			require.Len(t, page.Items, min(row.size, 12))
 			require.True(t, strings.HasSuffix(read.text, " LIMIT "+strconv.FormatInt(int64(row.size)+1, 10)), read.text)
 			require.LessOrEqual(t, cap(page.Items), 32, "nothing is allocated by the size that was asked for")
-			numbered, err := models.Paginate[pageRow](t.Context(), db.NewSelect(), nil, 1, row.size, row.opts...)
+			numbered, err := models.Paginate[pageRow](t.Context(), plain.NewSelect(), nil, 1, row.size, row.opts...) // two queries at once
 			require.NoError(t, err)
 			require.Len(t, numbered.Items, min(row.size, 12))
 		}
