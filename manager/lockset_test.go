@@ -48,3 +48,21 @@ func TestCloseEndsWaits(t *testing.T) {
 		require.NoError(t, l.Unlock(), "the other manager's is left alone")
 	})
 }
+
+// closable is a connection for a lock that can be closed again and again.
+type closable struct{ binds.NamedLock }
+
+func (closable) Close() error { return nil }
+
+// A connection is counted until it is closed for the first time: a lock that is taken while its manager closes is closed twice.
+func TestConnectionsForLocksAreCountedOnce(t *testing.T) {
+	s := newLockSet(LockLimits{MaxOpen: 2})
+	require.NoError(t, s.connect("a", false, false))
+	require.NoError(t, s.connect("b", false, false))
+	require.ErrorIs(t, s.connect("c", false, false), ErrTooManyLocks)
+	require.NoError(t, s.connect("migrations", false, true), "the library's own")
+	l := &countedLock{NamedLock: closable{}, set: s}
+	require.NoError(t, l.Close())
+	require.NoError(t, l.Close())
+	assert.Equal(t, 2, s.conns)
+}
