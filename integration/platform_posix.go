@@ -52,10 +52,19 @@ func ownedByUs(info os.FileInfo) bool {
 	return ok && stat.Uid == uint32(os.Geteuid())
 }
 
-// releaseSharedMemory removes a System V segment that a killed server left. Where the segment is
-// gone already, or is somebody else's, nothing happens.
-func releaseSharedMemory(id string) {
-	if n, err := strconv.Atoi(id); err == nil {
+// releaseSharedMemory removes a System V segment of the account's that a killed server left. The number comes from a file that the
+// account can write: where the segment is gone already, or is somebody else's, nothing happens.
+func releaseSharedMemory(id string, of *account) {
+	n, err := strconv.Atoi(id)
+	if err != nil {
+		return
+	}
+	owner := uint32(os.Geteuid())
+	if of.switched {
+		owner = uint32(of.uid)
+	}
+	var about unix.SysvShmDesc
+	if _, err := unix.SysvShmCtl(n, unix.IPC_STAT, &about); err == nil && about.Perm.Cuid == owner {
 		_, _ = unix.SysvShmCtl(n, unix.IPC_RMID, nil)
 	}
 }

@@ -60,7 +60,7 @@ writer = "mysql://app@192.0.2.1:1/b?connect_timeout=50ms"
 [binds.c]
 writer = "mysql://app@127.0.0.1:1/c"
 `)
-	require.Len(t, told, 3, "%v", told)
+	require.Len(t, told, 5, "%v", told)
 	for engine, want := range map[string]string{"a/writer": "give sslmode=verify-full", "a/reader-2": "give sslmode=verify-full", "b/writer": "give ssl-mode=VERIFY_IDENTITY"} {
 		require.Len(t, told[engine], 1, engine)
 		assert.Contains(t, told[engine][0], want)
@@ -82,6 +82,7 @@ func TestUnsafe_files(t *testing.T) {
 		t.Skip("modes mean nothing there")
 	}
 	t.Setenv("BINDERY_TEST_SECRET", "hunter2")
+	t.Setenv("BINDERY_TEST_KEY", "a2V5LWZvci10ZXN0cy1vZi1jdXJzb3JzLTMyYnl0ZXM=")
 	const text = `
 [defaults]
 lazy = true
@@ -95,14 +96,22 @@ writer = "postgres://app:${BINDERY_TEST_SECRET}@127.0.0.1:1/a"
 [binds.file]
 writer = "postgres://app@127.0.0.1:1/a"
 password_file = "pw"
+[binds.key]
+writer = "postgres://app@127.0.0.1:1/a"
+cursor_keys = ["a2V5LWZvci10ZXN0cy1vZi1jdXJzb3JzLTMyYnl0ZXM="]
+[binds.keys]
+writer = "postgres://app@127.0.0.1:1/a"
+cursor_keys_file = "keys"
 [binds.none]
 writer = "postgres://app@127.0.0.1:1/a"
+cursor_keys = ["${BINDERY_TEST_KEY}"]
 `
 	_, told := openLazily(t, 0o600, text)
 	assert.Empty(t, told)
 	m, told := openLazily(t, 0o644, text)
-	require.Len(t, told, 3, "%v", told)
-	for engine, want := range map[string]string{"written/writer": "a password stands in the configuration", "parameter/writer": "a password stands in the configuration", "file/writer": "can read password_file"} {
+	require.Len(t, told, 5, "%v", told)
+	for engine, want := range map[string]string{"written/writer": "a password stands in the configuration", "parameter/writer": "a password stands in the configuration", "file/writer": "can read password_file",
+		"key/writer": "cursor_keys stand in the configuration", "keys/writer": "can read cursor_keys_file"} {
 		require.Len(t, told[engine], 1, engine)
 		assert.Contains(t, told[engine][0], want)
 		assert.Contains(t, told[engine][0], "chmod 600")

@@ -56,7 +56,8 @@ type BindConfig struct {
 	// Lazy opens the bind without asking whether its servers are there.
 	Lazy bool
 
-	warnings []string // of files with the bind's passwords
+	warnings []string // of files with the bind's secrets
+	keysFrom keySource
 }
 
 // ReaderConfig is one replica.

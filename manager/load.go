@@ -237,7 +237,7 @@ func (l *loader) config() *Config {
 		b := defaults
 		b.Writer = lone
 		l.giveTo(&b, password)
-		l.warnOfFile(&b)
+		l.warnOfFiles(&b)
 		cfg.Binds = append(cfg.Binds, b)
 		l.places = append(l.places, places{writer: top.at("uri"), own: l.root, defaults: shared.table})
 	}
@@ -285,7 +285,7 @@ func (l *loader) bind(list *section, key string, defaults BindConfig, password p
 		b.Writer = unreadable
 	}
 	l.giveTo(&b, password)
-	l.warnOfFile(&b)
+	l.warnOfFiles(&b)
 	return b, at
 }
 
@@ -306,8 +306,8 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 	if w := s.strings("writer_functions"); w != nil {
 		b.WriterFunctions = w
 	}
-	if keys := s.cursorKeys(); keys != nil {
-		b.CursorKeys = keys
+	if keys, from := s.cursorKeys(); keys != nil {
+		b.CursorKeys, b.keysFrom = keys, from
 	}
 	if m := s.str("read_your_writes"); m != "" {
 		b.Freshness.ReadYourWrites = m
@@ -407,13 +407,20 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 	}
 }
 
-// warnOfFile tells of a bind whose password stands in a configuration that others can read.
-func (l *loader) warnOfFile(b *BindConfig) {
+// warnOfFiles tells of a bind's secrets in files that others can read.
+func (l *loader) warnOfFiles(b *BindConfig) {
 	if l.secret && exposed.File(l.file) {
 		b.warnings = append(b.warnings, "a password stands in the configuration, which others than its owner can read: "+exposed.Cure+
 			", or give the password by ${VARIABLE} or password_file")
 	}
 	l.secret = false
+	if b.keysFrom.written && exposed.File(l.file) {
+		b.warnings = append(b.warnings, "cursor_keys stand in the configuration, which others than its owner can read: "+exposed.Cure+
+			", or give them by ${VARIABLE} or cursor_keys_file")
+	}
+	if f := b.keysFrom.file; f != "" && exposed.File(f) {
+		b.warnings = append(b.warnings, "others than its owner can read cursor_keys_file: "+exposed.Cure)
+	}
 }
 
 // keysOf is for messages: the keys of a map, sorted.

@@ -8,14 +8,21 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bindery-go/bindery/models"
 )
 
+// keySource is where a bind's keys for cursors stand.
+type keySource struct {
+	file    string // cursor_keys_file; "" if there is none
+	written bool   // in the configuration itself
+}
+
 // cursorKeys reads cursor_keys, or the file that cursor_keys_file names. It returns nil if there is neither.
-func (s *section) cursorKeys() []models.CursorKey {
+func (s *section) cursorKeys() ([]models.CursorKey, keySource) {
 	list, file := s.strings("cursor_keys"), s.str("cursor_keys_file")
 	if file == "" {
 		if s.table["cursor_keys"] != nil && len(list) == 0 {
@@ -31,13 +38,14 @@ func (s *section) cursorKeys() []models.CursorKey {
 			keys = append(keys, key)
 		}
 		if len(list) == 0 {
-			return nil
+			return nil, keySource{}
 		}
-		return keys
+		raw, _ := s.table["cursor_keys"].([]any)
+		return keys, keySource{written: slices.ContainsFunc(raw, func(v any) bool { _, written := v.(string); return written })}
 	}
 	if s.table["cursor_keys"] != nil {
 		s.fail("cursor_keys_file", "cursor_keys is given, too: keep one of them")
-		return nil
+		return nil, keySource{}
 	}
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(filepath.Dir(s.l.file), file)
@@ -45,9 +53,9 @@ func (s *section) cursorKeys() []models.CursorKey {
 	keys, err := readCursorKeys(file)
 	if err != nil {
 		s.l.fail(s.at("cursor_keys_file"), err)
-		return nil
+		return nil, keySource{}
 	}
-	return keys
+	return keys, keySource{file: file}
 }
 
 // maxKeyFile is more than a file of keys can have: another file was named.
