@@ -113,7 +113,7 @@ func kindOf(f *schema.Field) columnKind {
 		return kindDate
 	case known:
 		return kind
-	case implements[sealedField](ptr):
+	case hasSealed(typ):
 		return kindSealed
 	case isStored(typ):
 		return kindStored

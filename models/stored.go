@@ -1,21 +1,28 @@
 package models
 
 import (
+	"database/sql"
 	"errors"
 	"reflect"
+	"strings"
+	"sync"
 )
 
 // StorageOnly is a field's type whose Scan reads what was written to a database and nothing else: [SerializedAs] and [Encrypted], and
 // types of your own that say so, such as one that decodes a format which is not made for strangers. Filters and maps take a value of the
 // type itself for such a column, or nil, and never give its Scan a value of a request. Rows cannot be ordered by it.
+//
+// A type with a Scan that has such a type in a field, behind a pointer or in a slice, as [database/sql.Null] of a [Serialized] has, counts as one too,
+// since its Scan may call that of the other. So does not a [JSON] or a [List], which call no other Scan. What a Scan of yours reaches in another
+// way, by an interface or a variable of its own, is not seen: give its type the method StorageOnly.
 type StorageOnly interface {
 	StorageOnly()
 }
 
 // A heldField is a StorageOnly type that also takes a value of the type that it holds.
 type heldField interface {
-	heldType() reflect.Type
-	hold(v reflect.Value) // in the receiver, a pointer
+	heldType() reflect.Type    // of a nil receiver, too
+	hold(v reflect.Value) bool // in the receiver; false if that is nil, as a pointer that a struct embeds
 }
 
 var (
@@ -29,17 +36,72 @@ func (SerializedAs[T, E]) StorageOnly() {}
 // StorageOnly says that Scan reads what was written to a database alone.
 func (Encrypted[T, C]) StorageOnly() {}
 
-func (SerializedAs[T, E]) heldType() reflect.Type { return reflect.TypeFor[T]() }
+func (*SerializedAs[T, E]) heldType() reflect.Type { return reflect.TypeFor[T]() }
 
-func (s *SerializedAs[T, E]) hold(v reflect.Value) { reflect.ValueOf(&s.V).Elem().Set(v) }
+func (s *SerializedAs[T, E]) hold(v reflect.Value) bool {
+	if s == nil {
+		return false
+	}
+	reflect.ValueOf(&s.V).Elem().Set(v)
+	return true
+}
 
-func isStored(typ reflect.Type) bool { return implements[StorageOnly](reflect.PointerTo(typ)) }
+// A jsonField is a type whose Scan reads JSON, and calls no Scan of what it holds.
+type jsonField interface{ readsJSON() }
+
+func (*JSON[T]) readsJSON() {}
+func (*List[T]) readsJSON() {}
+
+// What a type with a Scan is or has in it.
+type storage struct{ stored, sealed bool }
+
+// storages knows the types that have been looked into.
+var storages sync.Map // of reflect.Type to storage
+
+// isStored reports whether no value of a request may reach the type's Scan.
+func isStored(typ reflect.Type) bool { return storageOf(typ).stored }
+
+// hasSealed reports whether the type is an [Encrypted], or its Scan may read one.
+func hasSealed(typ reflect.Type) bool { return storageOf(typ).sealed }
+
+func storageOf(typ reflect.Type) storage {
+	if known, ok := storages.Load(typ); ok {
+		return known.(storage)
+	}
+	var found storage
+	if ptr := reflect.PointerTo(typ); implements[sql.Scanner](ptr) || implements[StorageOnly](ptr) {
+		found.lookInto(typ, map[reflect.Type]bool{})
+	}
+	storages.Store(typ, found)
+	return found
+}
+
+// lookInto looks at a type and all that it is made of, except what is behind an interface.
+func (s *storage) lookInto(typ reflect.Type, seen map[reflect.Type]bool) {
+	ptr := reflect.PointerTo(typ)
+	s.sealed = s.sealed || implements[sealedField](ptr)
+	s.stored = s.stored || implements[StorageOnly](ptr)
+	if seen[typ] || implements[jsonField](ptr) {
+		return
+	}
+	seen[typ] = true
+	switch typ.Kind() {
+	case reflect.Struct:
+		for i := range typ.NumField() {
+			s.lookInto(typ.Field(i).Type, seen)
+		}
+	case reflect.Map:
+		s.lookInto(typ.Key(), seen)
+		s.lookInto(typ.Elem(), seen)
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		s.lookInto(typ.Elem(), seen)
+	}
+}
 
 // held returns a value of the storage-only type, made of v, which may be one or what such holds, or a pointer to either. It returns the zero
 // Value for nil, and false for anything else.
 func held(typ reflect.Type, v reflect.Value) (reflect.Value, bool) {
-	into := reflect.New(typ)
-	holder, _ := into.Interface().(heldField)
+	into := reflect.New(typ).Elem()
 	for v.IsValid() {
 		if k := v.Kind(); (k == reflect.Pointer || k == reflect.Interface) && v.IsNil() {
 			return reflect.Value{}, true
@@ -49,13 +111,31 @@ func held(typ reflect.Type, v reflect.Value) (reflect.Value, bool) {
 			return v, true
 		case v.Kind() == reflect.Pointer && v.Type().Elem() == typ:
 			return v.Elem(), true
-		case holder != nil && v.Type().AssignableTo(holder.heldType()):
-			holder.hold(v)
-			return into.Elem(), true
+		case hold(into, v):
+			return into, true
 		case v.Kind() != reflect.Pointer && v.Kind() != reflect.Interface:
 			return reflect.Value{}, false
 		}
 		v = v.Elem()
 	}
 	return reflect.Value{}, true
+}
+
+// hold sets into, of a storage-only type, to hold v, and reports whether it does.
+func hold(into, v reflect.Value) bool {
+	if holder, ok := into.Addr().Interface().(heldField); ok {
+		return v.Type().AssignableTo(holder.heldType()) && holder.hold(v)
+	}
+	if typ := into.Type(); typ.PkgPath() != "database/sql" || !strings.HasPrefix(typ.Name(), "Null[") {
+		return false
+	}
+	inner := into.FieldByName("V")
+	if v.Type() != inner.Type() && !hold(inner, v) {
+		return false
+	}
+	if v.Type() == inner.Type() {
+		inner.Set(v)
+	}
+	into.FieldByName("Valid").SetBool(true)
+	return true
 }

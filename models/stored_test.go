@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"runtime"
 	"strings"
@@ -43,6 +44,26 @@ type storedRow struct {
 	Pack   map[string]int `bun:",msgpack"`
 	Card   models.Encrypted[string, storedCard]
 	Floats models.Vector `bun:"type:vector(3)"`
+	Null   sql.Null[models.Serialized[watched]]
+	NullP  sql.Null[*models.Serialized[watched]]
+	NullC  sql.Null[models.Encrypted[string, storedCard]]
+	Named  named
+}
+
+// embeddedRow has a column that Register cannot ask for its type.
+type embeddedRow struct {
+	bun.BaseModel `bun:"table:embedded_rows,alias:er"`
+
+	ID  int64 `bun:",pk"`
+	Emb struct{ *models.Serialized[watched] }
+}
+
+// named has a Scan of its own, which is that of what it holds.
+type named struct{ In []*models.Serialized[watched] }
+
+func (n *named) Scan(src any) error {
+	n.In = []*models.Serialized[watched]{{}}
+	return n.In[0].Scan(src)
 }
 
 type storedCard struct{}
@@ -62,9 +83,9 @@ func TestStorageIsNotForRequests(t *testing.T) {
 		return db.NewSelect().Model((*storedRow)(nil)).ApplyQueryBuilder(models.Where(where)).Scan(t.Context())
 	}
 	gobReads = 0
-	for _, column := range []string{"one", "ptr", "list", "map", "own", "pack", "card"} {
+	for _, column := range []string{"one", "ptr", "list", "map", "own", "pack", "card", "null", "nullp", "nullc", "named"} {
 		for name, v := range map[string]any{
-			"bytes": written, "text": string(written), "a number": 1, "a float": 1.5, "a bool": true, "JSON's text": json.Number("1"),
+			"bytes": written, "text": string(written), "msgpack": "\x81\xa1p\x01", "msgpack's bytes": []byte("\x81\xa1p\x01"), "a number": 1, "a float": 1.5, "a bool": true, "JSON's text": json.Number("1"),
 			"a list": []any{string(written)}, "a list of bytes": [][]byte{written}, "a range": models.Range{From: string(written)},
 			"an array": [2]string{string(written), "x"}, "another struct": struct{ Other string }{"x"}, "a valuer": models.Serialized[int]{V: 1},
 			"a pointer": &written, "a sealed value": sealed(t, sealedCard),
@@ -95,6 +116,16 @@ func TestStorageIsNotForRequests(t *testing.T) {
 	}
 	var row storedRow
 	require.Error(t, json.Unmarshal([]byte(`{"One":"`+strings.Repeat("x", 9)+`"}`), &row), "JSON is JSON")
+	for _, v := range []any{string(written), written, watched{"x"}, 1, map[string]any{}} {
+		var refused *models.FilterError
+		q := db.NewSelect().Model((*embeddedRow)(nil)).ApplyQueryBuilder(models.Where(models.Filter(map[string]any{"emb": v}, "emb")))
+		require.ErrorAs(t, q.Scan(t.Context()), &refused)
+		var panicked *models.PanicError
+		require.NotErrorAs(t, refused, &panicked)
+		require.NotErrorAs(t, models.FromMap(map[string]any{"emb": v}, new(embeddedRow), "emb"), &panicked)
+		require.Error(t, models.FromMap(map[string]any{"emb": v}, new(embeddedRow), "emb"))
+	}
+	require.NoError(t, models.FromMap(map[string]any{"emb": nil}, new(embeddedRow), "emb"))
 	require.Zero(t, gobReads)
 }
 
@@ -135,6 +166,15 @@ func TestStoredColumnsTakeWhatTheyHold(t *testing.T) {
 		require.EqualValues(t, 1, n, "%T", nothing)
 		require.NoError(t, models.FromMap(map[string]any{"ptr": nothing}, &row, "ptr"))
 		require.Nil(t, row.Ptr)
+	}
+	null := sql.Null[models.Serialized[watched]]{V: models.Serialized[watched]{V: watched{"n"}}, Valid: true}
+	for _, v := range []any{watched{"n"}, null.V, null, &null} {
+		got := storedRow{}
+		require.NoError(t, models.FromMap(map[string]any{"null": v, "nullp": &null.V, "named": named{}}, &got, "null", "nullp", "named"), "%T", v)
+		require.Equal(t, null, got.Null)
+		require.Equal(t, sql.Null[*models.Serialized[watched]]{V: &null.V, Valid: true}, got.NullP)
+		require.NoError(t, models.FromMap(map[string]any{"null": nil}, &got, "null"))
+		require.Zero(t, got.Null)
 	}
 	for _, wrong := range []any{[]any{"x"}, []any{nil}, []any{[]any{1}}, make([]float64, models.MaxVectorElements+1)} {
 		require.Error(t, models.FromMap(map[string]any{"floats": wrong}, &row, "floats"))
