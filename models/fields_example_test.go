@@ -294,6 +294,9 @@ func ExampleKeysInUse() {
 
 	uses, err = models.KeysInUse(ctx, db, (*Patient)(nil))
 	fmt.Println(uses.Rows(old.ID()), uses.Rows(nextKey.ID()), err)
+	if uses.Rows(old.ID()) > 0 || uses.Unknown() > 0 { // a later version's values may name the key, too
+		return
+	}
 	fmt.Println(patientKeys.Forget(old.ID()), patientKeys.IDs())
 	// Output:
 	// 1 0 <nil>

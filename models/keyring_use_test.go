@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -87,6 +88,42 @@ func TestKeysInUse(t *testing.T) {
 			require.EqualValues(t, 5, uses[:3].Rows(one))
 			require.Zero(t, uses.Rows("two"))
 		})
+	})
+}
+
+type maybeCard struct {
+	bun.BaseModel `bun:"table:safes"`
+
+	ID   int64 `bun:",pk"`
+	Card sql.Null[models.Encrypted[string, safeCard]]
+}
+
+// TestKeysInUse_unknown counts what another version wrote, and names the fields that cannot be looked into.
+func TestKeysInUse_unknown(t *testing.T) {
+	eachDB(t, func(t *testing.T, db *bun.DB) {
+		useKeys(t, mustRing(mustKey("one", 1)))
+		require.NoError(t, models.Register(db, (*safe)(nil)))
+		createTables(t, db, (*safe)(nil))
+		var rows []*safe
+		for id := int64(1); id <= 4; id++ {
+			row := &safe{ID: id}
+			require.NoError(t, row.Card.Set(t.Context(), secret, id))
+			rows = append(rows, row)
+		}
+		exec(t, db.NewInsert().Model(&rows))
+		later := sealed(t, rows[1].Card)
+		later[1] = 2
+		exec(t, db.NewRaw("UPDATE safes SET card = ? WHERE id = 2", later))
+		later[1] = 3
+		exec(t, db.NewRaw("UPDATE safes SET card = ? WHERE id = 3", later))
+		exec(t, db.NewRaw("UPDATE safes SET card = ? WHERE id = 4", []byte("\uc548\ub155"))) // begins as an encrypted value does
+		uses, err := models.KeysInUse(t.Context(), db, (*safe)(nil))
+		require.NoError(t, err)
+		require.Equal(t, models.KeyUse{Table: "safes", Column: "card", Rows: map[string]int64{mustKey("one", 1).ID(): 1}, Unknown: 2, NotEncrypted: 1}, uses[0])
+		require.EqualValues(t, 2, uses.Unknown())
+		_, err = models.KeysInUse(t.Context(), db, (*maybeCard)(nil))
+		require.ErrorContains(t, err, "models: keys in use by safes.card: sql.Null[")
+		require.ErrorContains(t, err, "make the field an Encrypted")
 	})
 }
 
