@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
+	"github.com/bindery-go/bindery/internal/seal"
 	"github.com/bindery-go/bindery/models"
 )
 
@@ -267,4 +268,32 @@ func openOwn(t *testing.T, file string) *bun.DB {
 	db := bun.NewDB(pool, sqlitedialect.New())
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
+}
+
+// TestCursorIsNoOtherText gives what the cursors' own key has sealed for something else, as a session's cookie.
+func TestCursorIsNoOtherText(t *testing.T) {
+	secret := bytes.Repeat([]byte{7}, models.KeySize)
+	key, err := models.NewCursorKey(secret)
+	require.NoError(t, err)
+	sealing, err := seal.NewKey(secret)
+	require.NoError(t, err)
+	plain := newSQLite(t)
+	db := bun.NewDB(plain.DB, models.WithFieldTypes(sqlitedialect.New(), models.CursorKeys(key)))
+	secretRows(t, db, "a", "b", "c")
+	next := nextOf(t, db, "")
+	data, err := base64.RawURLEncoding.DecodeString(next)
+	require.NoError(t, err)
+	about := append([]byte("bindery cursor "), data[0])
+	inside, err := seal.Ring{sealing}.Open(data[1:], about)
+	require.NoError(t, err)
+	again := func(about []byte) error {
+		sealed := seal.Ring{sealing}.Seal([]byte{data[0]}, inside, about)
+		_, err := secretPage(t, db, base64.RawURLEncoding.EncodeToString(sealed))
+		return err
+	}
+	require.NoError(t, again(about))
+	for _, other := range [][]byte{nil, []byte("bindery session"), append([]byte("bindery cursor "), data[0]-1)} {
+		var refused *models.CursorError
+		require.ErrorAs(t, again(other), &refused, "%q", other)
+	}
 }
