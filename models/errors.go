@@ -61,6 +61,8 @@ type UnknownColumnError struct {
 	Model   reflect.Type
 	Column  string
 	Columns []string // the model's, in the order of its fields, or those that the call allows
+
+	sent bool // whether a request sent the name
 }
 
 func (e *UnknownColumnError) Error() string {

@@ -157,7 +157,8 @@ func breakQuery(q bun.QueryBuilder, err error) bun.QueryBuilder {
 //     slices of bytes, a slice that is a [driver.Valuer] or of the column's own type are values;
 //   - a [Range], an array of two or a map with the keys "from" and "to", which JSON can say, means
 //     between, on a column of numbers or times. An end that is nil, a nil pointer, a zero
-//     time.Time or "" is open;
+//     time.Time or "" is open. With both ends open it holds for every row, NULL too: on an update or delete, see that a range from a
+//     request has an end, or add a condition of your own. A map without "from" and "to" is an error;
 //   - everything else means equal.
 //
 // columns are the names that the map may have, those of relations among them. Without any, every key is an error: a user who may name all
@@ -182,7 +183,7 @@ type filter struct {
 
 func (f filter) render(r *renderer) (clause, error) {
 	if err := atMost(f.keys, MaxKeys, "keys"); err != nil {
-		return noRow, &FilterError{Model: r.table.Type, Err: err}
+		return noRow, &FilterError{Model: r.table.Type, Err: err, sent: true}
 	}
 	var clauses []clause
 	var errs []error
@@ -196,12 +197,13 @@ func (f filter) render(r *renderer) (clause, error) {
 
 func (f filter) match(r *renderer, name string) (clause, error) {
 	if err := f.allowed.find(name, r.table.Type); err != nil {
-		return noRow, &FilterError{Model: r.table.Type, Column: shortName(name), Err: err}
+		return noRow, &FilterError{Model: r.table.Type, Column: shortName(name), Err: err, sent: true}
 	}
 	col, err := r.column(name)
 	if err != nil {
-		return noRow, err
+		return noRow, sent(err)
 	}
+	col.sent = true
 	return col.condition(func() (clause, error) { return r.match(col, f.values[name]) })
 }
 

@@ -52,6 +52,7 @@ type filterColumn struct {
 	kind  columnKind
 	unit  time.Duration // of kindEpoch
 	cast  cast
+	sent  bool // whether a request named it
 }
 
 func newFilterColumn(d dialect.Name, t *schema.Table, f *schema.Field, name, qualifier string) *filterColumn {
@@ -82,7 +83,7 @@ func (c *filterColumn) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &FilterError{Model: c.model, Column: c.name, Err: err}
+	return &FilterError{Model: c.model, Column: c.name, Err: err, sent: c.sent}
 }
 
 var knownKinds = map[reflect.Type]columnKind{
@@ -219,6 +220,9 @@ func (c *filterColumn) asRange(v any) (ends Range, ok bool, err error) {
 			if key != "from" && key != "to" {
 				return Range{}, true, errRangeKeys
 			}
+		}
+		if len(v) == 0 {
+			return Range{}, true, errRangeEmpty
 		}
 		return Range{From: v["from"], To: v["to"]}, true, nil
 	}

@@ -14,6 +14,8 @@ type FilterError struct {
 	Model  reflect.Type // nil where it is not known: in [ParseOrder]
 	Column string       // as it was named; "" if it is about all of the map or the order
 	Err    error
+
+	sent bool // whether a request named the column: only then is the name told to it
 }
 
 func (e *FilterError) Error() string {
@@ -31,6 +33,17 @@ func (e *FilterError) Error() string {
 }
 
 func (e *FilterError) Unwrap() error { return e.Err }
+
+// sent marks an error about a column as one about a name of a request's.
+func sent(err error) error {
+	if filter := (*FilterError)(nil); errors.As(err, &filter) {
+		filter.sent = true
+	}
+	if unknown := (*UnknownColumnError)(nil); errors.As(err, &unknown) {
+		unknown.sent = true
+	}
+	return err
+}
 
 // CursorError reports a cursor that cannot be used: it is malformed or changed, was made for another order, model or
 // kind of database, by an earlier version of this library, or sealed with a key that is not here. Start again from the first page. Its text has nothing
@@ -62,22 +75,23 @@ func (e *PageError) Unwrap() error { return e.Err }
 var (
 	errRelationUnjoined = errors.New("a relation's column, which only a select has: use a subquery")
 	errRelationMany     = errors.New("a column of a relation to many rows, which is no join: use a subquery")
-	errSealed           = errors.New("an encrypted column: no query can compare it, only ask whether it is NULL")
+	errSealed           = reason{"an encrypted column: no query can compare it, only ask whether it is NULL", noSuchValue}
 	errNoText           = errors.New("Like is for text columns")
 	errArray            = errors.New("an array of two is a range of numbers or times, no list: use a slice for one")
 )
 
 // What may be told to whoever sent the value.
 const (
-	errNul       publicReason = "a text with a NUL character"
-	errUTF8      publicReason = "a text that is not valid UTF-8"
-	errRangeKeys publicReason = `a range in a map has the keys "from" and "to" and no other`
-	errNoNumber  publicReason = "not a number of this column's kind"
-	errNotFinite publicReason = "neither infinite nor NaN is a number to this database"
-	errNoDate    publicReason = `no date: say "2024-01-31" or "2024-01-31T15:04:05Z"`
-	errYear      publicReason = "a year that is not between 1 and 9999"
-	errPattern   publicReason = "a pattern that ends within an escape: double the backslash"
-	errTwice     publicReason = "an order that names the column twice"
+	errNul        publicReason = "a text with a NUL character"
+	errUTF8       publicReason = "a text that is not valid UTF-8"
+	errRangeKeys  publicReason = `a range in a map has the keys "from" and "to" and no other`
+	errRangeEmpty publicReason = `a range in a map has a "from", a "to" or both`
+	errNoNumber   publicReason = "not a number of this column's kind"
+	errNotFinite  publicReason = "neither infinite nor NaN is a number to this database"
+	errNoDate     publicReason = `no date: say "2024-01-31" or "2024-01-31T15:04:05Z"`
+	errYear       publicReason = "a year that is not between 1 and 9999"
+	errPattern    publicReason = "a pattern that ends within an escape: double the backslash"
+	errTwice      publicReason = "an order that names the column twice"
 )
 
 var (

@@ -487,3 +487,16 @@ type failingValue struct{}
 func (failingValue) AppendQuery(schema.QueryGen, []byte) ([]byte, error) {
 	return nil, errors.New("'; DROP TABLE filter_posts")
 }
+
+// TestEmptyRange refuses a range of a map that says nothing, which would leave a delete without its condition.
+func TestEmptyRange(t *testing.T) {
+	db := newSQLite(t)
+	for _, column := range []string{"id", "published"} {
+		q := db.NewDelete().Model((*filterPost)(nil)).Where("1 = 1").ApplyQueryBuilder(models.Where(models.Filter(map[string]any{column: map[string]any{}}, column)))
+		_, err := q.Exec(t.Context())
+		var refused *models.FilterError
+		require.ErrorAs(t, err, &refused)
+		text, _ := models.PublicText(err)
+		require.Equal(t, `"`+column+`": a range in a map has a "from", a "to" or both`, text)
+	}
+}

@@ -260,7 +260,7 @@ func (r *renderer) scanned(c *filterColumn, rv reflect.Value) (operand, error) {
 		return operand{}, errKind(rv.Interface(), kindOther)
 	}
 	if err := Recovered(scanner).Scan(v); err != nil {
-		return operand{}, err
+		return operand{}, discreet(err, v)
 	}
 	o, err := r.own(c, into.Elem())
 	if err == nil && o.null {

@@ -43,12 +43,11 @@ type LimitError struct {
 	Max  int
 }
 
-func (e *LimitError) Error() string { return e.Public() }
-
-// Public says the same.
-func (e *LimitError) Public() string {
+func (e *LimitError) Error() string {
 	return fmt.Sprintf("%d %s: at most %d are taken", e.Got, e.What, e.Max)
 }
+
+func (e *LimitError) why() string { return e.Error() }
 
 func atMost(got, limit int, what string) error {
 	if got > limit {

@@ -124,21 +124,21 @@ func FromMap(values map[string]any, model any, columns ...string) error {
 	}
 	table := columnsOf.Get(v.Type())
 	if err := atMost(len(values), MaxKeys, "keys"); err != nil {
-		return fmt.Errorf("models: FromMap of %v: %w", table.Type, err)
+		return &requestError{about: fmt.Sprintf("models: FromMap of %v: ", table.Type), err: err}
 	}
 	var errs []error
 	var sets []func()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err := nameList(columns).find(name, table.Type); err != nil {
 			if tooLong := (*LimitError)(nil); errors.As(err, &tooLong) {
-				err = fmt.Errorf("models: FromMap of %v: key %q: %w", table.Type, shortName(name), err)
+				err = &requestError{about: fmt.Sprintf("models: FromMap of %v: key %q: ", table.Type, shortName(name)), err: err}
 			}
 			errs = append(errs, err)
 			continue
 		}
 		f, ok := table.FieldMap[name]
 		if !ok {
-			errs = append(errs, &UnknownColumnError{Model: table.Type, Column: name, Columns: columnNames(table.Fields)})
+			errs = append(errs, &UnknownColumnError{Model: table.Type, Column: name, Columns: columnNames(table.Fields), sent: true})
 			continue
 		}
 		converted, err := convert(f, values[name])
@@ -160,8 +160,11 @@ func FromMap(values map[string]any, model any, columns ...string) error {
 }
 
 // convert returns value as the field's type.
-func convert(f *schema.Field, value any) (converted reflect.Value, err error) {
+func convert(f *schema.Field, value any) (_ reflect.Value, err error) {
 	dest := reflect.New(f.StructField.Type).Elem()
-	defer panicked.Catch(&err, "a method that converts", f.StructField.Type) // a Scan method that does not expect the value's type
-	return dest, convertInto(f, dest, reflect.ValueOf(value))
+	err = func() (err error) {
+		defer panicked.Catch(&err, "a method that converts", f.StructField.Type) // a Scan method that does not expect the value's type
+		return convertInto(f, dest, reflect.ValueOf(value))
+	}()
+	return dest, discreet(err, value)
 }

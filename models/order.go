@@ -86,12 +86,12 @@ func ParseOrder(text string, columns ...string) (Order, error) {
 		return nil, nil
 	}
 	if err := atMost(strings.Count(text, ",")+1, MaxOrderTerms, "columns in an order"); err != nil {
-		return nil, &FilterError{Err: err}
+		return nil, &FilterError{Err: err, sent: true}
 	}
 	var order Order
 	for part := range strings.SplitSeq(text, ",") {
 		if err := atMost(len(part), MaxNameLength+len(" - nulls first "), "bytes for a column in an order"); err != nil {
-			return nil, &FilterError{Err: err}
+			return nil, &FilterError{Err: err, sent: true}
 		}
 		key, err := parseSortKey(part)
 		if err == nil {
@@ -101,7 +101,7 @@ func ParseOrder(text string, columns ...string) (Order, error) {
 			err = nameList(columns).orderHint(key.Column)
 		}
 		if err != nil {
-			return nil, &FilterError{Column: shortName(key.Column), Err: err}
+			return nil, &FilterError{Column: shortName(key.Column), Err: err, sent: true}
 		}
 		order = append(order, key)
 	}

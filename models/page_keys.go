@@ -169,7 +169,7 @@ func (m *keyedRows) ScanRows(ctx context.Context, rows *sql.Rows) (int, error) {
 		values := make([]cursorValue, len(keys))
 		for i, key := range keys {
 			if values[i], err = m.keyValue(m.columns[i], key, row); err != nil {
-				return 0, m.columns[i].failed(err)
+				return 0, &PageError{Model: m.table.Type, Err: fmt.Errorf("by %q: %w", m.columns[i].name, err)}
 			}
 		}
 		*m.keys = append(*m.keys, values)

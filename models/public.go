@@ -26,15 +26,30 @@ type PublicError interface {
 //		http.Error(w, text, http.StatusBadRequest)
 //	}
 //
-// Those that have one are a [*FilterError], [*UnknownColumnError], [*ConversionError], [*CursorError], [*EnumError], [*LimitError] and a [*PageError] about
-// a number or size, wherever in err they are, and errors of your own that are a [PublicError].
-func PublicText(err error) (text string, ok bool) {
+// Those that have one are the errors of [Filter], [FromMap] and [ParseOrder], a [*CursorError] and a [*PageError] about a number or size,
+// wherever in err they are, and errors of your own that are a [PublicError]. Of a column that the program names, as in [Eq] and [Asc], nothing is told
+// but why its value is refused, if that is a value's fault. An [*EnumError], a [*LimitError] or a *[DecodeError] of a row that is read, or of JSON, has no
+// text of itself.
+func PublicText(err error) (text string, ok bool) { return publicText(err, false) }
+
+// publicText takes the reasons for a refusal, too, if err is within what a request caused.
+func publicText(err error, within bool) (text string, ok bool) {
 	var texts []string
-	publicTexts(err, &texts)
+	publicTexts(err, within, &texts)
 	return strings.Join(texts, "; "), len(texts) > 0
 }
 
-func publicTexts(err error, texts *[]string) {
+// A valueReason says why a value is refused, in words for everybody, where it is a request's: the same error may come of a row.
+type valueReason interface {
+	error
+	why() string
+}
+
+func publicTexts(err error, within bool, texts *[]string) {
+	if r, ok := err.(valueReason); ok && within {
+		*texts = append(*texts, r.why())
+		return
+	}
 	if p, ok := err.(PublicError); ok {
 		if text := p.Public(); text != "" {
 			*texts = append(*texts, text)
@@ -43,10 +58,10 @@ func publicTexts(err error, texts *[]string) {
 	}
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
-		publicTexts(err.Unwrap(), texts)
+		publicTexts(err.Unwrap(), within, texts)
 	case interface{ Unwrap() []error }:
 		for _, e := range err.Unwrap() {
-			publicTexts(e, texts)
+			publicTexts(e, within, texts)
 		}
 	}
 }
@@ -54,27 +69,45 @@ func publicTexts(err error, texts *[]string) {
 // publicReason is why a value is refused, in words for everybody.
 type publicReason string
 
-func (r publicReason) Error() string  { return string(r) }
-func (r publicReason) Public() string { return string(r) }
+func (r publicReason) Error() string { return string(r) }
+func (r publicReason) why() string   { return string(r) }
 
 // A reason has words for the program's author and others for everybody.
 type reason struct{ log, public string }
 
-func (r reason) Error() string  { return r.log }
-func (r reason) Public() string { return r.public }
+func (r reason) Error() string { return r.log }
+func (r reason) why() string   { return r.public }
+
+// A requestError is about all of what a request sent.
+type requestError struct {
+	about string // what it is about, with a space behind it, for the log
+	err   error  // a valueReason
+}
+
+func (e *requestError) Error() string  { return e.about + e.err.Error() }
+func (e *requestError) Unwrap() error  { return e.err }
+func (e *requestError) Public() string { return reasonOf(e.err) }
 
 // reasonOf returns the public part of a reason.
 func reasonOf(err error) string {
-	if text, ok := PublicText(err); ok {
+	if text, ok := publicText(err, true); ok {
 		return text
 	}
-	return "a value that it cannot have"
+	return noSuchValue
 }
 
-const unknownName = "unknown, or not allowed here"
+const (
+	unknownName = "unknown, or not allowed here"
+	noSuchValue = "a value that it cannot have"
+)
 
-// Public names what was sent, and says whether it is unknown or what its value is not.
+// Public names what was sent, and says whether it is unknown or what its value is not. Of a column that the program named, it says at most
+// what the value is not, else "".
 func (e *FilterError) Public() string {
+	if !e.sent {
+		text, _ := publicText(e.Err, true)
+		return text
+	}
 	if unknown := (*UnknownColumnError)(nil); errors.As(e.Err, &unknown) {
 		return unknown.Public()
 	}
@@ -84,8 +117,11 @@ func (e *FilterError) Public() string {
 	return fmt.Sprintf("%q: %s", shortName(e.Column), reasonOf(e.Err))
 }
 
-// Public names what was sent.
+// Public names what was sent. It is "" if the program named the column.
 func (e *UnknownColumnError) Public() string {
+	if !e.sent {
+		return ""
+	}
 	return fmt.Sprintf("%q: %s", shortName(e.Column), unknownName)
 }
 
@@ -97,8 +133,16 @@ func (e *ConversionError) Public() string {
 // Public says that the cursor is of no use.
 func (e *CursorError) Public() string { return "a cursor that cannot be used: begin at the first page" }
 
-// Public says that the value is none of those that there are.
-func (e *EnumError) Public() string { return "none of its values" }
+// Public tells about a number or size. It is "" where the query is at fault.
+func (e *PageError) Public() string {
+	if e.Model != nil {
+		return ""
+	}
+	text, _ := publicText(e.Err, true)
+	return text
+}
+
+func (e *EnumError) why() string { return "none of its values" }
 
 // shortName bounds what is told of a name that was sent.
 func shortName(name string) string {
@@ -119,7 +163,7 @@ func (l nameList) find(name string, model reflect.Type) error {
 	if slices.Contains(l, name) {
 		return nil
 	}
-	return &UnknownColumnError{Model: model, Column: name, Columns: l}
+	return &UnknownColumnError{Model: model, Column: name, Columns: l, sent: true}
 }
 
 // orderHint says which columns an order may name.
@@ -144,7 +188,7 @@ func mistakes(errs []error) error {
 		}
 	}
 	if more > 0 {
-		found = append(found, publicReason(fmt.Sprintf("and %d more mistakes", more)))
+		found = append(found, &requestError{err: publicReason(fmt.Sprintf("and %d more mistakes", more))})
 	}
 	return errors.Join(found...)
 }

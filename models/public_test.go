@@ -1,12 +1,14 @@
 package models_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/bindery-go/bindery/models"
 )
@@ -80,6 +82,18 @@ func TestPublicTexts(t *testing.T) {
 		require.True(t, ok, name)
 		require.Equal(t, text, wrapped, name)
 	}
+	for name, err := range programsMistakes(t, db) {
+		require.Error(t, err, name)
+		text, ok := models.PublicText(err)
+		require.False(t, ok, "%s: %s", name, text)
+		require.Empty(t, text, name)
+	}
+	for v, want := range map[any]string{"x": "not a number of this column's kind", true: "not a value of kind integer"} {
+		err := db.NewSelect().Model((*filterPost)(nil)).ApplyQueryBuilder(models.Where(models.Eq("id", v))).Scan(t.Context())
+		text, ok := models.PublicText(err)
+		require.True(t, ok)
+		require.Equal(t, want, text, "the program's column has no name for others")
+	}
 	for _, err := range []error{nil, errors.New("dial tcp db1:5432"), &models.StaleError{}} {
 		text, ok := models.PublicText(err)
 		require.False(t, ok)
@@ -92,6 +106,97 @@ func TestPublicTexts(t *testing.T) {
 	require.NoError(t, order(strings.Repeat("a,", models.MaxOrderTerms-1)+"a", "a"))
 	require.NoError(t, order("", "a"))
 	require.NoError(t, fromMap(nil))
+}
+
+// hiddenKey has a column that is NULL though its field says otherwise.
+type hiddenKey struct {
+	bun.BaseModel `bun:"table:hidden_keys,alias:hk"`
+
+	ID     int64 `bun:",pk"`
+	Hidden int64 `bun:",notnull"`
+}
+
+// badRow cannot be read from what its table has.
+type badRow struct {
+	bun.BaseModel `bun:"table:bad_rows,alias:br"`
+
+	ID     int64 `bun:",pk"`
+	Doc    models.JSON[int]
+	Small  models.JSON[small]
+	Status models.Enum[filterStatus]
+}
+
+// programsMistakes are errors that no request caused.
+func programsMistakes(t *testing.T, db *bun.DB) map[string]error {
+	t.Helper()
+	for _, statement := range []string{"CREATE TABLE hidden_keys (id INTEGER, hidden INTEGER)", "INSERT INTO hidden_keys VALUES (1, NULL), (2, 2)",
+		"CREATE TABLE bad_rows (id INTEGER, doc TEXT, small TEXT, status TEXT)",
+		`INSERT INTO bad_rows VALUES (1, 'no JSON', '{"a":"01234567890123456789"}', 'closed')`} {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	posts := func() *bun.SelectQuery { return db.NewSelect().Model((*filterPost)(nil)) }
+	page := func(keys ...models.SortKey) error {
+		_, err := models.FetchPage[filterPost](t.Context(), db.NewSelect(), keys, models.Position{}, 5)
+		return err
+	}
+	_, null := models.FetchPage[hiddenKey](t.Context(), db.NewSelect(), models.Order{models.Asc("hidden")}, models.Position{}, 5)
+	var refused *models.PageError
+	require.ErrorAs(t, null, &refused)
+	require.NotNil(t, refused.Model)
+	read := func(column string) error { return db.NewSelect().Model(new(badRow)).Column(column).Scan(t.Context()) }
+	_, toMap := models.ToMap(mapped{}, models.Columns("hiden"))
+	_, bounds := models.FetchPage[filterPost](t.Context(), db.NewSelect(), nil, models.Position{}, 5, models.MaxPageSize(0))
+	return map[string]error{
+		"NULL in an order's column": null,
+		"a condition's column":      posts().ApplyQueryBuilder(models.Where(models.Eq("hiden", 1))).Scan(t.Context()),
+		"a map's column":            toMap,
+		"an order's column":         posts().Apply(models.OrderBy(models.Asc("hiden"))).Scan(t.Context()),
+		"a page's column":           page(models.Asc("hiden")),
+		"a page's relation":         page(models.Asc("Rel.name")),
+		"a bound":                   bounds,
+		"JSON in a row":             read("doc"),
+		"a large value in a row":    read("small"),
+		"an enum's value in a row":  read("status"),
+	}
+}
+
+// nullRow has columns whose Scan is that of database/sql.
+type nullRow struct {
+	bun.BaseModel `bun:"table:null_rows,alias:nr"`
+
+	ID int64 `bun:",pk"`
+	N  sql.NullInt64
+	G  sql.Null[int64]
+	W  wordy
+}
+
+// wordy tells at length what it does not take.
+type wordy struct{ s string }
+
+func (w *wordy) Scan(any) error { return errors.New(strings.Repeat("no such thing; ", 1000)) }
+
+// TestErrorsDoNotShowValues gives values that the Scan of another package refuses and quotes.
+func TestErrorsDoNotShowValues(t *testing.T) {
+	db := newSQLite(t)
+	for _, v := range []any{"s3cret-value", []byte("s3cret-value"), "s3cret\"\n", strings.Repeat("s3cret", 1<<17), true, 3.25} {
+		for _, column := range []string{"n", "g", "w"} {
+			filtered := db.NewSelect().Model((*nullRow)(nil)).ApplyQueryBuilder(models.Where(models.Filter(map[string]any{column: v}, column))).Scan(t.Context())
+			mapped := models.FromMap(map[string]any{column: v}, new(nullRow), column)
+			for _, err := range []error{filtered, mapped} {
+				if err == nil {
+					continue // a bool is 1 to database/sql
+				}
+				require.NotContains(t, err.Error(), "s3cret")
+				require.NotContains(t, err.Error(), "3.25")
+				require.Less(t, len(err.Error()), 400)
+				text, ok := models.PublicText(err)
+				require.True(t, ok)
+				require.NotContains(t, text, "s3cret")
+				require.Less(t, len(text), 100)
+			}
+		}
+	}
 }
 
 func ExamplePublicText() {

@@ -26,7 +26,7 @@ type heldField interface {
 }
 
 var (
-	errStored      = errors.New("a serialized column: it takes a value of the type that it holds, or nil")
+	errStored      = reason{"a serialized column: it takes a value of the type that it holds, or nil", noSuchValue}
 	errStoredOrder = errors.New("a column of serialized values, which have no order")
 )
 
