@@ -13,7 +13,7 @@ import (
 // type itself for such a column, or nil, and never give its Scan a value of a request. Rows cannot be ordered by it.
 //
 // A type with a Scan that has such a type in a field, behind a pointer or in a slice, as [database/sql.Null] of a [Serialized] has, counts as one too,
-// since its Scan may call that of the other. So does not a [JSON] or a [List], which call no other Scan. What a Scan of yours reaches in another
+// since its Scan may call that of the other. A [JSON] or a [List] does not: they call no other Scan. What a Scan of yours reaches in another
 // way, by an interface or a variable of its own, is not seen: give its type the method StorageOnly.
 type StorageOnly interface {
 	StorageOnly()
