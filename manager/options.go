@@ -56,7 +56,8 @@ func WithPolicy(b binds.Bound, p router.Policy) Option {
 	return func(o *options) { o.policies = append(o.policies, boundPolicy{b, p}) }
 }
 
-// WithQueryHook adds h to the Bun DBs of every bind. A hook must be safe for concurrent use.
+// WithQueryHook adds h to the Bun DBs of every bind. A hook must be safe for concurrent use. Let its AfterQuery
+// recover from its own panics: one behind a BEGIN or a query for rows keeps their connection, see [models.PanicError].
 func WithQueryHook(h bun.QueryHook) Option {
 	return func(o *options) { o.hooks = append(o.hooks, h) }
 }

@@ -17,8 +17,13 @@ import (
 // Recovered is what is read into the fields of models, on a manager's binds, on a dialect of [WithFieldTypes] or after [Register]; what is
 // read into the types of this package, wherever that is; what [Filter] and [FromMap] call; and, in a manager's pools other than Native, the
 // Value methods of arguments. What a query reads into a variable of another type, by Bun's Scan(ctx, &v) or by database/sql's, is not: see
-// [Recovered]. Hooks, signals and the functions of transactions run while nothing is locked; a panic of theirs goes on
-// to the caller, as database/sql and net/http have it, and the transaction is rolled back.
+// [Recovered]. A panic of a hook, a signal or the function of a transaction goes on to the caller, as database/sql and net/http have it, and
+// the transaction in whose function it was is rolled back.
+//
+// Let the AfterQuery of a [bun.QueryHook] recover from its own panics: Bun calls it before it gives what was begun to the caller, who
+// then cannot end it. After a panic there, the rows of DB.QueryContext, DB.QueryRowContext or a query's Rows, and the transaction of BeginTx or
+// RunInTx, keep their connection, and what the transaction has locked, until the context of the call ends: the request's, say. With
+// [context.Background] that is never.
 //
 // It names types, the column and the place of the panic. The panic's value is not kept: it may hold what was read.
 type PanicError = panicked.Error
@@ -99,8 +104,8 @@ func guardTable(t *schema.Table, seen map[*schema.Table]bool) {
 func readsAlone(f *schema.Field) bool {
 	typ := f.IndirectType
 	switch {
-	case scansItself(typ), f.Tag.HasOption("msgpack"):
-		return false
+	case scansItself(typ), reflect.ValueOf(f.Scan).Pointer() != reflect.ValueOf(schema.Scanner(f.StructField.Type)).Pointer():
+		return false // a tag, such as msgpack or json_use_number, or a dialect has another way than the type's
 	case typ == timeType, isByteSlice(typ):
 		return true
 	}

@@ -43,6 +43,26 @@ type panicArg string
 
 func (p panicArg) Value() (driver.Value, error) { panic(p) }
 
+// The types of basic kinds are read by kind, unless the field's tag has them decoded.
+type (
+	numberText  string
+	numberBool  bool
+	numberInt   int64
+	numberBytes []byte
+)
+
+func (*numberText) UnmarshalJSON([]byte) error  { panic("s3cret") }
+func (*numberBool) UnmarshalJSON([]byte) error  { panic("s3cret") }
+func (*numberInt) UnmarshalJSON([]byte) error   { panic("s3cret") }
+func (*numberBytes) UnmarshalJSON([]byte) error { panic("s3cret") }
+
+type useNumberRow[T any] struct {
+	bun.BaseModel `bun:"table:panic_rows,alias:pr"`
+
+	ID   int64 `bun:",pk"`
+	Data T     `bun:",json_use_number"`
+}
+
 // panicText has text in all its columns.
 type panicText struct {
 	bun.BaseModel `bun:"table:panic_rows,alias:pr"`
@@ -158,8 +178,18 @@ func TestPanicInScan(t *testing.T) {
 			}, "body", "models_test.point"},
 			"a struct's JSON": {func(ctx context.Context) error { return m.NewSelect(&[]jsonStructRow{}).Scan(ctx) }, "data", "models_test.badJSON"},
 			"JSON":            {func(ctx context.Context) error { return m.NewSelect(&[]jsonRow{}).Scan(ctx) }, "data", "a decoding method of models_test.badJSON"},
-			"a list":          {func(ctx context.Context) error { return m.NewSelect(&[]listRow{}).Scan(ctx) }, "body", "a decoding method of []models_test.badJSON"},
-			"gob":             {func(ctx context.Context) error { return m.NewSelect(&[]gobRow{}).Scan(ctx) }, "raw", "a decoding method of *models_test.badGob"},
+			"a text's JSON": {func(ctx context.Context) error { return m.NewSelect(&[]useNumberRow[numberText]{}).Scan(ctx) },
+				"data", "models_test.numberText"},
+			"a pointer's JSON": {func(ctx context.Context) error { return m.NewSelect(&[]useNumberRow[*numberText]{}).Scan(ctx) },
+				"data", "models_test.numberText"},
+			"a flag's JSON": {func(ctx context.Context) error { return m.NewSelect(&[]useNumberRow[numberBool]{}).Scan(ctx) },
+				"data", "models_test.numberBool"},
+			"a number's JSON": {func(ctx context.Context) error { return m.NewSelect(&[]useNumberRow[numberInt]{}).Scan(ctx) },
+				"data", "models_test.numberInt"},
+			"bytes' JSON": {func(ctx context.Context) error { return m.NewSelect(&[]useNumberRow[numberBytes]{}).Scan(ctx) },
+				"data", "models_test.numberBytes"},
+			"a list": {func(ctx context.Context) error { return m.NewSelect(&[]listRow{}).Scan(ctx) }, "body", "a decoding method of []models_test.badJSON"},
+			"gob":    {func(ctx context.Context) error { return m.NewSelect(&[]gobRow{}).Scan(ctx) }, "raw", "a decoding method of *models_test.badGob"},
 			"JSON without a model": {func(ctx context.Context) error {
 				var v models.JSON[badJSON]
 				return writer.NewSelect().Table("panic_rows").Column("data").Scan(ctx, &v)
@@ -220,6 +250,12 @@ func TestPanicInValue(t *testing.T) {
 					var v string
 					return pool.DB.QueryRowContext(t.Context(), "SELECT body FROM panic_rows WHERE body = "+one, panicArg("s3cret")).Scan(&v)
 				},
+				"a pointer to a pointer": func() error {
+					secret := panicArg("s3cret")
+					indirect := &secret
+					var v string
+					return pool.DB.QueryRowContext(t.Context(), "SELECT body FROM panic_rows WHERE body = "+one, &indirect).Scan(&v)
+				},
 				"a write": func() error {
 					_, err := pool.DB.ExecContext(t.Context(), "UPDATE panic_rows SET body = "+one, panicArg("s3cret"))
 					return err
@@ -237,7 +273,8 @@ func TestPanicInValue(t *testing.T) {
 				err := within(t, call)
 				var panicked *models.PanicError
 				require.ErrorAs(t, err, &panicked, name)
-				require.ErrorContains(t, err, "panic in Value of models_test.panicArg: a models_test.panicArg at ", name)
+				require.ErrorContains(t, err, "models_test.panicArg: a models_test.panicArg at ", name)
+				require.Equal(t, "Value", panicked.Method, name)
 				require.NotContains(t, err.Error(), "s3cret", name)
 				require.NoError(t, within(t, func() error { return pool.PingContext(t.Context()) }), name)
 			}

@@ -453,4 +453,6 @@ func (c *watchedConn) IsValid() bool {
 	return valid
 }
 
-func (c *watchedConn) CheckNamedValue(v *driver.NamedValue) error { return checkArgument(c.checker, v) }
+func (c *watchedConn) CheckNamedValue(v *driver.NamedValue) error {
+	return checkArgument(c.checker, false, v)
+}

@@ -12,12 +12,22 @@ import (
 // from the pool for ever. The statement was not sent. A panic's value, which may be a secret, is not in it.
 type PanicError = panicked.Error
 
-// checkArgument converts an argument as database/sql does: by the driver's checker, if it has one, else by its Value method, and the rest is
-// for database/sql. A panic in that method is an error.
-func checkArgument(checker driver.NamedValueChecker, v *driver.NamedValue) (err error) {
+// checkArgument converts an argument as database/sql does: by the driver's checker, if it has one, then by default, which calls the Value
+// method of what the argument is or points to. A panic in one of them is an error. If byColumn, the statement has converters for its columns in the
+// place of the default: database/sql asks for them behind this.
+func checkArgument(checker driver.NamedValueChecker, byColumn bool, v *driver.NamedValue) (err error) {
+	if checker == nil && !byColumn && driver.IsValue(v.Value) {
+		return nil
+	}
 	defer panicked.Catch(&err, "Value", reflect.TypeOf(v.Value))
 	if checker != nil {
-		return checker.CheckNamedValue(v)
+		if err := checker.CheckNamedValue(v); err != driver.ErrSkip {
+			return err
+		}
+	}
+	if !byColumn {
+		v.Value, err = driver.DefaultParameterConverter.ConvertValue(v.Value)
+		return err
 	}
 	valuer, ok := v.Value.(driver.Valuer)
 	if !ok {
@@ -32,8 +42,16 @@ func checkArgument(checker driver.NamedValueChecker, v *driver.NamedValue) (err 
 		return err
 	}
 	if !driver.IsValue(value) {
-		return fmt.Errorf("non-Value type %T returned from Value", value)
+		return fmt.Errorf("non-subset type %T returned from Value", value) // as database/sql has it for a column
 	}
 	v.Value = value
 	return driver.ErrSkip
+}
+
+// A columnConverter is a driver's for one column. A panic in it, or in the Value method of what it is given, is an error.
+type columnConverter struct{ inner driver.ValueConverter }
+
+func (c columnConverter) ConvertValue(v any) (value driver.Value, err error) {
+	defer panicked.Catch(&err, "Value", reflect.TypeOf(v))
+	return c.inner.ConvertValue(v)
 }

@@ -24,7 +24,12 @@ type convertingStmt struct{ *watchedStmt }
 // ColumnConverter implements an interface that is deprecated but that drivers have, MySQL's too.
 func (s convertingStmt) ColumnConverter(index int) driver.ValueConverter {
 	//lint:ignore SA1019 see above
-	return s.inner.(driver.ColumnConverter).ColumnConverter(index)
+	return columnConverter{s.inner.(driver.ColumnConverter).ColumnConverter(index)}
+}
+
+// CheckNamedValue leaves to the column's converter what the checker does not take.
+func (s convertingStmt) CheckNamedValue(v *driver.NamedValue) error {
+	return checkArgument(s.checker, true, v)
 }
 
 func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
@@ -56,7 +61,7 @@ func (s *watchedStmt) NumInput() int { return s.inner.NumInput() }
 
 // CheckNamedValue finds the checker that database/sql would.
 func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
-	return checkArgument(s.checker, v)
+	return checkArgument(s.checker, false, v)
 }
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
