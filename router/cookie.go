@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -26,7 +27,11 @@ import (
 // Of a request with more than 200 the others are not read, and its reads go to the writer: no browser sends so many.
 //
 // Each cookie is HttpOnly, SameSite=Lax, and good for a day (Max-Age). A response that sets one is private to its
-// client: it says so in its Cache-Control (RFC 9111, section 5.2.2.7), unless that is no-store or private already.
+// client: it says so in its Cache-Control (RFC 9111, section 5.2.2.7), unless that is no-store or private already, and takes public and s-maxage out.
+//
+// A day is counted by the time at which a cookie was made, which is in it. One that a client keeps for longer, or that is a day ahead of this process's
+// clock, is of no use, also where a key opens it: the request's reads go to the writer, since what it said may have been needed.
+// Beside a good cookie it counts as none.
 type SessionCookie struct {
 	// Name begins the names of the cookies; "bindery_session" if it is empty. With the prefix "__Host-" no other host of
 	// the site's domain can set or replace them; Secure must be true then, Domain empty, and Path "/" (RFC 6265bis,
@@ -89,7 +94,7 @@ func (c *SessionCookie) Middleware() (func(next http.Handler) http.Handler, erro
 }
 
 func (c *SessionCookie) check() error {
-	host, secure := strings.HasPrefix(c.name(), "__Host-"), strings.HasPrefix(c.name(), "__Secure-")
+	host, secure := hasPrefixFold(c.name(), "__Host-"), hasPrefixFold(c.name(), "__Secure-")
 	switch {
 	case (host || secure) && !c.Secure:
 		return fmt.Errorf("a browser refuses the name %q without Secure", c.name())
@@ -101,6 +106,11 @@ func (c *SessionCookie) check() error {
 		return errors.New(strings.TrimPrefix(err.Error(), "http: "))
 	}
 	return nil
+}
+
+// hasPrefixFold compares as browsers do, without regard to case (RFC 6265bis, section 5.7, step 20).
+func hasPrefixFold(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
 func (c *SessionCookie) name() string {
@@ -260,17 +270,43 @@ func (c *SessionCookie) set(header http.Header, req *http.Request, t *token, cam
 // keepPrivate has no cache but the client's own keep a response.
 func keepPrivate(header http.Header) {
 	const field = "Cache-Control"
-	directives := []string{"private"}
+	var directives []string
+	private := false
 	for _, line := range header.Values(field) {
-		for directive := range strings.SplitSeq(line, ",") {
-			directive = strings.TrimSpace(directive)
-			switch name, value, _ := strings.Cut(strings.ToLower(directive), "="); {
+		for directive := range directivesOf(line) {
+			name, value, _ := strings.Cut(strings.ToLower(directive), "=")
+			switch name = strings.TrimSpace(name); {
+			case name == "public", name == "s-maxage", name == "":
+				continue
 			case name == "no-store", name == "private" && value == "":
-				return
-			case name != "public" && name != "s-maxage" && name != "":
-				directives = append(directives, directive)
+				private = true
 			}
+			directives = append(directives, directive)
 		}
 	}
+	if !private {
+		directives = append([]string{"private"}, directives...)
+	}
 	header.Set(field, strings.Join(directives, ", "))
+}
+
+// directivesOf cuts a list at the commas that are not within quotes.
+func directivesOf(list string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		quoted, begin := false, 0
+		for i := 0; i < len(list); i++ {
+			switch c := list[i]; {
+			case c == '\\' && quoted:
+				i++
+			case c == '"':
+				quoted = !quoted
+			case c == ',' && !quoted:
+				if !yield(strings.TrimSpace(list[begin:i])) {
+					return
+				}
+				begin = i + 1
+			}
+		}
+		yield(strings.TrimSpace(list[begin:]))
+	}
 }

@@ -271,14 +271,19 @@ func TestSessionCookie_attributes(t *testing.T) {
 func TestSessionCookie_cacheControl(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, p *process) {
 		for handlers, want := range map[string]string{
-			"":                                      "private",
-			"max-age=60":                            "private, max-age=60",
-			"public, max-age=60, s-maxage=600":      "private, max-age=60",
-			"Public,immutable , ,S-MaxAge=1":        "private, immutable",
-			"no-store":                              "no-store",
-			"max-age=5, private":                    "max-age=5, private",
-			`private="Set-Cookie", must-revalidate`: `private, private="Set-Cookie", must-revalidate`,
-			"no-cache":                              "private, no-cache",
+			"":                                       "private",
+			"max-age=60":                             "private, max-age=60",
+			"public, max-age=60, s-maxage=600":       "private, max-age=60",
+			"Public,immutable , ,S-MaxAge=1":         "private, immutable",
+			"no-store":                               "no-store",
+			"max-age=5, private":                     "max-age=5, private",
+			`private="Set-Cookie", must-revalidate`:  `private, private="Set-Cookie", must-revalidate`,
+			"no-cache":                               "private, no-cache",
+			"public, private":                        "private",
+			"private, public, s-maxage=9, max-age=5": "private, max-age=5",
+			"no-store, public":                       "no-store",
+			`no-cache="a, public, b", max-age=3`:     `private, no-cache="a, public, b", max-age=3`,
+			`x="\", public", S-Maxage = 5`:           `private, x="\", public"`,
 		} {
 			rec := httptest.NewRecorder()
 			router.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -299,6 +304,9 @@ func TestSessionCookie_refusesBadFields(t *testing.T) {
 	for want, c := range map[string]*router.SessionCookie{
 		`key 2 has 16 bytes: give 32 random ones`:                                       {Keys: [][]byte{cookieKey(1), make([]byte, 16)}},
 		`a browser refuses the name "__Host-s" without Secure`:                          {Name: "__Host-s"},
+		`a browser refuses the name "__host-s" without Secure`:                          {Name: "__host-s"},
+		`a browser refuses the name "__SECURE-s" without Secure`:                        {Name: "__SECURE-s"},
+		`a browser refuses the name "__HOST-s" with a Domain, or another Path than "/"`: {Name: "__HOST-s", Secure: true, Path: "/x"},
 		`a browser refuses the name "__Secure-s" without Secure`:                        {Name: "__Secure-s"},
 		`a browser refuses the name "__Host-s" with a Domain, or another Path than "/"`: {Name: "__Host-s", Secure: true, Domain: "shop.example"},
 		`invalid Cookie.Name`:   {Name: "a b"},
