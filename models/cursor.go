@@ -29,7 +29,7 @@ const (
 
 var (
 	errCursorMalformed = errors.New("malformed: begin at the first page")
-	errCursorForeign   = errors.New("made for another order, model or kind of database: begin at the first page")
+	errCursorForeign   = errors.New("made for another order, table, scope or kind of database: begin at the first page")
 	errCursorOld       = errors.New("made by an earlier version of this library, which did not seal them: begin at the first page")
 	errCursorNewer     = errors.New("made by a later version of this library: begin at the first page")
 	errCursorLong      = fmt.Errorf("the order's columns have values too long for a cursor, of at most %d characters: order by shorter ones", maxCursor)
@@ -63,15 +63,15 @@ type cursors struct {
 	seal    *cursorSeal
 }
 
-// cursors returns what makes the cursors for an order of the model's columns.
-func (r *renderer) cursors(columns []sortColumn, with *cursorSeal) *cursors {
-	return &cursors{columns: columns, order: r.orderHash(columns), seal: with}
+// cursors returns what makes the cursors for an order of the columns of a table, as SQL names it, within a scope.
+func (r *renderer) cursors(table, scope string, columns []sortColumn, with *cursorSeal) *cursors {
+	return &cursors{columns: columns, order: r.orderHash(table, scope, columns), seal: with}
 }
 
 // orderHash tells apart what cursors are for.
-func (r *renderer) orderHash(columns []sortColumn) (order [orderSize]byte) {
+func (r *renderer) orderHash(table, scope string, columns []sortColumn) (order [orderSize]byte) {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s %s", r.dialect, r.table.Name)
+	_, _ = fmt.Fprintf(h, "%s %s %q %q", r.dialect, r.table.Name, table, scope)
 	for _, c := range columns {
 		_, _ = fmt.Fprintf(h, ",%q %t %t", c.field.Name, c.desc, c.nullable && c.nullsFirst)
 	}

@@ -13,19 +13,19 @@ func BenchmarkCursor(b *testing.B) {
 	b.Run("make", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := r.cursors(columns, processSeal()).encode(values); err != nil {
+			if _, err := r.cursors("", "", columns, processSeal()).encode(values); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	text, err := r.cursors(columns, processSeal()).encode(values)
+	text, err := r.cursors("", "", columns, processSeal()).encode(values)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Run("read", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := r.cursors(columns, processSeal()).decode(text); err != nil {
+			if _, err := r.cursors("", "", columns, processSeal()).decode(text); err != nil {
 				b.Fatal(err)
 			}
 		}

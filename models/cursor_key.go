@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,6 +47,15 @@ func ParseCursorKey(text string) (CursorKey, error) {
 // IsZero reports whether k is no key.
 func (k CursorKey) IsZero() bool { return k.reveal == nil }
 
+// Equal reports whether both have the same secret. Two zero CursorKeys are equal.
+func (k CursorKey) Equal(other CursorKey) bool {
+	if k.IsZero() || other.IsZero() {
+		return k.IsZero() && other.IsZero()
+	}
+	_, err := seal.Ring{other.reveal()}.Open(seal.Ring{k.reveal()}.Seal(nil, nil, nil), nil)
+	return err == nil
+}
+
 // String returns a fixed text, or "" for the zero CursorKey.
 func (k CursorKey) String() string {
 	if k.IsZero() {
@@ -65,7 +75,7 @@ func (k CursorKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // CursorKeys has [FetchPage] seal cursors with the first key and open those of all. To change the key, put a new one behind
 // the first in all processes, then in front, and take the old one out when its cursors may end. All processes that serve a client
-// need the same keys. A zero CursorKey among them is an error of each page.
+// need the same keys. A zero CursorKey among them, or a key twice, is an error of each page.
 //
 // Without keys, each process has a random one for all its databases: a cursor is good until the process ends, and for no other one.
 func CursorKeys(keys ...CursorKey) DialectOption {
@@ -75,9 +85,13 @@ func CursorKeys(keys ...CursorKey) DialectOption {
 			return
 		}
 		c := &cursorSeal{unopened: errCursorKeys}
-		for _, k := range keys {
+		for i, k := range keys {
 			if k.IsZero() {
 				c.err = fmt.Errorf("%w: the zero CursorKey: make it with NewCursorKey", ErrBadKey)
+				break
+			}
+			if at := slices.IndexFunc(keys[:i], k.Equal); at >= 0 {
+				c.err = fmt.Errorf("%w: cursor keys %d and %d are the same", ErrBadKey, at+1, i+1)
 				break
 			}
 			c.ring = append(c.ring, k.reveal())

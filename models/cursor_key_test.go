@@ -115,7 +115,7 @@ func TestCursorSwapped(t *testing.T) {
 		for _, err := range []error{foreign, descending, named, unordered} {
 			var refused *models.CursorError
 			require.ErrorAs(t, err, &refused)
-			require.EqualError(t, err, "models: cursor: made for another order, model or kind of database: begin at the first page")
+			require.EqualError(t, err, "models: cursor: made for another order, table, scope or kind of database: begin at the first page")
 		}
 	})
 }
@@ -296,4 +296,98 @@ func TestCursorIsNoOtherText(t *testing.T) {
 		var refused *models.CursorError
 		require.ErrorAs(t, again(other), &refused, "%q", other)
 	}
+}
+
+// tenantRow is in the place of a model's table, one for each tenant.
+type tenantRow struct {
+	bun.BaseModel `bun:"table:tenant_none,alias:tt"`
+
+	ID  int64 `bun:",pk"`
+	Pay int64
+}
+
+// TestCursorsOfTables sees that a cursor is good for the table that it was made of and no other, however the query names it.
+func TestCursorsOfTables(t *testing.T) {
+	db := newSQLite(t)
+	tables := []string{"tenant_a", "tenant_b"}
+	for _, table := range tables {
+		_, err := db.NewCreateTable().Model((*tenantRow)(nil)).ModelTableExpr("?", bun.Ident(table)).Exec(t.Context())
+		require.NoError(t, err)
+		_, err = db.NewInsert().Model(&[]tenantRow{{ID: 1, Pay: 100}, {ID: 2, Pay: 200}, {ID: 3, Pay: 300}}).ModelTableExpr("?", bun.Ident(table)).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	type namedTable struct {
+		bun.BaseModel `bun:"select:?tenant,table:tenant_none,alias:tt"`
+
+		ID  int64 `bun:",pk"`
+		Pay int64
+	}
+	for name, fetch := range map[string]func(table, cursor string) (string, error){
+		"an argument": func(table, cursor string) (string, error) {
+			return nextIn[tenantRow](t, db.NewSelect().ModelTableExpr("? AS ?TableAlias", bun.Ident(table)), cursor)
+		},
+		"text": func(table, cursor string) (string, error) {
+			return nextIn[tenantRow](t, db.NewSelect().ModelTableExpr(table+" AS tt"), cursor)
+		},
+		"no table of the model's": func(table, cursor string) (string, error) {
+			return nextIn[tenantRow](t, db.NewSelect().ModelTableExpr("").TableExpr("? AS tt", bun.Ident(table)), cursor)
+		},
+		"an argument of the DB": func(table, cursor string) (string, error) {
+			return nextIn[namedTable](t, db.WithNamedArg("tenant", bun.Ident(table)).NewSelect(), cursor)
+		},
+	} {
+		for i, table := range tables {
+			cursor, err := fetch(table, "")
+			require.NoError(t, err, name)
+			require.NotEmpty(t, cursor, name)
+			_, err = fetch(table, cursor)
+			require.NoError(t, err, name)
+			_, err = fetch(tables[1-i], cursor)
+			var refused *models.CursorError
+			require.ErrorAs(t, err, &refused, name)
+		}
+	}
+
+	q := func() *bun.SelectQuery { return db.NewSelect().ModelTableExpr("tenant_a AS tt") }
+	plain, err := nextIn[tenantRow](t, q(), "")
+	require.NoError(t, err)
+	scoped, err := nextIn[tenantRow](t, q(), "", models.CursorScope("7"))
+	require.NoError(t, err)
+	for _, row := range []struct {
+		cursor, scope string
+		good          bool
+	}{{scoped, "7", true}, {scoped, "8", false}, {scoped, "7 ", false}, {scoped, "", false}, {plain, "7", false}, {plain, "", true}} {
+		var opts []models.PageOption
+		if row.scope != "" {
+			opts = append(opts, models.CursorScope(row.scope))
+		}
+		_, err := nextIn[tenantRow](t, q(), row.cursor, opts...)
+		require.Equal(t, row.good, err == nil, "%v: %v", row, err)
+	}
+	_, err = nextIn[tenantRow](t, q(), "", models.CursorScope(""))
+	require.EqualError(t, err, "models: page: CursorScope: an empty text: leave it out to have cursors without a scope")
+}
+
+func nextIn[T any](t *testing.T, q *bun.SelectQuery, cursor string, opts ...models.PageOption) (string, error) {
+	page, err := models.FetchPage[T](t.Context(), q, models.Order{models.Asc("pay")}, models.After(cursor), 1, opts...)
+	return page.Next, err
+}
+
+// TestCursorKeyEqual compares secrets, and refuses one that is there twice.
+func TestCursorKeyEqual(t *testing.T) {
+	key := func(b byte) models.CursorKey {
+		k, err := models.NewCursorKey(bytes.Repeat([]byte{b}, models.KeySize))
+		require.NoError(t, err)
+		return k
+	}
+	require.True(t, key(1).Equal(key(1)))
+	require.False(t, key(1).Equal(key(2)))
+	require.False(t, key(1).Equal(models.CursorKey{}))
+	require.False(t, models.CursorKey{}.Equal(key(1)))
+	require.True(t, models.CursorKey{}.Equal(models.CursorKey{}))
+
+	db := bun.NewDB(newSQLite(t).DB, models.WithFieldTypes(sqlitedialect.New(), models.CursorKeys(key(1), key(2), key(1))))
+	_, err := nextIn[tenantRow](t, db.NewSelect(), "")
+	require.ErrorIs(t, err, models.ErrBadKey)
+	require.ErrorContains(t, err, "cursor keys 1 and 3 are the same")
 }

@@ -60,7 +60,7 @@ func TestCursorRefused(t *testing.T) {
 		} {
 			require.ErrorAs(t, fetch(o, good), &refused, reason)
 		}
-		assert.EqualError(t, fetch(nil, good), "models: cursor: made for another order, model or kind of database: begin at the first page")
+		assert.EqualError(t, fetch(nil, good), "models: cursor: made for another order, table, scope or kind of database: begin at the first page")
 	})
 }
 

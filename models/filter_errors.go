@@ -45,7 +45,7 @@ func sent(err error) error {
 	return err
 }
 
-// CursorError reports a cursor that cannot be used: it is malformed or changed, was made for another order, model or
+// CursorError reports a cursor that cannot be used: it is malformed or changed, was made for another order, table, scope or
 // kind of database, by an earlier version of this library, or sealed with a key that is not here. Start again from the first page. Its text has nothing
 // of the cursor and the model, and is fit for whoever sent it.
 type CursorError struct {

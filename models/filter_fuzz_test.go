@@ -150,7 +150,7 @@ func FuzzCursor(f *testing.F) {
 		for _, r := range renderers {
 			columns := columnsOf(t, r)
 			v := cursorValue{kind, string(value)}
-			cursors := r.cursors(columns, processSeal())
+			cursors := r.cursors("", "", columns, processSeal())
 			made, err := cursors.encode([]cursorValue{v, v, v})
 			if err != nil {
 				require.ErrorIs(t, err, errCursorLong)

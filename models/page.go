@@ -61,7 +61,8 @@ func Before(cursor string) Position { return Position{cursor: cursor, back: true
 //
 // The order's columns are the model's own, of any type that has an order in the database. A cursor
 // holds their values in the last row, as the database has them and not as Go reads them, so that a page begins exactly behind that
-// row. It is of use for this order, model and kind of database, whatever the conditions, and safe in a URL; it is about 120 characters long,
+// row. It is of use for this order, this table, as ModelTableExpr names it if q has one, and kind of database, whatever the conditions:
+// [CursorScope] binds it to a tenant or user as well. It is safe in a URL; it is about 120 characters long,
 // and 16384 at most, else the page is a [*PageError]. It is sealed, by AES-256-GCM: it can neither be read nor made, and two of one row
 // differ; its length tells that of its values to 64 bytes. The order itself tells who reads the rows how their values compare. The key is
 // one of [CursorKeys], in a manager's configuration cursor_keys; without it, a cursor is good only in the process that made it.
@@ -81,7 +82,7 @@ func FetchPage[T any](ctx context.Context, q *bun.SelectQuery, order Order, at P
 	if err != nil {
 		return Page[T]{}, &PageError{Err: err}
 	}
-	k, err := newKeyset[T](q, order)
+	k, err := newKeyset[T](q, order, bounds.scope)
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -120,7 +121,7 @@ type keyset[T any] struct {
 	keys    [][]cursorValue // of each row
 }
 
-func newKeyset[T any](q *bun.SelectQuery, order Order) (*keyset[T], error) {
+func newKeyset[T any](q *bun.SelectQuery, order Order, scope string) (*keyset[T], error) {
 	rows, err := destination[T](q)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,11 @@ func newKeyset[T any](q *bun.SelectQuery, order Order) (*keyset[T], error) {
 	if with.err != nil {
 		return nil, &PageError{Model: k.table.Type, Err: with.err}
 	}
-	k.cursors = k.renderer.cursors(k.columns, with)
+	table, err := tableText(q)
+	if err != nil {
+		return nil, &PageError{Model: k.table.Type, Err: err}
+	}
+	k.cursors = k.renderer.cursors(table, scope, k.columns, with)
 	k.selectKeys()
 	return k, nil
 }

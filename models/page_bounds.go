@@ -1,11 +1,12 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
 
-// A PageOption changes a bound of [FetchPage] or [Paginate].
+// A PageOption changes a bound of [FetchPage] or [Paginate], or what the cursors of FetchPage are good for.
 type PageOption func(*pageBounds) error
 
 // MaxPageSize lets a page have up to so many rows: 1 to 2147483647. Without it, it is 1000. A size comes from a client as a rule,
@@ -32,8 +33,29 @@ func MaxOffset(rows int) PageOption {
 	}
 }
 
-// pageBounds are what a request's numbers may be.
-type pageBounds struct{ size, offset int }
+// CursorScope has [FetchPage] make cursors that are good only for pages of the same scope: a tenant's or a user's id, or
+// whatever else the query's conditions depend on. The scope is authenticated with the cursor, which does not hold it. A cursor of another scope, or of
+// none, is a [*CursorError]. It adds no condition to the query.
+//
+// Without it, a cursor is taken by each page of the same order, table and key, of other binds too. Who reads a table of their own by search_path, by the
+// database of the URI or by a common table expression gives a scope: the SQL of two of them is the same.
+//
+// An empty scope is a [*PageError]: it is a tenant that is missing. [Paginate] has no cursors.
+func CursorScope(text string) PageOption {
+	return func(b *pageBounds) error {
+		if text == "" {
+			return errors.New("CursorScope: an empty text: leave it out to have cursors without a scope")
+		}
+		b.scope = text
+		return nil
+	}
+}
+
+// pageBounds are what a request's numbers may be, and what its cursor is to be of.
+type pageBounds struct {
+	size, offset int
+	scope        string // of cursors; "": none
+}
 
 const (
 	defaultPageSize = 1000

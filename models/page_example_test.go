@@ -82,6 +82,25 @@ func ExampleCursorKeys() {
 	// Output: A long read [cursor key withheld]
 }
 
+func ExampleCursorScope() {
+	ctx := context.Background()
+	db := openArticles(ctx)
+	defer closeExampleDB(db)
+
+	fetch := func(tenant, cursor string) (models.Page[article], error) { // the conditions would be the tenant's, too
+		return models.FetchPage[article](ctx, db.NewSelect(), models.Order{models.Asc("title")}, models.After(cursor), 1, models.CursorScope(tenant))
+	}
+	page, err := fetch("tenant 7", "")
+	check(err)
+	_, err = fetch("tenant 7", page.Next)
+	fmt.Println(err)
+	_, err = fetch("tenant 8", page.Next)
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// models: cursor: made for another order, table, scope or kind of database: begin at the first page
+}
+
 func ExampleBefore() {
 	ctx := context.Background()
 	db := openArticles(ctx)

@@ -83,6 +83,33 @@ func noAlternatives(q *bun.SelectQuery) error {
 	return nil
 }
 
+// tableText returns what the query reads from in the place of its model's table, or that table, as Bun writes it into SQL.
+func tableText(q *bun.SelectQuery) (string, error) {
+	v, ok := part(q, "modelTableName", reflect.Struct)
+	if !ok || v.Type() != reflect.TypeFor[schema.QueryWithArgs]() {
+		return "", unknownPart("modelTableName")
+	}
+	given := (*schema.QueryWithArgs)(v.Addr().UnsafePointer())
+	gen := q.DB().QueryGen().WithArg(q)
+	if given.IsZero() {
+		return gen.FormatQuery(string(q.GetModel().(bun.TableModel).Table().SQLNameForSelects)), nil // which may have named arguments
+	}
+	text, err := given.AppendQuery(gen, nil)
+	if err != nil || given.Query != "" {
+		return string(text), err
+	}
+	v, ok = part(q, "tables", reflect.Slice) // ModelTableExpr(""): these alone
+	if !ok || v.Type() != reflect.TypeFor[[]schema.QueryWithArgs]() {
+		return "", unknownPart("tables")
+	}
+	for _, table := range *(*[]schema.QueryWithArgs)(v.Addr().UnsafePointer()) {
+		if text, err = table.AppendQuery(gen, append(text, ", "...)); err != nil {
+			return "", err
+		}
+	}
+	return string(text), nil
+}
+
 // hasColumns reports whether a pageable query reads chosen columns, not all.
 func hasColumns(q *bun.SelectQuery) bool {
 	v, ok := part(q, "columns", reflect.Slice)
