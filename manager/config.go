@@ -168,6 +168,8 @@ func (b *BindConfig) check(ctx context.Context, drivers *binds.Drivers, fail fun
 	}
 	if slices.ContainsFunc(b.CursorKeys, models.CursorKey.IsZero) {
 		fail(errors.New("a zero models.CursorKey: make it with models.NewCursorKey"), "cursor_keys")
+	} else if first, second, found := sameKeys(b.CursorKeys); found {
+		fail(fmt.Errorf("keys %d and %d are the same: take one of them out", first+1, second+1), "cursor_keys")
 	}
 }
 

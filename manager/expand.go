@@ -70,6 +70,9 @@ func isVariable(s string) bool {
 
 // readPassword reads a file that holds a password and perhaps one line end.
 func readPassword(file string) (string, error) {
+	if err := regular(file); err != nil {
+		return "", err
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return "", err

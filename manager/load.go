@@ -334,6 +334,7 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 		b.Locks = LockLimits{MaxOpen: p.int("max_open"), MaxWaiting: p.int("max_waiting")}.over(defaults.Locks)
 		p.done()
 	}
+	s.noEmptyFile("password_file")
 	return passwordFile{name: s.str("password_file"), path: s.at("password_file")}
 }
 

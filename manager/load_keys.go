@@ -25,6 +25,7 @@ type keySource struct {
 func (s *section) cursorKeys() ([]models.CursorKey, keySource) {
 	list, file := s.strings("cursor_keys"), s.str("cursor_keys_file")
 	if file == "" {
+		s.noEmptyFile("cursor_keys_file")
 		if s.table["cursor_keys"] != nil && len(list) == 0 {
 			s.fail("cursor_keys", "must be a list of keys, one at least: leave it out to have a random one for each process")
 		}
@@ -58,11 +59,40 @@ func (s *section) cursorKeys() ([]models.CursorKey, keySource) {
 	return keys, keySource{file: file}
 }
 
+// noEmptyFile refuses the name of a file that is empty: who wrote it wants one.
+func (s *section) noEmptyFile(name string) {
+	if v, ok := s.table[name].(string); ok && v == "" {
+		s.fail(name, "must be the name of a file: leave it out to have none")
+	}
+}
+
+// regular refuses what is no regular file before it is opened: to open a named pipe waits for who writes it. A file that is not there is
+// for who opens it.
+func regular(name string) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", name)
+	}
+	return nil
+}
+
+// sameKeys finds a key that is there twice.
+func sameKeys(keys []models.CursorKey) (first, second int, found bool) {
+	for second = range keys {
+		if first = slices.IndexFunc(keys[:second], keys[second].Equal); first >= 0 {
+			return first, second, true
+		}
+	}
+	return 0, 0, false
+}
+
 // maxKeyFile is more than a file of keys can have: another file was named.
 const maxKeyFile = 16 << 10
 
 // readCursorKeys reads a file with a key on each line. Lines that are empty or begin with "#" are passed over.
 func readCursorKeys(name string) ([]models.CursorKey, error) {
+	if err := regular(name); err != nil {
+		return nil, err
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -76,6 +106,7 @@ func readCursorKeys(name string) ([]models.CursorKey, error) {
 		return nil, fmt.Errorf("%s is no file of keys: it is longer than %d bytes", name, maxKeyFile)
 	}
 	var keys []models.CursorKey
+	var numbers []int // of their lines
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -86,13 +117,16 @@ func readCursorKeys(name string) ([]models.CursorKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", name, n, badCursorKey(err))
 		}
-		keys = append(keys, key)
+		keys, numbers = append(keys, key), append(numbers, n)
 	}
 	switch {
 	case len(keys) == 0:
 		return nil, fmt.Errorf("%s has no key: write one to a line, made with openssl rand -base64 32", name)
 	case len(keys) > maxCursorKeys:
 		return nil, fmt.Errorf("%s has %d keys: at most %d. Take out those whose cursors may end", name, len(keys), maxCursorKeys)
+	}
+	if first, second, found := sameKeys(keys); found {
+		return nil, fmt.Errorf("%s has the same key in lines %d and %d: take one of them out", name, numbers[first], numbers[second])
 	}
 	return keys, nil
 }
