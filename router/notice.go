@@ -388,15 +388,15 @@ func (c *watchedConn) Close() error {
 			return nil
 		}
 	}
+	if c.queue != nil {
+		defer c.queue.Leave()
+	}
 	return c.Discard()
 }
 
 // Discard reports what was open: nobody will learn how it ended.
 func (c *watchedConn) Discard() error {
 	err := c.inner.Close()
-	if c.queue != nil {
-		defer c.queue.Leave()
-	}
 	c.hold(false)
 	if c.notice.conns != nil {
 		c.notice.conns.closed(c)

@@ -21,12 +21,13 @@ import (
 
 // A Conn is a connection that can be passed on. It is told of its queue when it is made. From then on its IsValid is false while
 // [Queue.Wants]; its Close gives it to [Queue.Pass] first where only that made it invalid and it is [Queue.Young], and else
-// calls [Queue.Leave] at its end.
+// calls [Queue.Leave] at its end. The DB counts the age of a connection from when it was passed on: from then on the
+// connection itself is not valid, and ResetSession fails, once it is Young no more.
 type Conn interface {
 	driver.Conn
 	driver.SessionResetter
 	WaitedFor(q *Queue)
-	// Discard closes the connection, and calls Leave.
+	// Discard closes the connection, and does not call Leave: its place is the caller's.
 	Discard() error
 }
 
@@ -105,21 +106,35 @@ func (q *Queue) Connect(ctx context.Context, connect func(context.Context) (driv
 	if err != nil {
 		return nil, err
 	}
-	if passed != nil {
-		c := passed.(Conn)
-		if err := c.ResetSession(ctx); !errors.Is(err, driver.ErrBadConn) {
-			return passed, nil
+	got := false
+	defer func() {
+		if !got { // it is no use, or a driver panicked
+			q.Leave()
 		}
-		_ = c.Discard() // it is broken, or its time is over
-		return q.Connect(ctx, connect)
+	}()
+	if passed != nil && reset(ctx, passed.(Conn)) {
+		got = true
+		return passed, nil
 	}
 	made, err := connect(ctx)
 	if err != nil {
-		q.Leave()
 		return nil, err
 	}
 	made.(Conn).WaitedFor(q)
+	got = true
 	return made, nil
+}
+
+// reset reports that a connection is ready for its next user, or else closes it: it is broken, or its time is over.
+func reset(ctx context.Context, c Conn) bool {
+	ready := false
+	defer func() {
+		if !ready {
+			_ = c.Discard()
+		}
+	}()
+	ready = !errors.Is(c.ResetSession(ctx), driver.ErrBadConn)
+	return ready
 }
 
 func (q *Queue) take(ctx context.Context) (driver.Conn, error) {
@@ -265,6 +280,7 @@ func (q *Queue) giveBack(c driver.Conn) {
 	case c == nil:
 		q.Leave()
 	case !q.Pass(c):
+		defer q.Leave()
 		_ = c.(Conn).Discard() // the DB has forgotten it
 	}
 }

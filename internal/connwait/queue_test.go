@@ -28,6 +28,7 @@ type server struct {
 	made       int
 	fail       error
 	bad        bool // connections are found broken when they are used again
+	panics     bool // in whatever the driver is asked for
 }
 
 type conn struct {
@@ -42,6 +43,9 @@ func (s *server) Connect(ctx context.Context) (driver.Conn, error) {
 	return s.queue.Connect(ctx, func(context.Context) (driver.Conn, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.panics {
+			panic("connect")
+		}
 		if s.fail != nil {
 			return nil, s.fail
 		}
@@ -58,6 +62,9 @@ func (s *server) Close() error          { s.queue.Close(); return nil }
 func (c *conn) WaitedFor(q *connwait.Queue) { c.queue = q }
 
 func (c *conn) ResetSession(context.Context) error {
+	if c.panics {
+		panic("reset")
+	}
 	if c.bad {
 		return driver.ErrBadConn
 	}
@@ -73,6 +80,7 @@ func (c *conn) Close() error {
 	if c.passing && c.queue.Pass(c) {
 		return nil
 	}
+	defer c.queue.Leave()
 	return c.Discard()
 }
 
@@ -80,7 +88,6 @@ func (c *conn) Discard() error {
 	c.mu.Lock()
 	c.open--
 	c.mu.Unlock()
-	c.queue.Leave()
 	return nil
 }
 
@@ -236,7 +243,7 @@ func TestIdleConnectionsAreFound(t *testing.T) {
 		got, err := s.queue.Connect(t.Context(), nil)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, time.Since(began), 2*time.Millisecond)
-		require.NoError(t, got.(connwait.Conn).Discard())
+		require.NoError(t, got.Close())
 	})
 }
 
@@ -279,4 +286,57 @@ func TestContextsThatEndMeanwhile(t *testing.T) {
 	assert.LessOrEqual(t, s.most, 3)
 	assert.Zero(t, s.open)
 	assert.Zero(t, s.queue.Stats().Waiting)
+}
+
+// A driver that panics takes no connection's place with it.
+func TestPanicsLeave(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		s.panics = true
+		assert.PanicsWithValue(t, "connect", func() { _, _ = s.Connect(t.Context()) })
+		s.panics = false
+		free := take(t, db, 1)
+		done := make(chan any)
+		go func() {
+			defer func() { done <- recover() }()
+			_, _ = s.Connect(t.Context())
+		}()
+		synctest.Wait()
+		s.panics = true
+		free()
+		require.Equal(t, "reset", <-done)
+		s.panics = false
+		assert.Zero(t, s.open, "the connection is closed")
+		take(t, db, 1)()
+	})
+}
+
+// Who is handed a broken connection makes another one at once: its place is in no danger, and its wait does not begin anew.
+func TestBrokenConnectionsKeepThePlace(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		free := take(t, db, 1)
+		var mu sync.Mutex
+		var order []string
+		var left sync.WaitGroup
+		for _, name := range []string{"first", "second", "third"} {
+			left.Go(func() {
+				c, err := db.Conn(t.Context())
+				if !assert.NoError(t, err) {
+					return
+				}
+				mu.Lock()
+				order = append(order, name)
+				s.bad = false
+				mu.Unlock()
+				assert.NoError(t, c.Close())
+			})
+			synctest.Wait()
+		}
+		time.Sleep(990 * time.Millisecond) // they have 10 ms left
+		s.bad = true
+		free()
+		left.Wait()
+		assert.Equal(t, []string{"first", "second", "third"}, order)
+		assert.EqualValues(t, 3, s.queue.Stats().Waits, "nobody waited twice")
+		assert.Equal(t, 1, s.most)
+	})
 }
