@@ -25,7 +25,9 @@ type Pool struct {
 	// MaxWait is how long a caller waits for a connection while all MaxOpen are in use, unless its context has a deadline: then
 	// it waits until that. Zero means one minute; negative means for ever. Whoever has waited for so long gets a
 	// [*PoolWaitError], and nothing was sent. It holds for what goes through a bind's router and for the pools of its Bun DBs; a
-	// pool of an [Engine] that no router has waits as database/sql does, for ever.
+	// pool of an [Engine] that no router has waits as database/sql does, for ever. So does a bind's Bun DB that is given
+	// SetMaxOpenConns: who waits counts as one of its connections, and beyond its bound callers wait in database/sql's own queue
+	// until their context ends. Set MaxOpen, and leave that alone.
 	MaxWait time.Duration
 }
 

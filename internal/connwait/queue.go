@@ -88,16 +88,15 @@ func (q *Queue) Young(made time.Time) bool {
 // collecting marks the context of who only looks whether the DB has an idle connection.
 type collecting struct{}
 
-var (
-	collect     = context.WithValue(context.Background(), collecting{}, true)
-	errNoneIdle = errors.New("connwait: no connection is idle")
-)
+var errNoneIdle = errors.New("connwait: no connection is idle")
 
 const (
 	// A connection can become idle while somebody begins to wait, and neither sees the other. The first in the queue looks
 	// for it after firstLook, and then ever more rarely.
 	firstLook = time.Millisecond
 	lastLook  = 100 * time.Millisecond
+	// A DB that was given a bound all the same has who looks wait for its connections. A look gives up after maxLook.
+	maxLook = time.Millisecond
 )
 
 // Connect returns a connection that somebody has given back, or one that connect makes.
@@ -160,11 +159,11 @@ func (q *Queue) take(ctx context.Context) (driver.Conn, error) {
 
 func (q *Queue) wait(ctx context.Context, place *list.Element) (driver.Conn, error) {
 	me, began := place.Value.(*caller), time.Now()
-	var limit <-chan time.Time
+	waits := ctx
 	if _, bounded := ctx.Deadline(); !bounded && q.limits.MaxWait > 0 {
-		timer := time.NewTimer(q.limits.MaxWait)
-		defer timer.Stop()
-		limit = timer.C
+		var stop context.CancelFunc
+		waits, stop = context.WithTimeout(ctx, q.limits.MaxWait)
+		defer stop()
 	}
 	pause := firstLook
 	look := time.NewTimer(pause)
@@ -185,15 +184,15 @@ func (q *Queue) wait(ctx context.Context, place *list.Element) (driver.Conn, err
 			return c, nil
 		case <-look.C:
 			if q.isFirst(place) {
-				q.collectIdle()
+				q.collectIdle(waits)
 			}
 			pause = min(2*pause, lastLook)
 			look.Reset(pause)
 			continue
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-limit:
-			err, late = q.limits.Refused(time.Since(began)), true
+		case <-waits.Done():
+			if err = ctx.Err(); err == nil {
+				err, late = q.limits.Refused(time.Since(began)), true
+			}
 		}
 		if q.forget(place, me) {
 			q.done(began, late)
@@ -228,9 +227,11 @@ func (q *Queue) isFirst(place *list.Element) bool {
 }
 
 // collectIdle has the idle connections of the DB given back once more.
-func (q *Queue) collectIdle() {
+func (q *Queue) collectIdle(ctx context.Context) {
+	ctx, stop := context.WithTimeout(context.WithValue(ctx, collecting{}, true), maxLook)
+	defer stop()
 	for range q.limits.MaxOpen {
-		c, err := q.db.Conn(collect)
+		c, err := q.db.Conn(ctx)
 		if err != nil {
 			return
 		}

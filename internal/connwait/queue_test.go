@@ -340,3 +340,38 @@ func TestBrokenConnectionsKeepThePlace(t *testing.T) {
 		assert.Equal(t, 1, s.most)
 	})
 }
+
+// A DB that was given a bound of its own keeps nobody who waits in the queue for longer than its time.
+func TestBoundOfTheDBHoldsNobodyUp(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, _ *server, db *sql.DB) {
+		free := take(t, db, 2)
+		db.SetMaxOpenConns(4)
+		var left sync.WaitGroup
+		for _, row := range []struct {
+			deadline time.Duration
+			want     error
+		}{{100 * time.Millisecond, context.DeadlineExceeded}, {0, errRefused}} {
+			left.Go(func() {
+				ctx, took := t.Context(), time.Second
+				if row.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, row.deadline)
+					defer cancel()
+					took = row.deadline
+				}
+				began := time.Now()
+				_, err := db.ExecContext(ctx, "")
+				assert.ErrorIs(t, err, row.want)
+				assert.Equal(t, took, time.Since(began))
+			})
+			synctest.Wait()
+		}
+		left.Wait()
+
+		done := make(chan error)
+		go func() { _, err := db.ExecContext(t.Context(), ""); done <- err }()
+		time.Sleep(300 * time.Millisecond)
+		free()
+		require.NoError(t, <-done, "looks lose nothing")
+	})
+}
