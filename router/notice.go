@@ -154,6 +154,7 @@ type watchedConn struct {
 	self    driver.Conn     // as offered
 	made    time.Time
 	passing bool // all that is wrong with it is that somebody waits for it
+	passed  bool // it was given to who waited: database/sql has counted its age from then on
 
 	first *watchedRows // the open rows of writes
 	names columnNames  // of such rows
@@ -384,7 +385,8 @@ func (c *watchedConn) WaitedFor(q *connwait.Queue) { c.queue = q }
 // Close gives the connection to who waits for it, or closes it.
 func (c *watchedConn) Close() error {
 	if c.passing {
-		if c.passing = false; c.queue.Pass(c.self) {
+		c.passing, c.passed = false, true
+		if c.queue.Pass(c.self) {
 			return nil
 		}
 	}
@@ -436,14 +438,17 @@ func (c *watchedConn) ResetSession(ctx context.Context) error {
 	}
 	c.doubt()
 	c.used = false
-	if c.retired() {
+	if c.retired() || c.worn() {
 		return driver.ErrBadConn
 	}
 	return err
 }
 
+// worn reports that c has been open for as long as a connection may be, where database/sql does not know that.
+func (c *watchedConn) worn() bool { return c.passed && !c.queue.Young(c.made) }
+
 func (c *watchedConn) IsValid() bool {
-	valid := !c.spoilt && !c.retired() && (c.validator == nil || c.validator.IsValid())
+	valid := !c.spoilt && !c.retired() && !c.worn() && (c.validator == nil || c.validator.IsValid())
 	if valid && c.queue != nil && c.queue.Wants() {
 		c.passing, valid = c.queue.Young(c.made), false
 	}

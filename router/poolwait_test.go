@@ -100,6 +100,51 @@ func TestWaitForThePool(t *testing.T) {
 	}
 }
 
+// A connection that was passed on has the lifetime of one that was not, whether it is given back, passed on again or found idle
+// when it is over: database/sql counts from when it was passed on.
+func TestLifetimeOfPassedConnections(t *testing.T) {
+	for what, then := range map[string]func(t *testing.T, db *sql.DB){
+		"given back": func(t *testing.T, db *sql.DB) {
+			c, err := db.Conn(t.Context())
+			require.NoError(t, err)
+			time.Sleep(2 * time.Minute)
+			require.NoError(t, c.Close())
+			assert.Zero(t, db.Stats().OpenConnections)
+		},
+		"idle": func(_ *testing.T, _ *sql.DB) { time.Sleep(2 * time.Minute) },
+		"passed on again": func(t *testing.T, db *sql.DB) {
+			c, err := db.Conn(t.Context())
+			require.NoError(t, err)
+			done := make(chan error)
+			go func() { done <- db.PingContext(t.Context()) }()
+			time.Sleep(2 * time.Minute)
+			require.NoError(t, c.Close())
+			require.NoError(t, <-done)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := new(wire)
+				n := &notice{plainRead: func(string) bool { return true }, wrote: func(*Session) {}}
+				db := binds.OpenPool("it", through{w, n}, binds.Pool{MaxOpen: 1, MaxLifetime: time.Hour, MaxIdleTime: -1, MaxWait: -1})
+				defer func() { require.NoError(t, db.Close()) }()
+				c, err := db.Conn(t.Context())
+				require.NoError(t, err)
+				time.Sleep(59 * time.Minute)
+				passed := make(chan error)
+				go func() { passed <- db.PingContext(t.Context()) }()
+				synctest.Wait()
+				require.NoError(t, c.Close())
+				require.NoError(t, <-passed)
+				assert.NotContains(t, w.taken(), "close", "it was passed on")
+				then(t, db)
+				require.NoError(t, db.PingContext(t.Context()))
+				assert.Contains(t, w.taken(), "close")
+			})
+		})
+	}
+}
+
 // givenBack returns connections to be given back to a pool that bounds waits, and to one that does not.
 func givenBack() (plain, bounded *watchedConn) {
 	n := &notice{plainRead: func(string) bool { return true }, wrote: func(*Session) {}}
