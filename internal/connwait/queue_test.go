@@ -375,3 +375,98 @@ func TestBoundOfTheDBHoldsNobodyUp(t *testing.T) {
 		require.NoError(t, <-done, "looks lose nothing")
 	})
 }
+
+// Whatever comes at the very moment when a wait ends, a place is nobody's or a connection's, and no connection is lost: the
+// wait's end and the connection's, or its failure, in either order.
+func TestWaitsThatEndAsTheyAreServed(t *testing.T) {
+	for what, row := range map[string]struct {
+		limit  time.Duration // of the context; zero: it has no deadline, and the queue's second counts
+		cancel bool
+		ends   func(c *sql.Conn) error // ends the connection of whoever has one
+		others bool                    // somebody else waits, for longer
+	}{
+		"deadline, connection":            {limit: time.Second, ends: givesBack},
+		"deadline, connection, others":    {limit: time.Second, ends: givesBack, others: true},
+		"deadline, place":                 {limit: time.Second, ends: breaks},
+		"deadline, place, others":         {limit: time.Second, ends: breaks, others: true},
+		"cancelled, connection":           {cancel: true, ends: givesBack},
+		"cancelled, connection, others":   {cancel: true, ends: givesBack, others: true},
+		"cancelled, place":                {cancel: true, ends: breaks},
+		"cancelled, place, others":        {cancel: true, ends: breaks, others: true},
+		"no patience, connection":         {ends: givesBack},
+		"no patience, connection, others": {ends: givesBack, others: true},
+		"no patience, place":              {ends: breaks},
+		"no patience, place, others":      {ends: breaks, others: true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+				for range 50 {
+					held, err := db.Conn(t.Context())
+					require.NoError(t, err)
+					ctx, cancel := context.WithCancel(t.Context())
+					if row.limit > 0 {
+						ctx, cancel = context.WithTimeout(ctx, row.limit)
+					}
+					var left sync.WaitGroup
+					left.Go(func() {
+						if c, err := db.Conn(ctx); err == nil {
+							assert.NoError(t, c.Close())
+						}
+					})
+					synctest.Wait()
+					if row.others {
+						left.Go(func() {
+							later, cancel := context.WithTimeout(context.Background(), time.Minute)
+							defer cancel()
+							c, err := db.Conn(later)
+							if assert.NoError(t, err) {
+								assert.NoError(t, c.Close())
+							}
+						})
+						synctest.Wait()
+					}
+					moment := time.Second
+					if row.cancel {
+						moment /= 2
+					}
+					left.Go(func() {
+						time.Sleep(moment)
+						if row.cancel {
+							cancel() // who waits is woken by that, and served before it looks
+						}
+						assert.NoError(t, row.ends(held))
+					})
+					left.Wait()
+					cancel()
+					require.Equal(t, s.open, s.queue.Open(), "places, and the connections that have them")
+					require.LessOrEqual(t, s.most, 1)
+					require.Equal(t, s.open, db.Stats().OpenConnections, "no connection is anybody's but the pool's")
+				}
+			})
+		})
+	}
+}
+
+func givesBack(c *sql.Conn) error { return c.Close() }
+
+// breaks loses a connection, so that its place comes free.
+func breaks(c *sql.Conn) error {
+	if err := c.Raw(func(any) error { return driver.ErrBadConn }); !errors.Is(err, driver.ErrBadConn) {
+		return err
+	}
+	return nil
+}
+
+// Who comes after Close hears of it, place or none.
+func TestNobodyConnectsAfterClose(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, s *server, db *sql.DB) {
+		free := take(t, db, 1)
+		require.NoError(t, db.Close())
+		_, err := s.Connect(t.Context())
+		require.ErrorIs(t, err, errClosed)
+		assert.Equal(t, 1, s.made)
+		free()
+		_, err = s.Connect(t.Context())
+		require.ErrorIs(t, err, errClosed)
+	})
+}
