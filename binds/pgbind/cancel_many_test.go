@@ -232,3 +232,21 @@ func TestCanceller_afterClosing(t *testing.T) {
 		c.close()
 	})
 }
+
+// What is being asked for when the connector closes is not asked for again.
+func TestCanceller_closesWhileItAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c canceller
+		s := &slowServer{takes: time.Second}
+		s.givesUp(&c, no)
+		synctest.Wait()
+		assert.Equal(t, 1, s.open)
+		c.close()
+		c.mu.Lock()
+		assert.Empty(t, c.resting)
+		c.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 1, s.sent)
+	})
+}
