@@ -67,6 +67,7 @@ type Queue struct {
 // A caller waits for a connection.
 type caller struct {
 	got    chan driver.Conn // a connection, or nil for leave to make one; closed: the queue is
+	first  chan struct{}    // closed once nobody in the queue is before it
 	served bool             // it is in the queue no more
 }
 
@@ -150,7 +151,10 @@ func (q *Queue) take(ctx context.Context) (driver.Conn, error) {
 		q.mu.Unlock()
 		return nil, nil
 	}
-	place := q.callers.PushBack(&caller{got: make(chan driver.Conn, 1)})
+	place := q.callers.PushBack(&caller{got: make(chan driver.Conn, 1), first: make(chan struct{})})
+	if q.callers.Len() == 1 {
+		q.leadLocked()
+	}
 	q.waiting.Add(1)
 	q.stats.Waits++
 	q.mu.Unlock()
@@ -165,9 +169,15 @@ func (q *Queue) wait(ctx context.Context, place *list.Element) (driver.Conn, err
 		waits, stop = context.WithTimeout(ctx, q.limits.MaxWait)
 		defer stop()
 	}
-	pause := firstLook
-	look := time.NewTimer(pause)
-	defer look.Stop()
+	var pause time.Duration
+	var look *time.Timer // nil until it is the first
+	var looks <-chan time.Time
+	defer func() {
+		if look != nil {
+			look.Stop()
+		}
+	}()
+	first := me.first
 	for {
 		var err error
 		late := false
@@ -182,10 +192,13 @@ func (q *Queue) wait(ctx context.Context, place *list.Element) (driver.Conn, err
 				return nil, err
 			}
 			return c, nil
-		case <-look.C:
-			if q.isFirst(place) {
-				q.collectIdle(waits)
-			}
+		case <-first:
+			first, pause = nil, min(max(firstLook, time.Since(began)), lastLook)
+			look = time.NewTimer(pause)
+			looks = look.C
+			continue
+		case <-looks:
+			q.collectIdle(waits)
 			pause = min(2*pause, lastLook)
 			look.Reset(pause)
 			continue
@@ -220,10 +233,11 @@ func (q *Queue) done(began time.Time, refused bool) {
 	}
 }
 
-func (q *Queue) isFirst(place *list.Element) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.callers.Front() == place
+// leadLocked tells the first caller that it is that.
+func (q *Queue) leadLocked() {
+	if e := q.callers.Front(); e != nil {
+		close(e.Value.(*caller).first)
+	}
 }
 
 // collectIdle has the idle connections of the DB given back once more.
@@ -246,7 +260,11 @@ func (q *Queue) forget(place *list.Element, c *caller) bool {
 	if c.served {
 		return false
 	}
+	led := q.callers.Front() == place
 	q.callers.Remove(place)
+	if led {
+		q.leadLocked()
+	}
 	q.waiting.Add(-1)
 	return true
 }
@@ -259,6 +277,7 @@ func (q *Queue) firstLocked() *caller {
 	}
 	first := q.callers.Remove(e).(*caller)
 	first.served = true
+	q.leadLocked()
 	q.waiting.Add(-1)
 	return first
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,8 @@ var errRefused, errClosed = errors.New("refused"), errors.New("closed")
 // A server makes connections that say nothing.
 type server struct {
 	queue *connwait.Queue
+
+	asked atomic.Int64 // by who wants a connection, or only looks for one
 
 	mu         sync.Mutex
 	open, most int
@@ -40,6 +43,7 @@ type conn struct {
 }
 
 func (s *server) Connect(ctx context.Context) (driver.Conn, error) {
+	s.asked.Add(1)
 	return s.queue.Connect(ctx, func(context.Context) (driver.Conn, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -468,5 +472,46 @@ func TestNobodyConnectsAfterClose(t *testing.T) {
 		free()
 		_, err = s.Connect(t.Context())
 		require.ErrorIs(t, err, errClosed)
+	})
+}
+
+// The first of those who wait looks for idle connections, whoever that is, and nobody else wakes up.
+func TestOnlyTheFirstLooks(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *server, db *sql.DB) {
+		free := take(t, db, 1)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		var left sync.WaitGroup
+		done := make(chan struct{})
+		wait := func(ctx context.Context, want error) {
+			left.Go(func() {
+				c, err := s.Connect(ctx)
+				assert.ErrorIs(t, err, want)
+				if err == nil {
+					<-done
+					assert.NoError(t, c.Close())
+				}
+			})
+			synctest.Wait()
+		}
+		wait(ctx, context.Canceled)
+		for range 99 {
+			wait(t.Context(), nil)
+		}
+		time.Sleep(300 * time.Millisecond)
+		began := s.asked.Load()
+		time.Sleep(500 * time.Millisecond)
+		assert.InDelta(t, 5, s.asked.Load()-began, 1)
+		assert.Equal(t, 1, s.queue.Looking())
+		leave()
+		synctest.Wait()
+		assert.Equal(t, 1, s.queue.Looking(), "one has left, the next one is the first")
+		free()
+		synctest.Wait()
+		assert.Equal(t, 98, s.queue.Stats().Waiting)
+		assert.Equal(t, 1, s.queue.Looking(), "one was served, the next one is the first")
+		close(done)
+		left.Wait()
+		assert.Zero(t, s.queue.Looking())
 	})
 }
