@@ -240,7 +240,9 @@ func TestCanceller_closesWhileItAsks(t *testing.T) {
 		s := &slowServer{takes: time.Second}
 		s.givesUp(&c, no)
 		synctest.Wait()
+		s.mu.Lock()
 		assert.Equal(t, 1, s.open)
+		s.mu.Unlock()
 		c.close()
 		c.mu.Lock()
 		assert.Empty(t, c.resting)
