@@ -28,6 +28,15 @@ type Pool struct {
 	// pool of an [Engine] that no router has waits as database/sql does, for ever. So does a bind's Bun DB that is given
 	// SetMaxOpenConns: who waits counts as one of its connections, and beyond its bound callers wait in database/sql's own queue
 	// until their context ends. Set MaxOpen, and leave that alone.
+	//
+	// It bounds one wait. A read that waited in vain for a reader waits once more, for another engine; where that is the writer,
+	// whose answers it wants from a connection that may not write, it waits there for one of those first: three times MaxWait in
+	// all at most. A deadline bounds the sum.
+	//
+	// While callers wait, a connection that is given back is closed for database/sql and opened anew for who waits, though the
+	// server sees nothing of that. So a [database/sql.Stmt] is prepared again on it: with 32 callers on 4 connections, 4,800
+	// reads by a prepared statement took PostgreSQL 1.36 s, where a pool that database/sql bounds took 0.34 s. Raise MaxOpen
+	// where prepared statements meet a pool that is full, or run them in a transaction or on a [database/sql.Conn] of their own.
 	MaxWait time.Duration
 }
 
