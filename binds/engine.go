@@ -6,11 +6,13 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/internal/connwait"
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // An Engine is one opened server in one role: a pool of connections with a name. It is safe for
@@ -298,13 +300,26 @@ func (c *connector) connect(ctx context.Context, made func(driver.Conn)) (driver
 		if err != nil || c.onConnect == nil {
 			return conn, err
 		}
-		if conn, err = c.onConnect(ctx, conn); err == nil {
+		if conn, err = c.met(ctx, conn); err == nil {
 			return conn, nil
 		}
 		if !errors.Is(err, ErrRedial) || left == 0 || ctx.Err() != nil {
 			return nil, &ConnectError{Engine: c.engine, Err: err}
 		}
 	}
+}
+
+// met calls onConnect, which closes what it refuses.
+func (c *connector) met(ctx context.Context, made driver.Conn) (conn driver.Conn, err error) {
+	err = caught("OnConnect", made, func() (err error) {
+		conn, err = c.onConnect(ctx, made)
+		return err
+	})
+	var p *panicked.Error
+	if errors.As(err, &p) {
+		_ = made.Close() // the panic counts
+	}
+	return conn, err
 }
 
 // ErrRedial is how a function of [Engine.OnConnect] refuses a connection that leads to one of several servers at an address,
@@ -320,14 +335,24 @@ func (c *connector) ping(ctx context.Context) error {
 		return err
 	}
 	if p, ok := conn.(driver.Pinger); ok {
-		err = p.Ping(ctx)
+		err = caught("Ping", conn, func() error { return p.Ping(ctx) })
 	}
 	return errors.Join(err, conn.Close())
 }
 
+// caught calls what reads a server's answers through a driver, and makes an error of a panic there: the bytes are the server's, and the
+// goroutine often is one of this module's or of database/sql, where no program could recover.
+func caught(method string, of any, fn func() error) (err error) {
+	defer panicked.Catch(&err, method, reflect.TypeOf(of))
+	return fn()
+}
+
 // plain makes a connection as the driver gives it.
-func (c *connector) plain(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+func (c *connector) plain(ctx context.Context) (conn driver.Conn, err error) {
+	err = caught("Connect", c.Connector, func() (err error) {
+		conn, err = c.Connector.Connect(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, &ConnectError{Engine: c.engine, Err: err}
 	}

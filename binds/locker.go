@@ -77,7 +77,11 @@ func (e *Engine) NamedLock(ctx context.Context, name string) (NamedLock, error) 
 	if err != nil {
 		return nil, &ConnectError{Engine: e.name, Err: err}
 	}
-	l, err := locks.Open(ctx, name)
+	var l NamedLock
+	err = caught("Open", locks, func() (err error) {
+		l, err = locks.Open(ctx, name)
+		return err
+	})
 	if err != nil {
 		return nil, &ConnectError{Engine: e.name, Err: err}
 	}

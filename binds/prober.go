@@ -70,7 +70,7 @@ func (p *prober) use(ctx context.Context, c *connector, keep *keeps, fn func(dri
 			p.at = keep.server
 		}
 	}
-	err := fn(p.conn)
+	err := caught("Query", p.conn, func() error { return fn(p.conn) })
 	if err != nil {
 		p.broke = time.Now()
 		p.drop()
@@ -85,7 +85,11 @@ func connectTo(ctx context.Context, c *connector, keep *keeps) (driver.Conn, err
 		if err != nil || keep == nil {
 			return conn, err
 		}
-		probe, err := keep.by.Probe(ctx, AskConn(conn))
+		var probe Probe
+		err = caught("Probe", conn, func() (err error) {
+			probe, err = keep.by.Probe(ctx, AskConn(conn))
+			return err
+		})
 		giveUp := err == nil && c.onMeet != nil && c.onMeet(keep.server, probe)
 		if err == nil && probe.Server == keep.server {
 			return conn, nil

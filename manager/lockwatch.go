@@ -5,10 +5,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 const (
@@ -65,10 +67,12 @@ func (w *lockWatch) run(ctx context.Context, until time.Time) {
 	}
 }
 
-func (w *lockWatch) look(ctx context.Context) (time.Time, error) {
+// look asks whether the lock is held still. That the driver panics at the answer is an error, for nobody could recover it here.
+func (w *lockWatch) look(ctx context.Context) (until time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockSilence)
 	defer cancel()
-	until, err := w.held.Check(ctx)
+	defer panicked.Catch(&err, "Check", reflect.TypeOf(w.held))
+	until, err = w.held.Check(ctx)
 	return until, lockCause(err)
 }
 
