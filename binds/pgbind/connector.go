@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/ctxend"
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // A connector makes connections for one role.
@@ -124,8 +126,9 @@ func (c *connector) startup(standby bool) []parameter {
 	return ps
 }
 
-// open has pgdriver log in over w.
-func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
+// open has pgdriver log in over w, which the caller closes if that fails. A panic of pgdriver at what a server says is such a failure.
+func (c *connector) open(ctx context.Context, w *wire) (pg *pgdriver.Conn, err error) {
+	defer panicked.Catch(&err, "Connect", reflect.TypeFor[pgdriver.Connector]())
 	conf := c.config()
 	conf.Dialer = func(context.Context, string, string) (net.Conn, error) { return w, nil }
 	conn, err := pgdriver.NewConnector(pgdriver.WithConfig(conf)).Connect(context.WithoutCancel(ctx))
@@ -138,7 +141,7 @@ func (c *connector) open(ctx context.Context, w *wire) (*pgdriver.Conn, error) {
 	if err := w.finishLogin(); err != nil {
 		return nil, err
 	}
-	pg := conn.(*pgdriver.Conn)
+	pg = conn.(*pgdriver.Conn)
 	if c.role == binds.Reader && w.belt != isOn {
 		err = w.fasten(pg)
 	}

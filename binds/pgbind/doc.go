@@ -49,6 +49,10 @@
 // server nothing that it does not know; but one that nothing proves must have the password hashed 4096 times, PostgreSQL's default, so that it
 // cannot be guessed cheaply either. A weak password may be all the same: verify the server.
 //
+// No server may have it hashed more than 1,000,000 times, which is about a second's work that no context ends: that is a
+// [*MessageError]. PostgreSQL's scram_iterations goes to 2147483647: set it to 1,000,000 or less, and then each password anew, which
+// keeps its number. So is a message of the log-in whose length or form PostgreSQL never sends; nothing is told to such a server.
+//
 //   - require_auth: the ways in which the server may ask, as libpq 16 has it: password, md5, scram-sha-256, none (it asks for
 //     nothing: trust, or a certificate), with commas between them; or, each with ! before it, those in which it may not. gss, sspi and oauth
 //     may stand there too, and are never used. Default: all. Another way is an [*AuthMethodError].

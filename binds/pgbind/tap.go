@@ -128,6 +128,10 @@ func (t *tap) keeps() bool {
 func (t *tap) start() {
 	t.kind, t.seen, t.kept = t.header[0], 0, 0
 	t.left = int(int32(binary.BigEndian.Uint32(t.header[1:]))) - 4
+	if t.refusal == nil {
+		t.refusal = t.measure()
+		t.dead = t.dead || t.refusal != nil
+	}
 	switch {
 	case t.left < 0:
 		t.dead, t.left = true, 0
@@ -151,8 +155,8 @@ func (t *tap) end() {
 		t.parameter(body)
 	case msgAuthentication:
 		t.dead = t.dead || t.owed == 0
-		if !t.loggedIn {
-			t.request(body)
+		if !t.loggedIn && t.refusal == nil {
+			t.refusal = t.request(body)
 		}
 	case msgBackendKey:
 		if t.dead = t.dead || t.owed == 0 || len(body) < 8; !t.dead {

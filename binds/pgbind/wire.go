@@ -48,6 +48,9 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.ahead = w.ahead[n:]
 		return n, nil
 	}
+	if !w.loggedIn {
+		return w.readLogin(p)
+	}
 	if w.on && len(p) < 2*len(noColumns) {
 		return w.readAhead(p)
 	}
@@ -58,6 +61,9 @@ func (w *wire) Read(p []byte) (int, error) {
 		}
 		n, err := w.stream.Read(room)
 		n = len(w.filter(p[:n]))
+		if w.refusal != nil {
+			return 0, w.refusal
+		}
 		if w.owed == 0 && w.socket.isDoomed() {
 			w.socket.answered.Store(true)
 		}
@@ -69,6 +75,26 @@ func (w *wire) Read(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// readLogin reads whole messages of the log-in: pgdriver sees none before all of it was judged.
+func (w *wire) readLogin(p []byte) (int, error) {
+	var all []byte
+	b := make([]byte, lookAhead)
+	for len(all) == 0 || !w.loggedIn && (w.left > 0 || w.seen > 0) {
+		n, err := w.stream.Read(b)
+		w.received(b[:n])
+		all = append(all, b[:n]...)
+		switch {
+		case w.refusal != nil:
+			return 0, w.refusal
+		case err != nil:
+			return 0, err
+		}
+	}
+	n := copy(p, all)
+	w.ahead = all[n:]
+	return n, nil
 }
 
 // readAhead reads more than p has room for.
