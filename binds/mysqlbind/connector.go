@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/connectby"
 	"github.com/bindery-go/bindery/internal/ctxend"
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 // source is one server as its URI names it.
@@ -105,7 +107,10 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 	}
 	defer cancel()
 	w := wire{guard: s.guard}
-	dc, err := s.native.Connect(context.WithValue(bounded, wireKey{}, &w))
+	dc, err := s.login(context.WithValue(bounded, wireKey{}, &w))
+	if err != nil && w.opening != nil {
+		_ = w.opening.Close() // a second time, unless the driver panicked
+	}
 	if w.opening != nil && w.opening.refused != nil {
 		return nil, session{}, nil, s.explain(ctx, bounded, w.opening.refused)
 	}
@@ -117,22 +122,35 @@ func (s *source) connect(ctx context.Context, role binds.Role) (nativeConn, sess
 		_ = dc.Close() // the mistake below says more
 		return nil, session{}, nil, fmt.Errorf("mysqlbind: connections of type %T lack what database/sql needs", dc)
 	}
-	way, err := routed(bounded, c, w.opening.version(), role)
-	var about session
-	if err == nil {
-		about, err = begin(bounded, c, s.setUp, role)
-	}
+	about, err := s.meet(bounded, c, w.opening.version(), role)
 	if err != nil {
 		_ = c.Close() // it never served
 		return nil, session{}, nil, s.explain(ctx, bounded, err)
 	}
-	about.routing = way
 	s.learn(&about)
 	if about.packet, err = s.hear(about.maxPacket, w.limit); err != nil {
 		_ = c.Close() // it never served
 		return nil, session{}, nil, err
 	}
 	return c, about, w.opening, nil
+}
+
+// login has the MySQL driver connect. A panic of it at what a server says is an error.
+func (s *source) login(ctx context.Context) (conn driver.Conn, err error) {
+	defer panicked.Catch(&err, "Connect", reflect.TypeOf(s.native))
+	return s.native.Connect(ctx)
+}
+
+// meet asks a new connection for its session, and sets that up.
+func (s *source) meet(ctx context.Context, c nativeConn, version string, role binds.Role) (about session, err error) {
+	defer panicked.Catch(&err, "Query", reflect.TypeOf(c))
+	way, err := routed(ctx, c, version, role)
+	if err != nil {
+		return session{}, err
+	}
+	about, err = begin(ctx, c, s.setUp, role)
+	about.routing = way
+	return about, err
 }
 
 // timeout bounds connecting under ctx; 0: nothing does but ctx.

@@ -98,3 +98,13 @@ var (
 	// errLockGone reports a lock that is another session's by now, or nobody's.
 	errLockGone = errors.New("mysqlbind: the session does not hold the lock: something released it, or a proxy gives statements another session")
 )
+
+// PacketError reports a packet of a login that is shorter than any server's, or without an end where one belongs: the server is no
+// MySQL or MariaDB server, or a broken one. The connection is closed. It holds nothing of what the server said.
+type PacketError struct {
+	Packet string // "greeting", "answer to the login"
+}
+
+func (e *PacketError) Error() string {
+	return "mysqlbind: the server does not speak as MySQL and MariaDB do: its " + e.Packet + " is cut short"
+}

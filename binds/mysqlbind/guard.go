@@ -18,8 +18,9 @@ const (
 	pluginClear       = "mysql_clear_password"
 	pluginSHA256      = "sha256_password"
 	pluginCachingSHA2 = "caching_sha2_password"
-	fullLogin         = 4 // of caching_sha2_password: the server has no hash at hand, and wants the password
-	fastLogin         = 3 // it had one
+	pluginNative      = "mysql_native_password" // which never has it
+	fullLogin         = 4                       // of caching_sha2_password: the server has no hash at hand, and wants the password
+	fastLogin         = 3                       // it had one
 )
 
 // A guard knows to whom the password may be told. It is never changed after parse.

@@ -3,12 +3,14 @@ package mysqlbind
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/panicked"
 )
 
 const (
@@ -52,10 +54,7 @@ func newKiller(s *source, role binds.Role) *killer {
 func (k *killer) add(s session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.closed || s.splits {
-		return
-	}
-	if len(k.queue) >= maxQueue {
+	if k.closed || s.splits || len(k.queue) >= maxQueue {
 		k.dropped.Add(1)
 		return
 	}
@@ -121,7 +120,8 @@ func (k *killer) end(batch []session) {
 	if err != nil {
 		return // the sockets are closed: the server finds out by itself
 	}
-	defer func() { _ = c.Close() }() // nothing depends on it
+	defer func() { _ = c.Close() }()                       // nothing depends on it
+	defer panicked.Catch(&err, "Query", reflect.TypeOf(c)) // nobody else could, and one server's answers are no reason to end the process
 	still, err := stillOf(ctx, c, own)
 	if err != nil {
 		return

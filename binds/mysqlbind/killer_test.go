@@ -40,6 +40,11 @@ func TestKillerClosesTwice(t *testing.T) {
 	k.add(session{id: 1}) // too late: nothing is started
 	assert.Nil(t, k.worker)
 	assert.Empty(t, k.queue)
+	assert.Equal(t, binds.CancelStats{Dropped: 1}, k.counts())
+	k = newKiller(nil, binds.Writer)
+	k.add(session{id: 1, routing: routing{splits: true}}) // what tells the server might reach another
+	assert.Nil(t, k.worker)
+	assert.Equal(t, binds.CancelStats{Dropped: 1}, k.counts())
 }
 
 // Errors of connecting that have a cure name it. These need a server that is not at hand.

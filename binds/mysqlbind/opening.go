@@ -31,6 +31,8 @@ const (
 	packetMore    = 0x01 // more data for the login: of a key, PEM
 	sslRequestLen = 32   // of the login's packet, what comes before it by itself
 	clientSSL     = 1 << 11
+
+	clientConnectWithDB = 1 << 3
 )
 
 // An opening is a network connection whose first packets are looked at as they pass, until the login is over: the greeting, in
@@ -45,6 +47,7 @@ type opening struct {
 	plugin   string        // by which the password is asked for
 	packet   []byte        // what the reader has not taken yet of the one that was looked at
 	greeting []byte        // the first one, without its header
+	told     bool          // the login has been sent
 	over     bool          // nothing is looked at any more
 	refused  error         // why a packet was kept from the reader or the server, nil if none was
 }
@@ -76,6 +79,12 @@ func (o *opening) Read(b []byte) (int, error) {
 
 // Write writes to the server. The first packet is the login: before it the connection is encrypted.
 func (o *opening) Write(b []byte) (int, error) {
+	if !o.over && !o.told {
+		o.told, o.plugin = true, loginPlugin(b)
+		if o.refused = o.guard.judgeSwitch(o); o.refused != nil {
+			return 0, o.refused
+		}
+	}
 	if o.over || o.guard.tls == nil || len(b) < packetHeader {
 		return o.stream().Write(b)
 	}
@@ -154,9 +163,18 @@ func (o *opening) look(packet []byte) ([]byte, error) {
 		o.greeting = body
 		if o.over = size == 0 || body[0] == packetError; !o.over {
 			packet = o.greet(packet)
+		} else if size > 0 && !isError(body) {
+			o.refused = &PacketError{"error"}
 		}
-	case size == 0 || body[0] == packetOK || body[0] == packetError:
+	case size == 0:
 		o.over = true
+	case body[0] == packetOK || body[0] == packetError:
+		o.over = true
+		if !isOK(body) && !isError(body) {
+			o.refused = &PacketError{"answer to the login"}
+		}
+	case body[0] == packetSwitch && !isSwitch(body):
+		o.refused = &PacketError{"wish for another plugin"}
 	case body[0] == packetSwitch:
 		name, _, _ := bytes.Cut(body[1:], []byte{0})
 		o.plugin = string(name)
@@ -174,16 +192,18 @@ func (o *opening) look(packet []byte) ([]byte, error) {
 // answer, it names another one instead: a server whose account has that plugin then asks for it.
 func (o *opening) greet(packet []byte) []byte {
 	body := packet[packetHeader:]
-	at := bytes.IndexByte(body, 0) + 1 + 4 + 8 + 1 // behind the version, the connection's number, 8 bytes of salt
-	if at+2 <= len(body) && o.guard.tls != nil && binary.LittleEndian.Uint16(body[at:])&clientSSL == 0 {
+	version := bytes.IndexByte(body[1:], 0) // its length
+	at := 1 + version + 1 + 4 + 8 + 1       // behind the protocol's number, the version, the connection's number, 8 bytes of salt
+	plugin := at + 18 + 13                  // behind flags, character set, status, flags, a length, 10 bytes, the rest of the salt
+	if version < 0 || plugin > len(body) {
+		o.refused = &PacketError{"greeting"}
+		return nil
+	}
+	if o.guard.tls != nil && binary.LittleEndian.Uint16(body[at:])&clientSSL == 0 {
 		o.refused = mysql.ErrNoTLS
 		return nil
 	}
-	plugin := at + 18 + 13 // behind flags, character set, status, flags, a length, 10 bytes, the rest of the salt
-	if plugin > len(body) {
-		return packet // an older server, whose plugin is mysql_native_password
-	}
-	name, _, _ := bytes.Cut(body[plugin:], []byte{0})
+	name, _, _ := bytes.Cut(body[plugin:], []byte{0}) // "" is mysql_native_password
 	o.plugin = string(name)
 	if o.plugin != pluginClear && o.plugin != pluginSHA256 {
 		return packet
@@ -193,6 +213,54 @@ func (o *opening) greet(packet []byte) []byte {
 	size := len(packet) - packetHeader
 	packet[0], packet[1], packet[2] = byte(size), byte(size>>8), byte(size>>16)
 	return packet
+}
+
+// isOK reports whether an OK packet has all that the MySQL driver reads of it: two numbers and a status, manual "OK_Packet".
+func isOK(body []byte) bool {
+	if len(body) == 0 || body[0] != packetOK {
+		return false
+	}
+	at := 1
+	for range 2 {
+		if at >= len(body) {
+			return false
+		}
+		at += 1 + map[byte]int{0xfc: 2, 0xfd: 3, 0xfe: 8}[body[at]]
+	}
+	return at+2 <= len(body)
+}
+
+// isError reports whether an ERR packet has all that the MySQL driver reads of it: a number, and a SQLSTATE if it begins one, manual "ERR_Packet".
+func isError(body []byte) bool {
+	return len(body) >= 4 && body[0] == packetError && (body[3] != '#' || len(body) >= 9)
+}
+
+// isSwitch reports whether the salt for a plugin that hashes with 20 bytes of it has as many, manual "Protocol::AuthSwitchRequest".
+func isSwitch(body []byte) bool {
+	name, salt, _ := bytes.Cut(body[1:], []byte{0})
+	switch string(name) {
+	case pluginNative, pluginSHA256, pluginCachingSHA2:
+		return len(bytes.TrimSuffix(salt, []byte{0})) >= 20
+	}
+	return true
+}
+
+// loginPlugin reads from a login by which plugin it answers, manual "Protocol::HandshakeResponse41"; "" if it does not say.
+func loginPlugin(login []byte) string {
+	if len(login) < packetHeader+sslRequestLen {
+		return ""
+	}
+	flags := binary.LittleEndian.Uint32(login[packetHeader:])
+	_, rest, _ := bytes.Cut(login[packetHeader+sslRequestLen:], []byte{0}) // behind the account
+	if len(rest) == 0 || int(rest[0])+1 > len(rest) {
+		return ""
+	}
+	rest = rest[int(rest[0])+1:] // behind the answer
+	if flags&clientConnectWithDB != 0 {
+		_, rest, _ = bytes.Cut(rest, []byte{0})
+	}
+	name, _, _ := bytes.Cut(rest, []byte{0})
+	return string(name)
 }
 
 // isRSA reports whether a text is an RSA key, or no key at all, which the MySQL driver refuses itself.
