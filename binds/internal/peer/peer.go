@@ -19,10 +19,10 @@ func Local(a net.Addr) bool {
 	return false
 }
 
-// IsLocalHost reports whether a URI's host is this machine as it is written: "localhost", or a loopback address. No name
-// is looked up.
+// IsLocalHost reports whether a URI's host is this machine as it is written: "localhost", or a loopback address. No name is looked
+// up; one below localhost, such as "db.localhost", is a name server's to answer in many resolvers, whatever RFC 6761, section 6.3, wishes.
 func IsLocalHost(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

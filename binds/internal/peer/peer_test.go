@@ -26,7 +26,7 @@ func TestLocal(t *testing.T) {
 
 func TestIsLocalHost(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST": true, "localhost.": true, "db.localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true,
+		"localhost": true, "LOCALHOST": true, "localhost.": true, "db.localhost": false, "127.0.0.1": true, "127.1.2.3": true, "::1": true,
 		"::ffff:127.0.0.1": true, "": false, "db1": false, "localhost.example.com": false, "127.0.0.1.example.com": false, "10.0.0.1": false,
 		"127.1": false, // some resolvers take it for 127.0.0.1
 	} {
