@@ -17,7 +17,8 @@ type permissions uintptr
 
 const (
 	mayAttach      permissions = 1 << iota // ATTACH, and VACUUM INTO, which is one to SQLite
-	mayWriteSchema                         // PRAGMA writable_schema
+	mayWriteSchema                         // PRAGMA writable_schema, and what else damages the file
+	mayTrust                               // PRAGMA trusted_schema = on
 )
 
 var permissionNames = map[string]permissions{"attach": mayAttach, "writable_schema": mayWriteSchema}
@@ -39,9 +40,27 @@ func readAllow(p *dburi.Params) (all permissions) {
 
 // authorize has SQLite ask [authorized] while it compiles a statement, https://www.sqlite.org/c3ref/set_authorizer.html. It lasts
 // as long as the connection.
-func (h *handle) authorize(may permissions) {
+//
+// Without mayWriteSchema the connection is defensive, too: no statement writes to sqlite_dbpage or the tables behind virtual ones, sets
+// PRAGMA schema_version, or turns the journal off (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html). Those that SQLite then
+// ignores are refused here.
+func (h *handle) authorize(may permissions) error {
 	sqlite3.Xsqlite3_set_authorizer(h.tls, h.db, authorizer, uintptr(may))
+	if may&mayWriteSchema != 0 {
+		return nil
+	}
+	list := libc.Xmalloc(h.tls, 16) // two arguments, of 8 bytes each on every machine
+	if list == 0 {
+		return errNoDefence
+	}
+	defer libc.Xfree(h.tls, list)
+	if sqlite3.Xsqlite3_db_config(h.tls, h.db, sqlite3.SQLITE_DBCONFIG_DEFENSIVE, libc.VaList(list, int32(1), uintptr(0))) != sqlite3.SQLITE_OK {
+		return errNoDefence
+	}
+	return nil
 }
+
+var errNoDefence = errors.New("sqlitebind: SQLite does not let the connection be defensive")
 
 // authorized answers SQLite. It is called with names as they are written.
 func authorized(_ *libc.TLS, may uintptr, action int32, first, second, _, _ uintptr) int32 {
@@ -52,11 +71,26 @@ func authorized(_ *libc.TLS, may uintptr, action int32, first, second, _, _ uint
 			return sqlite3.SQLITE_DENY
 		}
 	case sqlite3.SQLITE_PRAGMA:
-		if permissions(may)&mayWriteSchema == 0 && second != 0 && strings.EqualFold(libc.GoString(first), "writable_schema") {
+		if second != 0 && !permissions(may).lets(strings.ToLower(libc.GoString(first)), strings.ToLower(libc.GoString(second))) {
 			return sqlite3.SQLITE_DENY
 		}
 	}
 	return sqlite3.SQLITE_OK
+}
+
+// lets reports whether a pragma may have a value.
+func (may permissions) lets(pragma, value string) bool {
+	switch pragma {
+	case "writable_schema", "schema_version":
+		return may&mayWriteSchema != 0
+	case "journal_mode":
+		return may&mayWriteSchema != 0 || value != "off"
+	case "trusted_schema":
+		return may&mayTrust != 0 || value == "0" || value == "off" || value == "no" || value == "false"
+	case "temp_store_directory", "data_store_directory":
+		return false // of the whole process
+	}
+	return true
 }
 
 // authorizer is authorized as C code calls it, see [busyCallback].
@@ -68,14 +102,17 @@ var authorizer = func() uintptr {
 }()
 
 // NotAllowedError reports a statement that SQLite did not compile because the URI does not allow it: ATTACH and VACUUM INTO, which
-// reach other files, and PRAGMA writable_schema, by which a statement can damage the file. Nothing was done.
+// reach other files; PRAGMA writable_schema, schema_version and journal_mode = off, by which a statement can damage the file; PRAGMA
+// trusted_schema = on; and PRAGMA temp_store_directory and data_store_directory, which are the whole process's and never allowed. Nothing
+// was done. A write to sqlite_dbpage is an error of SQLite's own.
 type NotAllowedError struct {
 	Err error // SQLite's
 }
 
 func (e *NotAllowedError) Error() string {
 	return "sqlitebind: the URI does not allow the statement: ATTACH and VACUUM INTO need allow=attach there, " +
-		"PRAGMA writable_schema needs allow=writable_schema: " + e.Err.Error()
+		"PRAGMA writable_schema, schema_version and journal_mode=off need allow=writable_schema, PRAGMA trusted_schema=on needs " +
+		"trusted_schema=on, and PRAGMA temp_store_directory and data_store_directory are never allowed: " + e.Err.Error()
 }
 
 // Unwrap returns SQLite's error.

@@ -95,3 +95,34 @@ func TestTrustedSchema(t *testing.T) {
 	}
 	assert.Positive(t, calls)
 }
+
+// TestAllow_damage refuses what could damage the file, or reaches past the connection, and the file is whole after it.
+func TestAllow_damage(t *testing.T) {
+	dir := t.TempDir()
+	damage := []string{"PRAGMA schema_version = 9", "PRAGMA main.Journal_Mode = OFF", "UPDATE sqlite_dbpage SET data = data WHERE pgno = 1"}
+	trust := []string{"PRAGMA trusted_schema = on", "PRAGMA trusted_schema(1)"}
+	never := []string{"PRAGMA temp_store_directory = '" + dir + "'", "PRAGMA data_store_directory = '" + dir + "'"}
+	for params, may := range map[string]struct{ damage, trust bool }{
+		"":                                  {false, false},
+		"?journal_mode=off":                 {false, false},
+		"?allow=writable_schema":            {true, false},
+		"?trusted_schema=on":                {false, true},
+		"?journal_mode=delete&allow=attach": {false, false},
+	} {
+		w := open(t, "sqlite://"+filepath.Join(t.TempDir(), "app.db")+params, binds.WithPool(binds.Pool{MaxOpen: 1}))
+		run(t, w, "CREATE TABLE t (n)", "INSERT INTO t VALUES (1)", "PRAGMA trusted_schema = off", "PRAGMA journal_mode", "PRAGMA schema_version")
+		if params == "?journal_mode=off" {
+			assert.Equal(t, "off", value(t, w, "PRAGMA journal_mode"), "the URI's own")
+		}
+		for _, group := range []struct {
+			allowed bool
+			texts   []string
+		}{{may.damage, damage}, {may.trust, trust}, {false, never}} {
+			for _, q := range group.texts {
+				_, err := w.DB().ExecContext(t.Context(), q)
+				assert.Equal(t, group.allowed, err == nil, "%s: %s: %v", params, q, err)
+			}
+		}
+		assert.Equal(t, "ok", value(t, w, "PRAGMA integrity_check"))
+	}
+}

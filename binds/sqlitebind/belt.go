@@ -2,6 +2,7 @@ package sqlitebind
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -17,10 +18,14 @@ func (c *conn) fasten(ctx context.Context) error {
 
 // allowed is what statements of a role may do. A reader has a ban of its own on what attaches.
 func (s *settings) allowed(role binds.Role) permissions {
-	if role == binds.Reader {
-		return s.allow | mayAttach
+	may := s.allow
+	if slices.Contains(s.pragmas, pragma{"trusted_schema", onOff(true)}) {
+		may |= mayTrust
 	}
-	return s.allow
+	if role == binds.Reader {
+		may |= mayAttach
+	}
+	return may
 }
 
 // queryOnly makes SQLite refuse writes, temporary tables included, or allow them again.

@@ -30,7 +30,9 @@
 //	trusted_schema      on: views, triggers, CHECK, DEFAULT, generated columns and indexes may call the program's own functions, see
 //	                    [WithFunction]; default off, so that a file from elsewhere runs nothing
 //	allow               what statements of the writer may do besides, with a comma between: attach for ATTACH and VACUUM INTO, which read
-//	                    and write any file of this process; writable_schema for that PRAGMA. Default: neither, a [*NotAllowedError]
+//	                    and write any file of this process; writable_schema for that PRAGMA, schema_version, journal_mode=off and writes to sqlite_dbpage, which
+//	                    can damage the file. Default: neither, a [*NotAllowedError]; PRAGMA temp_store_directory and
+//	                    data_store_directory are that always, PRAGMA trusted_schema=on unless the URI says so
 //
 // They are SQLite's own words, https://www.sqlite.org/pragma.html. For a memory database only
 // busy_timeout, synchronous, foreign_keys, cache_size, temp_store, trusted_schema and allow have a meaning. Anything else is

@@ -34,7 +34,9 @@ func (s *source) settle(ctx context.Context, c *conn) error {
 		}
 	}
 	c.changed = false // it is what a new session is like
-	c.db.authorize(s.allowed(c.role))
+	if err := c.db.authorize(s.allowed(c.role)); err != nil {
+		return err
+	}
 	return c.fasten(ctx)
 }
 
