@@ -15,7 +15,7 @@ const outlineEnd = "…"
 //
 // It shows nothing behind a place where it cannot be told what is a value: a quote or a comment that does not end, a string that ends
 // elsewhere in another mode of the server (NO_BACKSLASH_ESCAPES, ANSI_QUOTES, standard_conforming_strings = off), code in a comment of MySQL's,
-// a comment within a comment where those do not nest, a byte that no statement has. Of a dialect that it does not know it shows nothing.
+// a comment within a comment where those do not nest, a string whose closing quote a letter, a digit or a quote touches, a byte that no statement has. Of a dialect that it does not know it shows nothing.
 // Text in double quotes is a value on MySQL. On SQLite it is a name only beside a dot, and behind AS, FROM, JOIN, INTO, UPDATE and TABLE:
 // elsewhere SQLite takes it for a string if there is no such column.
 //
@@ -37,6 +37,9 @@ func Outline(d dialect.Name, query string, limit int) string {
 		text := query[i:p.end]
 		switch p.kind {
 		case value:
+			if touched(query, i, p.end) {
+				return ended(&out, limit)
+			}
 			text = "?"
 		case gap:
 			if text = " "; out.Len() == 0 || p.end == len(query) {
@@ -54,6 +57,12 @@ func Outline(d dialect.Name, query string, limit int) string {
 		i = p.end
 	}
 	return out.String()
+}
+
+// touched reports whether a letter, a digit or a quote follows the closing quote of a string at once: then the string may have been meant
+// to go on there.
+func touched(q string, i, end int) bool {
+	return (q[i] == '\'' || q[i] == '"') && end < len(q) && (isNameByte(q[end]) || strings.IndexByte("'\"`", q[end]) >= 0)
 }
 
 func ended(out *strings.Builder, limit int) string {

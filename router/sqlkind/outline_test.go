@@ -147,3 +147,17 @@ func FuzzOutline(f *testing.F) {
 		}
 	})
 }
+
+func TestOutline_touched(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT 'x'SECRET'":     "SELECT …",
+		"SELECT 'x'9, 'SECRET'": "SELECT …",
+		"SELECT 'x'\"SECRET\"":  "SELECT …",
+		"SELECT 'x', 'y'||'z'":  "SELECT ?, ?||?",
+		"SELECT 'it''s'":        "SELECT ?",
+	} {
+		for _, d := range []dialect.Name{dialect.PG, dialect.MySQL, dialect.SQLite} {
+			assert.Equal(t, want, sqlkind.Outline(d, query, 200), "%v: %s", d, query)
+		}
+	}
+}
