@@ -1,9 +1,11 @@
 package integration_test
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -68,4 +70,48 @@ func TestInstallServers_killed(t *testing.T) {
 		assert.NoFileExists(t, filepath.Join(root, left))
 		assert.NoDirExists(t, filepath.Join(root, left))
 	}
+}
+
+// A second run waits for one that is under way, and takes nothing of it for what a killed one left.
+func TestInstallServers_together(t *testing.T) {
+	bin, root, none := t.TempDir(), t.TempDir(), t.TempDir()
+	began, end := filepath.Join(root, "began"), filepath.Join(root, "end")
+	require.NoError(t, syscall.Mkfifo(began, 0o600))
+	require.NoError(t, syscall.Mkfifo(end, 0o600))
+	for name, text := range map[string]string{
+		"apt-get":   `case "$*" in *install*) [ -e ` + root + `/once ] || { touch ` + root + `/once; echo >` + began + `; read x <` + end + `; };; esac; exit 1`,
+		"apt-cache": `case "$1" in policy) echo "  Candidate: 1";; *) echo "postgresql-17 - x";; esac`,
+		"sudo":      `[ "$1" != -n ] || shift; exec "$@"`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	}
+	for _, dir := range []string{"usr/sbin", "etc", "var/lib"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	policy := filepath.Join(root, "usr/sbin/policy-rc.d")
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("BINDERY_INSTALL_ROOT", root)
+	t.Setenv("BINDERY_PG_BIN", none)
+	t.Setenv("BINDERY_MARIADB_BIN", none)
+	first := exec.CommandContext(t.Context(), "../scripts/install-servers.sh")
+	require.NoError(t, first.Start())
+	_, err := os.ReadFile(began)
+	require.NoError(t, err)
+
+	second := exec.CommandContext(t.Context(), "../scripts/install-servers.sh")
+	out, err := second.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, second.Start())
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan())
+	assert.Contains(t, lines.Text(), "another run is under way")
+	assert.FileExists(t, policy, "the first run's still")
+	require.NoError(t, os.WriteFile(end, []byte("go\n"), 0))
+	require.Error(t, first.Wait(), "apt-get fails")
+	for lines.Scan() {
+		assert.NotContains(t, lines.Text(), "was killed")
+	}
+	require.Error(t, second.Wait())
+	assert.NoFileExists(t, policy)
+	assert.NoDirExists(t, filepath.Join(root, "var/lib/bindery-install-servers"))
 }

@@ -366,6 +366,16 @@ else
   work=$(mktemp -d "${TMPDIR:-/tmp}/install-servers-XXXXXX")
 fi
 
+# One run at a time: what another one has put in place is no left-over. Its lock is on the folder that holds the state, and ends with
+# it and with what it has started, however it ends.
+if [ -z "$check$dry_run" ] && [ -d "${state%/*}" ] && command -v flock >/dev/null; then
+  exec 9<"${state%/*}"
+  if ! flock -n 9; then
+    say "another run is under way: waiting for its end, half an hour at most"
+    flock -w 1800 9 || fail "another run does not end"
+  fi
+fi
+
 if [ -z "$check$dry_run" ] && left_over && can_be_root; then
   say "a run before this one was killed: putting back what it had moved"
   give_back
