@@ -5,7 +5,7 @@ BENCHTOOL = $(GO) tool -modfile=../tools/go.mod
 FUZZTIME ?= 10s
 MINUTES ?= 10
 QUICK ?= 1m
-TIMEOUT ?= 20m
+TIMEOUT ?= 30m
 SERVERS ?=
 SUITES ?=
 
@@ -18,7 +18,7 @@ help: ## list the targets
 demo: ## run the tour on embedded SQLite: nothing is needed but Go
 	$(GO) run ./examples/multidb
 
-test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (20m) limits each package
+test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (30m) limits each package
 	$(GO) build -race ./... # once, before two runs at a time ask for it
 	@$(MAKE) --no-print-directory -j2 test-servers test-rest
 

@@ -61,6 +61,10 @@ var helpers = map[string]func(ctx context.Context, db bun.IDB) error{
 		_, err := models.PrimaryKeys(db, (*strayRow)(nil))
 		return err
 	},
+	"KeysInUse": func(ctx context.Context, db bun.IDB) error {
+		_, err := models.KeysInUse(ctx, db, (*strayRow)(nil))
+		return err
+	},
 	"Latest": func(ctx context.Context, db bun.IDB) error {
 		return models.Latest(db, db.NewSelect().Model(&[]strayRow{}), []string{"kind"}, "id").Scan(ctx)
 	},

@@ -172,7 +172,7 @@ type nullRow struct {
 }
 
 // wordy tells at length what it does not take.
-type wordy struct{ s string }
+type wordy struct{}
 
 func (w *wordy) Scan(any) error { return errors.New(strings.Repeat("no such thing; ", 1000)) }
 

@@ -13,7 +13,7 @@
 #   FRESH_TARGETS="demo test"           which targets of make
 #   FRESH_CACHE=DIR                     where the bare system is kept for a week, and the plays live;
 #                                       else bindery/fresh in root's cache. A play needs some 5 GB.
-#   TIMEOUT=20m                         how long the tests of a package may take, as for make test
+#   TIMEOUT=30m                         how long the tests of a package may take, as for make test
 #   QUICK=1m                            how long the quick part of the matrix may start suites, as for make test
 #   FRESH_MIRROR=URL                    Debian's archive; else the one that this machine's apt has
 #
