@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bindery-go/bindery/binds"
+	"github.com/bindery-go/bindery/internal/ctxend"
 )
 
 // A replica may show a commit before its primary does, see [binds.Revealer]. A session that has read on a reader and goes
@@ -202,7 +203,7 @@ func (r *Router) reveal(limit, ctx context.Context, by revealer, reader *Reader,
 		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, from, by.server
 		return nil
 	case err == errBehind:
-		err = ctx.Err()
+		err = ctxend.Err(ctx)
 	case limit.Err() != nil:
 		err = overdue(ctx, err)
 	}
@@ -268,6 +269,8 @@ func (r *Router) untilRevealed(ctx context.Context, mark binds.Mark, primary, re
 		switch {
 		case err != nil || shows:
 			return err
+		case ctxend.Err(ctx) != nil: // also where this process stood still, and the context's timer has not fired yet
+			return errBehind
 		case !still():
 			return errNotCompared
 		case !pause(ctx, wait):
