@@ -25,7 +25,7 @@ func signalGroup(int, syscall.Signal) error           { return errUnsupported }
 func prepareFork(*exec.Cmd, *account, syscall.Signal) {}
 func lockFile(*os.File) (bool, error)                 { return false, errUnsupported }
 func ownedByUs(os.FileInfo) bool                      { return false }
-func releaseSharedMemory(string, *account)            {}
+func releaseSharedMemory(string, string)              {}
 func alive(int) bool                                  { return false }
 func halted(int) bool                                 { return true }
 func parents() (map[int]int, error)                   { return nil, errUnsupported }

@@ -52,19 +52,20 @@ func ownedByUs(info os.FileInfo) bool {
 	return ok && stat.Uid == uint32(os.Geteuid())
 }
 
-// releaseSharedMemory removes a System V segment of the account's that a killed server left. The number comes from a file that the
-// account can write: where the segment is gone already, or is somebody else's, nothing happens.
-func releaseSharedMemory(id string, of *account) {
+// releaseSharedMemory removes a System V segment that a killed server left, if it is of the user who owns the server's data directory. The
+// number comes from a file that the user can write: where the segment is gone already, or is somebody else's, nothing happens.
+func releaseSharedMemory(id, data string) {
 	n, err := strconv.Atoi(id)
 	if err != nil {
 		return
 	}
-	owner := uint32(os.Geteuid())
-	if of.switched {
-		owner = uint32(of.uid)
+	info, err := os.Lstat(data)
+	if err != nil {
+		return
 	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
 	var about unix.SysvShmDesc
-	if _, err := unix.SysvShmCtl(n, unix.IPC_STAT, &about); err == nil && about.Perm.Cuid == owner {
+	if _, err := unix.SysvShmCtl(n, unix.IPC_STAT, &about); err == nil && ok && about.Perm.Cuid == owner.Uid {
 		_, _ = unix.SysvShmCtl(n, unix.IPC_RMID, nil)
 	}
 }

@@ -148,7 +148,7 @@ func (*postgres) portTaken(log string) bool {
 func (pg *postgres) afterKill(s *Server) {
 	pidFile := filepath.Join(s.dataPath(), "postmaster.pid")
 	w := s.cluster.workspace
-	releaseSharedMemory(w.sharedMemory(pidFile), w.as)
+	releaseSharedMemory(w.sharedMemory(pidFile), filepath.Dir(pidFile))
 	_ = w.removeInside(pidFile)
 	_ = w.removeInside(pg.socketPath(s))
 	_ = w.removeInside(pg.socketPath(s) + ".lock")
@@ -172,7 +172,7 @@ func (w *workspace) sharedMemory(pidFile string) string {
 func (w *workspace) releaseLeftMemory() {
 	pidFiles, _ := filepath.Glob(filepath.Join(w.dir, "*", dataDir, "postmaster.pid")) // well formed
 	for _, pidFile := range pidFiles {
-		releaseSharedMemory(w.sharedMemory(pidFile), w.as)
+		releaseSharedMemory(w.sharedMemory(pidFile), filepath.Dir(pidFile))
 	}
 }
 
