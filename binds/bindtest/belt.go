@@ -102,18 +102,15 @@ func (s *suite) refuses(t *testing.T, w, r *binds.Engine, st Statement) {
 		}
 	})
 	s.sync(t)
+	before := s.traces(t, w, r, st)
 	for _, way := range ways {
 		if !way.can(st) {
 			continue
 		}
-		t.Run(way.name, func(t *testing.T) {
-			before := s.traces(t, w, r, st)
-			err := way.send(ctx(t), s.bun(r), st.SQL)
-			s.assertRefused(t, r, err, st.Faults)
-			s.sync(t)
-			assert.Equal(t, before, s.traces(t, w, r, st), "the statement left a trace")
-		})
+		t.Run(way.name, func(t *testing.T) { s.assertRefused(t, r, way.send(ctx(t), s.bun(r), st.SQL), st.Faults) })
 	}
+	s.sync(t) // once for all ways: replicas take their time
+	assert.Equal(t, before, s.traces(t, w, r, st), "the statement left a trace, sent in one of the ways")
 }
 
 func (s *suite) assertRefused(t *testing.T, r *binds.Engine, err error, allowed []binds.Fault) {
