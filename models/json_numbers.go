@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/uptrace/bun/extra/bunjson"
 )
@@ -28,7 +27,7 @@ var (
 // a number that a float64 does not hold becomes a [json.Number], which is its text; all others stay float64.
 func (c jsonCodec) decode(text []byte, v any) error {
 	typ := reflect.TypeOf(v).Elem()
-	if !holdsAny(typ) || !longNumber(text) || !c.makesFloats() {
+	if !anyHolders.in(typ) || !longNumber(text) || !c.makesFloats() {
 		return c.unmarshal(text, v)
 	}
 	dec := c.newDecoder(bytes.NewReader(text))
@@ -78,52 +77,25 @@ func longNumber(text []byte) bool {
 	return false
 }
 
-// anyHolders knows of types whether they hold an any.
-var anyHolders sync.Map // of reflect.Type to bool
-
 var (
 	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// holdsAny reports whether a JSON number can become an any in a value of the type. A type that reads itself is its own affair.
-func holdsAny(typ reflect.Type) bool {
-	if holds, ok := anyHolders.Load(typ); ok {
-		return holds.(bool)
-	}
-	holds := findsAny(typ, map[reflect.Type]bool{})
-	anyHolders.Store(typ, holds)
-	return holds
-}
-
-func findsAny(typ reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[typ] {
-		return false
-	}
-	seen[typ] = true
-	if ptr := reflect.PointerTo(typ); ptr.Implements(jsonUnmarshaler) || ptr.Implements(textUnmarshaler) {
-		return false
-	}
-	switch typ.Kind() {
-	case reflect.Interface:
-		return typ.NumMethod() == 0
-	case reflect.Map, reflect.Slice, reflect.Array, reflect.Pointer:
-		return findsAny(typ.Elem(), seen)
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			if f := typ.Field(i); (f.IsExported() || f.Anonymous) && findsAny(f.Type, seen) {
-				return true
-			}
-		}
-	}
-	return false
+// anyHolders are types in whose values a JSON number can become an any. A type that reads itself is its own affair.
+var anyHolders = &typeSearch{
+	is: func(typ reflect.Type) (found, goOn bool) {
+		ptr := reflect.PointerTo(typ)
+		return typ.Kind() == reflect.Interface && typ.NumMethod() == 0, !ptr.Implements(jsonUnmarshaler) && !ptr.Implements(textUnmarshaler)
+	},
+	field: func(f reflect.StructField) bool { return f.IsExported() || f.Anonymous },
 }
 
 var numberType = reflect.TypeFor[json.Number]()
 
 // floatNumbers makes a float64 of each [json.Number] in an any within v that loses nothing by it.
 func floatNumbers(v reflect.Value) {
-	if !holdsAny(v.Type()) {
+	if !anyHolders.in(v.Type()) {
 		return
 	}
 	switch v.Kind() {

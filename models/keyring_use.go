@@ -57,8 +57,8 @@ func (u KeyUses) Unknown() (n int64) {
 // Let no process have the key as its current one any more before you count: what is written meanwhile is not seen.
 //
 // All models must live in db's bind; a program with several calls it for each of them. Models without such a column are passed
-// over. A field that has an Encrypted within another type with a Scan, as sql.Null, is an error that names it. A column with more than 10,000 different keys, versions and kinds of values is an error. What a value names is not proved: who may
-// write the table can name any key.
+// over. A field that has an Encrypted within another type with a Scan, as sql.Null, is an error that names it. A column with more than
+// 10,000 different keys, versions and kinds of values is an error. What a value names is not proved: who may write the table can name any key.
 func KeysInUse(ctx context.Context, db bun.IDB, models ...any) (KeyUses, error) {
 	ctx = reread(ctx)
 	var uses KeyUses

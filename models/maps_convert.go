@@ -268,7 +268,7 @@ func scanInto(f *schema.Field, dest, value reflect.Value) error {
 	if scan == nil {
 		return errMeaning
 	}
-	if text, ok := src.([]byte); ok && dest.CanAddr() && !scansItself(dest.Type()) && holdsAny(dest.Type()) {
+	if text, ok := src.([]byte); ok && dest.CanAddr() && !scansItself(dest.Type()) && anyHolders.in(dest.Type()) {
 		scan = func(dest reflect.Value, _ any) error { return bunCodec.decode(text, dest.Addr().Interface()) }
 	}
 	if _, isTime := src.(time.Time); isTime && dest.Kind() != reflect.String && dest.Type() != timeType && !scansItself(dest.Type()) {

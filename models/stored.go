@@ -5,7 +5,6 @@ import (
 	"errors"
 	"reflect"
 	"strings"
-	"sync"
 )
 
 // StorageOnly is a field's type whose Scan reads what was written to a database and nothing else: [SerializedAs] and [Encrypted], and
@@ -52,50 +51,25 @@ type jsonField interface{ readsJSON() }
 func (*JSON[T]) readsJSON() {}
 func (*List[T]) readsJSON() {}
 
-// What a type with a Scan is or has in it.
-type storage struct{ stored, sealed bool }
+// storedTypes and sealedTypes look for a StorageOnly and for an Encrypted in what a Scan may call.
+var storedTypes, sealedTypes = searchScans[StorageOnly](), searchScans[sealedField]()
 
-// storages knows the types that have been looked into.
-var storages sync.Map // of reflect.Type to storage
-
-// isStored reports whether no value of a request may reach the type's Scan.
-func isStored(typ reflect.Type) bool { return storageOf(typ).stored }
-
-// hasSealed reports whether the type is an [Encrypted], or its Scan may read one.
-func hasSealed(typ reflect.Type) bool { return storageOf(typ).sealed }
-
-func storageOf(typ reflect.Type) storage {
-	if known, ok := storages.Load(typ); ok {
-		return known.(storage)
-	}
-	var found storage
-	if ptr := reflect.PointerTo(typ); implements[sql.Scanner](ptr) || implements[StorageOnly](ptr) {
-		found.lookInto(typ, map[reflect.Type]bool{})
-	}
-	storages.Store(typ, found)
-	return found
+func searchScans[I any]() *typeSearch {
+	return &typeSearch{is: func(typ reflect.Type) (found, goOn bool) {
+		ptr := reflect.PointerTo(typ)
+		return implements[I](ptr), !implements[jsonField](ptr)
+	}}
 }
 
-// lookInto looks at a type and all that it is made of, except what is behind an interface.
-func (s *storage) lookInto(typ reflect.Type, seen map[reflect.Type]bool) {
+// isStored reports whether no value of a request may reach the type's Scan.
+func isStored(typ reflect.Type) bool { return scansOrStores(typ) && storedTypes.in(typ) }
+
+// hasSealed reports whether the type is an [Encrypted], or its Scan may read one.
+func hasSealed(typ reflect.Type) bool { return scansOrStores(typ) && sealedTypes.in(typ) }
+
+func scansOrStores(typ reflect.Type) bool {
 	ptr := reflect.PointerTo(typ)
-	s.sealed = s.sealed || implements[sealedField](ptr)
-	s.stored = s.stored || implements[StorageOnly](ptr)
-	if seen[typ] || implements[jsonField](ptr) {
-		return
-	}
-	seen[typ] = true
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			s.lookInto(typ.Field(i).Type, seen)
-		}
-	case reflect.Map:
-		s.lookInto(typ.Key(), seen)
-		s.lookInto(typ.Elem(), seen)
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		s.lookInto(typ.Elem(), seen)
-	}
+	return implements[sql.Scanner](ptr) || implements[StorageOnly](ptr)
 }
 
 // held returns a value of the storage-only type, made of v, which may be one or what such holds, or a pointer to either. It returns the zero

@@ -61,6 +61,7 @@ func TestPostgresIsTheJudge(t *testing.T) {
 	j := &judge{
 		dialect: dialect.PG, db: openPostgres(t, reader.URI()), primary: openPostgres(t, primary.URI()),
 		setUp: "SET statement_timeout = '20s'", probe: probe, begin: "BEGIN",
+		reset: []string{"ROLLBACK", "DISCARD ALL", "SET statement_timeout = '20s'"},
 		refused: func(err error) bool {
 			var e pgdriver.Error
 			return errors.As(err, &e) && slices.Contains([]string{"25006", "55000", "0A000", "XX000"}, e.Field('C'))

@@ -20,10 +20,12 @@ import (
 type judge struct {
 	dialect dialect.Name
 	db      *sql.DB
-	primary *sql.DB // its primary, which answers as the reader does; nil where both are one
-	setUp   string  // run on each connection first
-	probe   string  // one text of all that a statement could leave behind in the session or on the server
-	begin   string  // what a transaction starts with, "" for none: locks are seen before it ends
+	primary *sql.DB  // its primary, which answers as the reader does; nil where both are one
+	setUp   string   // run on each connection first
+	probe   string   // one text of all that a statement could leave behind in the session or on the server
+	begin   string   // what a transaction starts with, "" for none: locks are seen before it ends
+	reset   []string // makes a session as good as new, if the probe then says so; nil if only a new one is
+	kept    map[*sql.DB]*session
 	refused func(error) bool
 	differs explained
 }
@@ -56,23 +58,74 @@ func (o outcome) String() string {
 	return fmt.Sprintf("error %v, trace %q -> %q", o.err, o.before, o.after)
 }
 
-// try runs a statement on a connection of its own.
+// A session is a connection for one statement at a time.
+type session struct {
+	*sql.Conn
+	fresh string // what the probe said when it was new
+}
+
+// session returns one in which nothing is left of another statement, and what the probe says there.
+func (j *judge) session(t *testing.T, db *sql.DB) (s *session, probed string) {
+	t.Helper()
+	ctx := t.Context()
+	if s = j.kept[db]; s != nil {
+		delete(j.kept, db)
+		var err error
+		for _, statement := range j.reset {
+			_, err = s.ExecContext(ctx, statement)
+		}
+		if err == nil {
+			err = s.QueryRowContext(ctx, j.probe).Scan(&probed)
+		}
+		if err == nil && probed == s.fresh {
+			return s, probed
+		}
+		s.end()
+	}
+	conn, err := db.Conn(ctx)
+	require.NoError(t, err)
+	s = &session{Conn: conn}
+	if j.setUp != "" {
+		run(t, ctx, conn, j.setUp)
+	}
+	require.NoError(t, conn.QueryRowContext(ctx, j.probe).Scan(&s.fresh))
+	return s, s.fresh
+}
+
+// end closes the connection for good: what a statement left in the session goes with it.
+func (s *session) end() {
+	_ = s.Raw(func(any) error { return driver.ErrBadConn })
+	_ = s.Close() // it is closed already
+}
+
+// leave takes a session back.
+func (j *judge) leave(t *testing.T, db *sql.DB, s *session) {
+	if j.reset == nil {
+		s.end()
+		return
+	}
+	if j.kept == nil {
+		j.kept = make(map[*sql.DB]*session)
+	}
+	j.kept[db] = s
+	t.Cleanup(func() {
+		if j.kept[db] == s {
+			delete(j.kept, db)
+			s.end()
+		}
+	})
+}
+
+// try runs a statement in a session of its own.
 func (j *judge) try(t *testing.T, query string) outcome { return j.tryOn(t, j.db, query) }
 
 func (j *judge) tryOn(t *testing.T, db *sql.DB, query string) (o outcome) {
 	t.Helper()
 	ctx := t.Context()
-	conn, err := db.Conn(ctx)
-	require.NoError(t, err)
-	defer func() {
-		// What a statement left in the session goes with the connection.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		_ = conn.Close() // it is closed already
-	}()
-	if j.setUp != "" {
-		run(t, ctx, conn, j.setUp)
-	}
-	require.NoError(t, conn.QueryRowContext(ctx, j.probe).Scan(&o.before), query)
+	session, before := j.session(t, db)
+	defer j.leave(t, db, session)
+	conn := session.Conn
+	o.before = before
 	if j.begin != "" {
 		run(t, ctx, conn, j.begin)
 	}

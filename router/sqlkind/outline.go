@@ -15,11 +15,13 @@ const outlineEnd = "…"
 //
 // It shows nothing behind a place where it cannot be told what is a value: a quote or a comment that does not end, a string that ends
 // elsewhere in another mode of the server (NO_BACKSLASH_ESCAPES, ANSI_QUOTES, standard_conforming_strings = off), code in a comment of MySQL's,
-// a comment within a comment where those do not nest, a string whose closing quote a letter, a digit or a quote touches, a byte that no statement has. Of a dialect that it does not know it shows nothing.
+// a comment within a comment where those do not nest, a string whose closing quote a letter, a digit or a quote touches, a byte that no
+// statement has. Of a dialect that it does not know it shows nothing.
 // Text in double quotes is a value on MySQL. On SQLite it is a name only beside a dot, and behind AS, FROM, JOIN, INTO, UPDATE and TABLE:
 // elsewhere SQLite takes it for a string if there is no such column.
 //
-// What users named themselves is shown: tables, columns, functions, aliases, savepoints. It is safe for concurrent use.
+// What users named themselves is shown: tables, columns, functions, aliases, savepoints; and so are values that are bare words, as the
+// one in SET app.tenant = acme. It is safe for concurrent use.
 func Outline(d dialect.Name, query string, limit int) string {
 	l := languageOf(d)
 	if l == nil {
@@ -70,45 +72,6 @@ func ended(out *strings.Builder, limit int) string {
 		_, _ = out.WriteString(outlineEnd)
 	}
 	return out.String()
-}
-
-// Fingerprint tells statements apart by all their text but values, parameters, comments and white space: values that follow each other,
-// with commas between, count as one, so that lists of any length are alike. What follows a place where it cannot be told what
-// is a value counts for nothing; of a dialect that it does not know everything counts. It allocates nothing and is safe for concurrent use.
-func Fingerprint(d dialect.Name, query string) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037) // FNV-1a
-	l := languageOf(d)
-	if l == nil {
-		for i := range len(query) {
-			h = (h ^ uint64(query[i])) * prime
-		}
-		return h
-	}
-	r := outliner{scanner: scanner{q: query, lang: l, words: &l.words}}
-	after := false // a value, and perhaps commas and white space
-	for i := 0; i < len(query); {
-		p := r.next(i)
-		if p.kind == doubt {
-			break
-		}
-		switch {
-		case p.kind == gap, after && query[i] == ',':
-		case p.kind == value:
-			if !after {
-				h = (h ^ '?') * prime
-			}
-			after = true
-		default:
-			for ; i < p.end; i++ {
-				h = (h ^ uint64(query[i])) * prime
-			}
-			h = (h ^ ' ') * prime // two words are not one
-			after = false
-		}
-		i = p.end
-	}
-	return h
 }
 
 // part is what kind of text begins at a place, and where it ends.

@@ -109,26 +109,13 @@ func TestSCRAM_first(t *testing.T) {
 // scramServer asks by SCRAM, with a first message that follows the client's nonce, and gives what it was sent then.
 func scramServer(t *testing.T, behind string) (addr string, sent func() string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	got := make(chan string, 1)
-	go func() {
-		c, err := l.Accept()
-		if err != nil {
-			return
+	return serve(t, 2, 2, func(i int, heard string) string {
+		if i == 0 {
+			return request(10, offerSASL)
 		}
-		defer func() { _ = c.Close() }()
-		b := make([]byte, 4096)
-		_, _ = c.Read(b)
-		_, _ = io.WriteString(c, request(10, offerSASL))
-		n, _ := c.Read(b)
-		_, nonce, _ := strings.Cut(string(b[:n]), "r=")
-		_, _ = io.WriteString(c, request(11, "r="+nonce+"x,s=c2FsdA=="+behind))
-		rest, _ := io.ReadAll(c)
-		got <- string(rest)
-	}()
-	return l.Addr().String(), func() string { return <-got }
+		_, nonce, _ := strings.Cut(heard, "r=")
+		return request(11, "r="+nonce+"x,s=c2FsdA=="+behind)
+	})
 }
 
 // TestSCRAM_noProof proves nothing to a server whose number of iterations can be read in two ways, or goes past what is done.
