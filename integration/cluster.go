@@ -24,6 +24,7 @@ type Cluster struct {
 	workspace *workspace
 	launcher  *launcher
 	options   *options
+	seed      seed   // what servers start from; nil: the directory seedDir
 	admin     secret // the administrator's password
 	replicate secret // the replication account's
 	tls       TLSFiles
@@ -84,7 +85,7 @@ func prepareCluster(ctx context.Context, sys system, replicas int, o *options) (
 	}
 	c := &Cluster{
 		system: sys, version: version, workspace: w, launcher: newLauncher(), options: o,
-		admin: randomSecret(), replicate: randomSecret(), joining: make(chan struct{}, 1),
+		admin: adminSecret, replicate: replicaSecret, joining: make(chan struct{}, 1),
 	}
 	if err := c.prepareServers(replicas); err != nil {
 		return nil, errors.Join(fmt.Errorf("integration: %w", err), c.Close())
@@ -141,9 +142,6 @@ func (c *Cluster) start(ctx context.Context) error {
 	err := each(c.servers(), func(s *Server) error { return s.copySeed(ctx) })
 	if err == nil {
 		err = c.Primary.boot(ctx)
-	}
-	if err == nil {
-		err = c.system.populate(ctx, c)
 	}
 	if peers, ok := c.peers(); ok && err == nil {
 		err = c.Primary.failed("start", peers.rejoin(ctx, c.Primary))

@@ -43,6 +43,7 @@ func (g *galera) seed(ctx context.Context, c *Cluster) error {
 		err = first.Stop(ctx)
 	}
 	if err == nil {
+		c.seed = nil
 		err = errors.Join(c.workspace.removeInside(seed), os.Rename(first.dataPath(), seed))
 	}
 	return err

@@ -24,7 +24,7 @@ func (m *mariadb) seed(ctx context.Context, c *Cluster) error {
 	statements := "FLUSH PRIVILEGES;\n" +
 		"DELETE FROM mysql.global_priv WHERE User IN ('', 'root');\n" + // they would need no password
 		"FLUSH PRIVILEGES;\n" + m.accountStatements(c)
-	return c.seedAccounts(statements, func(file string) error {
+	return c.seedAccounts(ctx, m.server, statements, func(file string) error {
 		return c.runCommand(ctx, m.installer, append(m.installerArguments(), "--datadir="+c.workspace.path(seedDir),
 			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 			"--extra-file="+file, mariadbLogSize,

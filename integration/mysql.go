@@ -25,7 +25,7 @@ func (m *mysqlServer) seed(ctx context.Context, c *Cluster) error {
 	statements := m.accountStatements(c) +
 		"GRANT GROUP_REPLICATION_STREAM ON *.* TO " + replicaUser + "@'%';\n" +
 		"DROP USER root@localhost;\n" // it would need no password
-	return c.seedAccounts(statements, func(file string) error {
+	return c.seedAccounts(ctx, m.server, statements, func(file string) error {
 		err := c.runCommand(ctx, m.server, "--no-defaults", "--initialize-insecure", "--datadir="+data,
 			"--init-file="+file, "--skip-log-bin", "--secure-file-priv=", "--auto-generate-certs=OFF",
 			// A redo log that is not full at once, and no threads that wait for each other: two seconds.

@@ -28,9 +28,6 @@ func (mysqlFamily) stops() (orderly, immediate syscall.Signal) { return sigTermi
 // configure does nothing: command has all settings.
 func (mysqlFamily) configure(*Server) error { return nil }
 
-// populate does nothing: the seed has everything.
-func (mysqlFamily) populate(context.Context, *Cluster) error { return nil }
-
 func (mysqlFamily) portTaken(log string) bool { return strings.Contains(log, "Bind on TCP/IP port") }
 
 // afterKill removes the socket, since a connection to it would not be refused in the usual way, and MySQL's
@@ -71,13 +68,15 @@ func (m mysqlFamily) connector(_ context.Context, s *Server, database string) dr
 
 // seedAccounts writes the statements that make all accounts into a file for the time that make takes: its name in
 // a message would show nothing; its content must not stay.
-func (c *Cluster) seedAccounts(statements string, make func(file string) error) error {
-	file := c.workspace.path(scratchDir, "accounts.sql")
-	if err := c.workspace.write(file, statements); err != nil {
-		return err
-	}
-	defer func() { _ = c.workspace.removeInside(file) }()
-	return make(file)
+func (c *Cluster) seedAccounts(ctx context.Context, program, statements string, make func(file string) error) error {
+	return c.makeSeed(ctx, []string{program, statements}, func() error {
+		file := c.workspace.path(scratchDir, "accounts.sql")
+		if err := c.workspace.write(file, statements); err != nil {
+			return err
+		}
+		defer func() { _ = c.workspace.removeInside(file) }()
+		return make(file)
+	}, nil)
 }
 
 // accountStatements makes the accounts and the database.

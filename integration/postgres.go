@@ -31,10 +31,24 @@ func (*postgres) stops() (orderly, immediate syscall.Signal) { return sigInterru
 
 func (pg *postgres) seed(ctx context.Context, c *Cluster) error {
 	data := c.workspace.path(seedDir)
-	err := c.runCommand(ctx, filepath.Join(pg.bin, "initdb"), "--pgdata="+data,
-		"--username="+adminUser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	accounts := pg.accountStatements(c)
+	err := c.makeSeed(ctx, []string{pg.bin, accounts}, func() error {
+		err := c.runCommand(ctx, filepath.Join(pg.bin, "initdb"), "--pgdata="+data,
+			"--username="+adminUser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+		if err != nil {
+			return err
+		}
+		// One user alone, without a server: manual, "postgres", section "Single-User Mode".
+		return c.runCommandWith(ctx, accounts, filepath.Join(pg.bin, "postgres"), "--single", "-D", data,
+			"-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", // the log must not repeat a password
+			"-c", "password_encryption=scram-sha-256", "-c", "fsync=off", "postgres")
+	}, newIdentity)
 	if err != nil {
 		return err
+	}
+	if c.seed != nil {
+		c.seed = c.seed.with("pg_hba.conf", postgresLogins, true).with("postgresql.conf", pg.settings(c), false)
+		return nil
 	}
 	if err := c.workspace.write(filepath.Join(data, "pg_hba.conf"), postgresLogins); err != nil {
 		return err
@@ -122,15 +136,14 @@ func (pg *postgres) conninfo(s, primary *Server) string {
 		primary.SocketDir(), primary.Port(), replicaUser, s.name)
 }
 
-func (pg *postgres) populate(ctx context.Context, c *Cluster) error {
-	return c.Primary.exec(ctx, "postgres",
-		"SET log_min_error_statement = panic", // the log must not repeat a password
-		"SET synchronous_commit = local",      // there are no standbys yet
+// accountStatements makes the accounts and the database, a statement in a line.
+func (pg *postgres) accountStatements(c *Cluster) string {
+	return strings.Join([]string{
 		fmt.Sprintf("ALTER ROLE %s PASSWORD %s", adminUser, quotePostgres(c.admin.reveal())),
 		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD %s", appUser, quotePostgres(c.options.password.reveal())),
 		fmt.Sprintf("CREATE ROLE %s LOGIN REPLICATION", replicaUser),
 		fmt.Sprintf("CREATE DATABASE %s OWNER %s", appDatabase, appUser),
-	)
+	}, "\n") + "\n"
 }
 
 func (pg *postgres) command(s *Server) (string, []string) {

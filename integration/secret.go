@@ -13,3 +13,6 @@ func newSecret(text string) secret {
 }
 
 func randomSecret() secret { return newSecret(rand.Text()) }
+
+// The passwords of the accounts that are not the tests' own, for all clusters of this process: so that their data directories begin alike.
+var adminSecret, replicaSecret = randomSecret(), randomSecret()

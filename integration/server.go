@@ -154,10 +154,15 @@ func (s *Server) failed(op string, err error) error {
 
 // copySeed gives the server its data directory.
 func (s *Server) copySeed(ctx context.Context) error {
-	w := s.cluster.workspace
-	err := s.cluster.runCommand(ctx, "cp", "-Rp", w.path(seedDir), s.dataPath())
+	c := s.cluster
+	var err error
+	if c.seed != nil {
+		err = c.seed.writeTo(ctx, c.workspace, s.dataPath())
+	} else {
+		err = c.runCommand(ctx, "cp", "-Rp", c.workspace.path(seedDir), s.dataPath())
+	}
 	if err == nil {
-		err = s.cluster.system.configure(s)
+		err = c.system.configure(s)
 	}
 	return s.failed("copy the data of", err)
 }

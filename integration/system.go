@@ -13,12 +13,10 @@ type system interface {
 	program() (product, path string)
 	// accounts names the operating system's users to run as, best first, if we are root.
 	accounts() []string
-	// seed makes the data directory, seedDir, that every server starts from a copy of.
+	// seed makes the data directory, seedDir, that every server starts from a copy of, with all accounts and the tests' database.
 	seed(ctx context.Context, c *Cluster) error
 	// configure readies the copy in s for its first start, or, after a promotion, the next.
 	configure(s *Server) error
-	// populate makes what the first primary must have, once it runs.
-	populate(ctx context.Context, c *Cluster) error
 	// command returns the program and arguments of s.
 	command(s *Server) (string, []string)
 	// stops returns the signals for an orderly and for an immediate end.
@@ -33,7 +31,7 @@ type system interface {
 	socketPath(s *Server) string
 	// connector logs the administrator in, over the socket. What it opens breaks when ctx ends.
 	connector(ctx context.Context, s *Server, database string) driver.Connector
-	// anyDatabase is one that exists before populate has run.
+	// anyDatabase is one that every server has.
 	anyDatabase() string
 
 	// position returns what awaitReplay needs to know about a primary's present state.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -39,6 +40,20 @@ var versionNumbers = regexp.MustCompile(`(?:Ver|\(PostgreSQL\)|PgBouncer|pgpool-
 
 // programVersion asks a server's program for its version.
 func programVersion(ctx context.Context, product, program string) (Version, error) {
+	if v, asked := versions.Load(program); asked {
+		return v.(Version), nil
+	}
+	v, err := askVersion(ctx, product, program)
+	if err == nil {
+		versions.Store(program, v)
+	}
+	return v, err
+}
+
+// versions are those that programs have told, by their paths: they stay while this process runs.
+var versions sync.Map
+
+func askVersion(ctx context.Context, product, program string) (Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	args := []string{"--version"}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/bindery-go/bindery/bench/internal/peers"
+	"github.com/bindery-go/bindery/bench/internal/racing"
 )
 
 // A contender is a library with one of its policies.
@@ -21,8 +23,9 @@ func (c contender) String() string { return c.library + ", " + c.calls }
 // held is what the bars are about.
 var held = contender{"bindery", "least_loaded", "least_loaded (default)"}
 
-// contenders are all, the held first.
-var contenders = []contender{
+// contenders are all, the held first. Under the race detector xorm stays out: a read that its context ends gives pgdriver the names of
+// its columns back, which xorm still reads while the next query writes them. That is between these two.
+var contenders = slices.DeleteFunc([]contender{
 	held,
 	{"bindery", "round_robin", "round_robin"},
 	{"bindery", "random", "random"},
@@ -34,7 +37,7 @@ var contenders = []contender{
 	{"xorm EngineGroup", "random", "random"},
 	{"xorm EngineGroup", "least_conn", "least connections"},
 	{"bxcodec/dbresolver", "", "round robin (default)"},
-}
+}, func(c contender) bool { return racing.On && c.library == "xorm EngineGroup" })
 
 // An entrant is a contender at work.
 type entrant struct {

@@ -1,0 +1,2 @@
+// Package racing tells whether the race detector is on.
+package racing
