@@ -24,9 +24,9 @@ type Cluster struct {
 	workspace *workspace
 	launcher  *launcher
 	options   *options
-	seed      seed   // what servers start from; nil: the directory seedDir
-	admin     secret // the administrator's password
-	replicate secret // the replication account's
+	seed      func() seed // what servers start from: a func, which fmt cannot follow; nil: the directory seedDir
+	admin     secret      // the administrator's password
+	replicate secret      // the replication account's
 	tls       TLSFiles
 	lastID    atomic.Int64 // the highest number that a server has
 

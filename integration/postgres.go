@@ -47,7 +47,7 @@ func (pg *postgres) seed(ctx context.Context, c *Cluster) error {
 		return err
 	}
 	if c.seed != nil {
-		c.seed = c.seed.with("pg_hba.conf", postgresLogins, true).with("postgresql.conf", pg.settings(c), false)
+		c.startFrom(c.seed().with("pg_hba.conf", postgresLogins, true).with("postgresql.conf", pg.settings(c), false))
 		return nil
 	}
 	if err := c.workspace.write(filepath.Join(data, "pg_hba.conf"), postgresLogins); err != nil {

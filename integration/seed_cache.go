@@ -47,9 +47,11 @@ func (c *Cluster) makeSeed(ctx context.Context, key []string, make func() error,
 			return nil
 		}
 	}
-	c.seed = s
+	c.startFrom(s)
 	return nil
 }
+
+func (c *Cluster) startFrom(s seed) { c.seed = func() seed { return s } }
 
 // seedOf returns what was made before, or else has it made, and keeps what that is.
 func (c *Cluster) seedOf(ctx context.Context, id [sha256.Size]byte, make func() error) (s seed, made bool, err error) {

@@ -157,7 +157,7 @@ func (s *Server) copySeed(ctx context.Context) error {
 	c := s.cluster
 	var err error
 	if c.seed != nil {
-		err = c.seed.writeTo(ctx, c.workspace, s.dataPath())
+		err = c.seed().writeTo(ctx, c.workspace, s.dataPath())
 	} else {
 		err = c.runCommand(ctx, "cp", "-Rp", c.workspace.path(seedDir), s.dataPath())
 	}
