@@ -18,8 +18,22 @@ type CancelCounter interface {
 // Cancels counts the statements given up on the engine's pool since it was opened; all zero where the driver stops them in
 // another way. It is safe for concurrent use.
 func (e *Engine) Cancels() CancelStats {
-	if c, ok := e.connector.Connector.(CancelCounter); ok {
-		return c.Cancels()
+	return e.renew().counted()
+}
+
+func (s *CancelStats) add(o CancelStats) {
+	s.Asked += o.Asked
+	s.Dropped += o.Dropped
+}
+
+func (r *renewal) counted() CancelStats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := r.cancels
+	for _, o := range r.all {
+		if c, ok := o.connector.(CancelCounter); ok {
+			sum.add(c.Cancels())
+		}
 	}
-	return CancelStats{}
+	return sum
 }

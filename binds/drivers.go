@@ -65,7 +65,7 @@ func (ds *Drivers) Open(ctx context.Context, name, uri string, opts ...OpenOptio
 	if err != nil {
 		return nil, &OpenError{Engine: name, Err: err}
 	}
-	return newEngine(name, d, src, opts), nil
+	return newEngine(name, d, src, openWith(d, uri), opts), nil
 }
 
 // Check returns the error that [Drivers.Open] would return for uri, and opens nothing.

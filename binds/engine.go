@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bindery-go/bindery/internal/connectby"
@@ -21,20 +22,24 @@ type Engine struct {
 	name   string
 	role   Role
 	driver Driver
-	source func() Source // a func, which fmt cannot follow: %s walks into pointers of unexported fields
+	renew  func() *renewal // a func, which fmt cannot follow: %s walks into pointers of unexported fields
 	pool   Pool
 	db     *sql.DB
 
 	connector *connector      // what db connects by
 	queue     *connwait.Queue // nil: db bounds its connections itself
 
-	mu     sync.Mutex // guards native, closed
-	native *sql.DB
-	closed bool
+	mu              sync.Mutex // guards what follows
+	native          *sql.DB
+	nativeConnector *connector       // what native connects by
+	nativeNext      driver.Connector // see Yield
+	closed          bool
 
 	probe prober
 	asks  prober // a connection of its own, so that questions do not make probes late
-	locks lockMaker
+
+	password func(context.Context) (string, error)          // see WithPassword; nil: the URI's own
+	reopen   func(context.Context, *string) (Source, error) // reads the URI again; nil where there is none
 
 	closing  sync.Once
 	closeErr error // of closing
@@ -49,8 +54,8 @@ func As(role Role) OpenOption { return func(e *Engine) { e.role = role } }
 // WithPool bounds the engine's connections. Without it the defaults of [Pool] do.
 func WithPool(p Pool) OpenOption { return func(e *Engine) { e.pool = p } }
 
-func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
-	e := &Engine{name: name, driver: d, source: func() Source { return src }, probe: newProber(), asks: newProber()}
+func newEngine(name string, d Driver, src Source, reopen func(context.Context, *string) (Source, error), opts []OpenOption) *Engine {
+	e := &Engine{name: name, driver: d, reopen: reopen, probe: newProber(), asks: newProber()}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -58,7 +63,10 @@ func newEngine(name string, d Driver, src Source, opts []OpenOption) *Engine {
 	if b, ok := src.(PoolBounder); ok {
 		e.pool = b.BoundPool(e.role, e.pool)
 	}
-	e.connector = &connector{Connector: src.Connector(e.role), engine: name}
+	r := newRenewal(e, src)
+	e.renew = func() *renewal { return r }
+	_ = r.connectorOf(r.now, false) // it is closed with the engine, used or not
+	e.connector = &connector{renew: e.renew, engine: name}
 	e.db = e.open(&queued{e.connector, &e.queue})
 	return e
 }
@@ -99,11 +107,13 @@ func (e *Engine) Native() (*sql.DB, error) {
 	case e.closed:
 		return nil, &OpenError{Engine: e.name, Err: errors.New("the engine is closed")}
 	case e.native == nil:
-		c := e.source().Connector(e.role)
-		if n, ok := e.source().(NativeSource); ok {
-			c = n.NativeConnector(e.role)
+		r := e.renew()
+		_ = r.connectorOf(r.latest(), true) // likewise
+		e.nativeConnector = &connector{renew: e.renew, native: true, engine: e.name}
+		if e.nativeNext != nil {
+			e.nativeConnector.next.Store(&e.nativeNext)
 		}
-		e.native = e.open(&connector{Connector: c, engine: e.name})
+		e.native = e.open(e.nativeConnector)
 	}
 	return e.native, nil
 }
@@ -191,7 +201,8 @@ func (e *Engine) SplitsRoles() bool {
 // Sibling opens another engine on the same source: a reader beside a SQLite writer. Each of the two
 // is closed by itself.
 func (e *Engine) Sibling(name string, opts ...OpenOption) *Engine {
-	return newEngine(name, e.driver, e.source(), opts)
+	password := func(s *Engine) { s.password = e.password }
+	return newEngine(name, e.driver, e.source(), e.reopen, append([]OpenOption{password}, opts...))
 }
 
 // Classify says what an error of this engine proves, see [Fault].
@@ -230,11 +241,9 @@ func (e *Engine) close() error {
 	native := e.native
 	e.closed = true
 	e.mu.Unlock()
-	e.probe.close()
-	e.asks.close()
 	var errs []error
-	if err := e.locks.close(); err != nil {
-		errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))
+	if err := e.CloseOwn(); err != nil {
+		errs = append(errs, err)
 	}
 	for _, db := range []*sql.DB{e.db, native} {
 		if db == nil {
@@ -248,6 +257,9 @@ func (e *Engine) close() error {
 	return errors.Join(errs...)
 }
 
+// source returns where connections come from now.
+func (e *Engine) source() Source { return e.renew().latest().source }
+
 // String returns the engine's name.
 func (e *Engine) String() string { return e.name }
 
@@ -260,14 +272,19 @@ func (e *Engine) MarshalText() ([]byte, error) { return []byte(e.name), nil }
 // connector puts the engine's name on the errors of connecting, and keeps what the driver knows of the
 // password one pointer further away from whoever prints a sql.DB.
 type connector struct {
-	driver.Connector
+	renew     func() *renewal
+	native    bool // its connections are of the driver's own type
 	engine    string
+	next      atomic.Pointer[driver.Connector]                        // who connects in its place, see Engine.Yield; nil: nobody
 	limit     time.Duration                                           // of connecting; 0: the driver's own
 	onConnect func(context.Context, driver.Conn) (driver.Conn, error) // nil: nothing more to do
 	onMeet    func(wanted string, met Probe) (giveUp bool)            // nil: nobody is told
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if next := c.next.Load(); next != nil {
+		return (*next).Connect(ctx)
+	}
 	return c.connectAs(ctx, nil)
 }
 
@@ -349,9 +366,13 @@ func caught(method string, of any, fn func() error) (err error) {
 
 // plain makes a connection as the driver gives it.
 func (c *connector) plain(ctx context.Context) (conn driver.Conn, err error) {
-	err = caught("Connect", c.Connector, func() (err error) {
-		conn, err = c.Connector.Connect(ctx)
-		return err
+	r := c.renew()
+	err = r.use(ctx, func(o *opened) error {
+		by := r.connectorOf(o, c.native)
+		return caught("Connect", by, func() (err error) {
+			conn, err = by.Connect(ctx)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, &ConnectError{Engine: c.engine, Err: err}
@@ -359,10 +380,11 @@ func (c *connector) plain(ctx context.Context) (conn driver.Conn, err error) {
 	return conn, nil
 }
 
-// Close closes the driver's connector, which sql.DB.Close asks for where there is something to close.
-func (c *connector) Close() error {
-	if closer, ok := c.Connector.(interface{ Close() error }); ok {
-		return closer.Close()
-	}
-	return nil
+// Driver returns the driver's own, for database/sql.
+func (c *connector) Driver() driver.Driver {
+	r := c.renew()
+	return r.connectorOf(r.latest(), c.native).Driver()
 }
+
+// Close closes the driver's connectors, which sql.DB.Close asks for where there is something to close.
+func (c *connector) Close() error { return c.renew().closeConnectors(c.native) }

@@ -2,8 +2,6 @@ package binds
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
 )
 
@@ -55,13 +53,6 @@ func CheckLockName(name string) error {
 	return nil
 }
 
-// lockMaker makes an engine's locks. Its zero value is ready.
-type lockMaker struct {
-	mu     sync.Mutex // guards the rest
-	locks  NamedLocks // nil before the first lock
-	closed bool
-}
-
 // NamedLock opens a connection, of no pool, that serves one attempt to hold the lock called name. The
 // caller closes it, before the engine. The error is [ErrNoLocks] where the database knows no such
 // locks, a [*LockNameError] for a bad name, a [*ConnectError] where the server cannot be reached.
@@ -69,44 +60,23 @@ func (e *Engine) NamedLock(ctx context.Context, name string) (NamedLock, error) 
 	if err := CheckLockName(name); err != nil {
 		return nil, err
 	}
-	by, ok := e.source().(NamedLocker)
-	if !ok {
-		return nil, ErrNoLocks
-	}
-	locks, err := e.locks.of(by)
-	if err != nil {
-		return nil, &ConnectError{Engine: e.name, Err: err}
-	}
+	r := e.renew()
 	var l NamedLock
-	err = caught("Open", locks, func() (err error) {
-		l, err = locks.Open(ctx, name)
-		return err
+	err := r.use(ctx, func(o *opened) error {
+		locks, err := r.locksOf(o)
+		if err != nil {
+			return err
+		}
+		return caught("Open", locks, func() (err error) {
+			l, err = locks.Open(ctx, name)
+			return err
+		})
 	})
-	if err != nil {
+	switch {
+	case err == ErrNoLocks:
+		return nil, err
+	case err != nil:
 		return nil, &ConnectError{Engine: e.name, Err: err}
 	}
 	return l, nil
-}
-
-func (m *lockMaker) of(by NamedLocker) (NamedLocks, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.closed:
-		return nil, errors.New("the engine is closed")
-	case m.locks == nil:
-		m.locks = by.NamedLocks()
-	}
-	return m.locks, nil
-}
-
-func (m *lockMaker) close() error {
-	m.mu.Lock()
-	locks := m.locks
-	m.locks, m.closed = nil, true
-	m.mu.Unlock()
-	if locks == nil {
-		return nil
-	}
-	return locks.Close()
 }

@@ -25,6 +25,7 @@ import (
 type source struct {
 	guard          *guard
 	warnings       []string         // see [binds.Warner]
+	files          []string         // see [binds.FileReader]
 	native         driver.Connector // of the MySQL driver
 	setUp          string           // the first statement of every session
 	connectTimeout time.Duration
@@ -40,6 +41,7 @@ var _ interface {
 	binds.Source
 	binds.NativeSource
 	binds.Warner
+	binds.FileReader
 } = (*source)(nil)
 
 // newSource keeps the password in a closure until a connection wants it, out of sight of whatever
@@ -49,6 +51,7 @@ func newSource(s *settings) (*source, error) {
 	made := &source{
 		guard:          s.guard,
 		warnings:       s.warnings,
+		files:          s.files,
 		setUp:          s.setUp,
 		connectTimeout: s.connectTimeout,
 		timeoutGiven:   s.timeoutGiven,
@@ -82,6 +85,9 @@ func newSource(s *settings) (*source, error) {
 
 // Warnings tells of a server elsewhere that nothing proves because the URI names no ssl-mode, and of a key that others can read.
 func (s *source) Warnings() []string { return s.warnings }
+
+// Files returns the files of the URI's certificates and keys.
+func (s *source) Files() []string { return s.files }
 
 // Connector returns where connections for role come from. Close it to end what it started: the
 // killing of abandoned statements.

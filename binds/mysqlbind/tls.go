@@ -59,6 +59,11 @@ func (s *settings) setTLS(u *dburi.URI) {
 		}
 	}
 	s.guard.key = readServerKey(p, mode != sslDisabled)
+	for _, file := range []string{ca, cert, key, p.String("serverPubKey", "")} {
+		if file != "" {
+			s.files = append(s.files, file)
+		}
+	}
 }
 
 func newTLSConfig(mode, host string) *tls.Config {

@@ -55,6 +55,7 @@ type settings struct {
 	config         *mysql.Config // without its password, and without TLS
 	guard          *guard
 	warnings       []string // see [binds.Warner]
+	files          []string // see [binds.FileReader]
 	password       string
 	compress       bool
 	setUp          string // the first statement of every session

@@ -23,6 +23,7 @@ type settings struct {
 	requireAuth authMethods         // how it may ask for the password
 	local       func(net.Addr) bool // whether what is sent there stays on this machine
 	warnings    []string            // see [binds.Warner]
+	files       []string            // see [binds.FileReader]
 
 	connectTimeout time.Duration // for all of connecting; 0: none
 	timeoutGiven   bool          // connectTimeout is the URI's

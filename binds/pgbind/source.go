@@ -30,7 +30,13 @@ func (s *source) NativeConnector(role binds.Role) driver.Connector {
 	return &nativeConnector{connector{settings: s.settings, role: role, sessions: s.sessions}}
 }
 
-var _ binds.Warner = (*source)(nil)
+var _ interface {
+	binds.Warner
+	binds.FileReader
+} = (*source)(nil)
+
+// Files returns the files of the URI's certificates and keys.
+func (s *source) Files() []string { return s.settings.files }
 
 // Warnings tells of a server elsewhere that nothing proves because the URI names no sslmode, and of a key that others can read.
 func (s *source) Warnings() []string { return s.settings.warnings }

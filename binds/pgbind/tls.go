@@ -33,6 +33,11 @@ func (s *settings) readTLS(p *dburi.Params, host string, local bool) {
 	given := p.Has("sslmode")
 	mode := readMode(p, host, root, local)
 	s.tls = readTLS(p, host, mode, root)
+	for _, file := range []string{root, p.String("sslcert", ""), p.String("sslkey", "")} {
+		if file != "" && file != systemRoots {
+			s.files = append(s.files, file)
+		}
+	}
 	s.verifies = s.tls != nil && (mode == sslVerifyCA || mode == sslVerifyFull)
 	if !given && !local && !s.verifies {
 		s.warnings = append(s.warnings, "the URI names no sslmode: the connection is encrypted (sslmode=require), and nothing proves that the server is the right one: "+

@@ -1,0 +1,67 @@
+package binds
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+)
+
+// Yield has the engine's pools make their connections by next from now on, those of [Engine.Native] by native, and closes what is
+// idle: another engine has taken this one's place, and whoever still holds its pools goes on with that one's server. Connections in use
+// stay as they are. The engine asks its own server nothing more. Next and native must be open for as long as the pools are used. It must
+// be called once, and never in a circle.
+func (e *Engine) Yield(next, native driver.Connector) {
+	e.connector.next.Store(&next)
+	e.mu.Lock()
+	e.nativeNext = native
+	if e.native != nil {
+		e.nativeConnector.next.Store(&native)
+	}
+	e.mu.Unlock()
+	e.CloseIdle()
+}
+
+// CloseIdle closes the idle connections of the engine's pools.
+func (e *Engine) CloseIdle() {
+	e.mu.Lock()
+	native := e.native
+	e.mu.Unlock()
+	for _, db := range []*sql.DB{e.db, native} {
+		if db != nil {
+			CloseIdle(db, e.pool)
+		}
+	}
+}
+
+// CloseIdle closes the idle connections of a pool that was opened with p.
+func CloseIdle(db *sql.DB, p Pool) {
+	db.SetMaxIdleConns(-1)
+	db.SetMaxIdleConns(max(p.WithDefaults().MaxIdle, 0))
+}
+
+// CloseOwn closes what the engine keeps beside its pools: the connections for probes, questions and locks. Probes, questions and
+// locks fail from then on.
+func (e *Engine) CloseOwn() error {
+	e.probe.close()
+	e.asks.close()
+	if err := e.renew().closeLocks(); err != nil {
+		return fmt.Errorf("binds: close %q: %w", e.name, err)
+	}
+	return nil
+}
+
+// NativeConnector returns where the connections of [Engine.Native] come from.
+func (e *Engine) NativeConnector() driver.Connector { return lateNative{e} }
+
+// lateNative opens the pool first whose connector it uses: that is closed with it.
+type lateNative struct{ engine *Engine }
+
+func (c lateNative) Connect(ctx context.Context) (driver.Conn, error) {
+	if _, err := c.engine.Native(); err != nil {
+		return nil, err
+	}
+	return c.engine.nativeConnector.Connect(ctx)
+}
+
+func (c lateNative) Driver() driver.Driver { return c.engine.connector.Driver() }
