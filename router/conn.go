@@ -209,7 +209,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 		return nil
 	}
 	if len(r.readers) == 0 {
-		return c.fallback(s, NoReader, nil, to)
+		return c.fallback(ctx, s, NoReader, nil, to)
 	}
 	if r.monitor != nil {
 		r.monitor.noteRead()
@@ -220,7 +220,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 			v = r.rouse(ctx, v, c.mode == readerOnly)
 		}
 		if len(v.up) == 0 {
-			return c.fallback(s, ReadersDown, nil, to)
+			return c.fallback(ctx, s, ReadersDown, nil, to)
 		}
 		reason := HintReader
 		if c.mode == readerOnly {
@@ -242,7 +242,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 		}
 	}
 	if len(v.up) == 0 {
-		return c.fallback(s, ReadersDown, nil, to)
+		return c.fallback(ctx, s, ReadersDown, nil, to)
 	}
 	r.monitor.want()
 	if wait := v.worthWaiting(r, to); wait > 0 {
@@ -250,7 +250,7 @@ func (c *Conn) routeRead(ctx context.Context, s *scope, to *route) error {
 			return c.revealed(ctx, s, v, to)
 		}
 	}
-	return c.fallback(s, ReadersBehind, nil, to)
+	return c.fallback(ctx, s, ReadersBehind, nil, to)
 }
 
 // revealed lets a session's read that goes to the primary's own server, as a reader, wait until that shows all that the session has
@@ -268,7 +268,7 @@ func (c *Conn) revealed(ctx context.Context, s *scope, v *view, to *route) error
 		return err
 	}
 	c.router.monitor.want()
-	return c.fallback(s, ReadersBehind, err, to)
+	return c.fallback(ctx, s, ReadersBehind, err, to)
 }
 
 // toReader sends a read to a reader that need not be fresh. What a session sees there counts all
@@ -291,7 +291,7 @@ func (c *Conn) toWriter(s *scope, reason Reason, to *route) {
 }
 
 // fallback sends a read to the writer, because of reason, unless only readers may serve it.
-func (c *Conn) fallback(s *scope, reason Reason, err error, to *route) error {
+func (c *Conn) fallback(ctx context.Context, s *scope, reason Reason, err error, to *route) error {
 	if c.mode == readerOnly || c.router.strict {
 		if err == nil && reason == ReadersDown && c.router.monitor != nil {
 			err = c.router.monitor.whyDown()
@@ -299,6 +299,12 @@ func (c *Conn) fallback(s *scope, reason Reason, err error, to *route) error {
 		return &NoReaderError{Bind: c.router.key, Stale: reason == ReadersBehind, Err: err}
 	}
 	if reason != NoReader { // a bind without readers lacks nothing
+		if b := c.router.budget; b != nil {
+			if err := b.take(ctx); err != nil {
+				c.router.stats.overLimit.Add(1)
+				return &NoReaderError{Bind: c.router.key, Stale: reason == ReadersBehind, Err: err}
+			}
+		}
 		c.router.stats.toWriter.Add(1)
 	}
 	to.kind = sqlkind.Read
@@ -325,6 +331,9 @@ func (c *Conn) end(s *scope, to *route, query string) {
 	}
 	if to.sb != nil {
 		to.sb.saw(to.lease, c.router.moment())
+	}
+	if s.timing != nil {
+		s.timing.because(to.reason)
 	}
 	if s.route != nil {
 		c.note(s, to, query)

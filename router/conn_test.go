@@ -173,7 +173,7 @@ func TestHintsAndExplainNest(t *testing.T) {
 	inner, route := Explain(ctx)
 	require.NoError(t, selectItem(inner, b.db))
 	assert.Equal(t, HintWriter, route.Reason(), "a route keeps the hint around it")
-	assert.Len(t, outer.Decisions(), 1, "the inner route takes over")
+	assert.Len(t, outer.Decisions(), 2, "the inner route hides nothing from the outer one")
 }
 
 func TestWithoutReaders(t *testing.T) {

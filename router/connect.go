@@ -11,8 +11,11 @@ import (
 // ConnectReader makes a new connection to the reader that the policy picks, or to another one if
 // that cannot be reached. The error is a [*NoReaderError]. The caller closes the connection.
 func (r *Router) ConnectReader(ctx context.Context) (driver.Conn, error) {
-	left := slices.Clone(r.Readers())
 	var last error
+	left := slices.Clone(r.Readers())
+	if left = slices.DeleteFunc(left, (*Reader).Drained); len(left) == 0 && len(r.Readers()) > 0 {
+		last = ErrDrained
+	}
 	for len(left) > 0 && ctxend.Err(ctx) == nil {
 		next := r.policy.Pick(left)
 		conn, err := next.engine.Connector().Connect(ctx)

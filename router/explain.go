@@ -106,6 +106,7 @@ const (
 // A Route collects what became of the queries of one context, see [Explain]. It keeps the latest [MaxDecisions], and counts
 // what it left off. It is safe for concurrent use.
 type Route struct {
+	outer     *Route     // of the context around; nil: there is none
 	mu        sync.Mutex // guards what follows
 	decisions []Decision // once full, a ring
 	first     int        // the oldest in the ring
@@ -113,9 +114,10 @@ type Route struct {
 }
 
 // Explain returns a context that notes where its queries run, and the Route that tells. It costs
-// some allocations a statement and is meant for tests, tools and debugging. A route shows no values: it may be logged.
+// some allocations a statement and is meant for tests, tools and debugging. A route shows no values: it may be logged. The Route of a context around
+// it is told, too.
 func Explain(ctx context.Context) (context.Context, *Route) {
-	r := new(Route)
+	r := &Route{outer: scopeOf(ctx).route}
 	return withScope(ctx, func(s *scope) { s.route = r }), r
 }
 
@@ -173,6 +175,12 @@ func (r *Route) String() string {
 // note takes a decision about a statement of the dialect.
 func (r *Route) note(d Decision, in dialect.Name, query string) {
 	d.Query = sqlkind.Outline(in, query, MaxDecisionQuery)
+	for ; r != nil; r = r.outer {
+		r.add(d)
+	}
+}
+
+func (r *Route) add(d Decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.decisions) < MaxDecisions {

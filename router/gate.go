@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 // Pool returns the pool for a bind's Bun DB: for what Bun does not route. It is the writer's own, but
@@ -16,20 +18,28 @@ func (r *Router) Pool() (pool *sql.DB, closer func() error) {
 	if r.writer.Pool().MaxOpen != 1 {
 		return r.writer.DB(), func() error { return nil }
 	}
-	pool = sql.OpenDB(&gate{r})
-	r.fronts.Store(pool, true)
+	pool = sql.OpenDB(&gate{r.key, r.line, r.writer.DB().Driver()})
+	r.pools.Store(pool, true)
 	pool.SetMaxIdleConns(-1) // what is idle belongs to the writer's pool
 	return pool, pool.Close
 }
 
 // A gate borrows the connections of the writer's pool.
-type gate struct{ router *Router }
+type gate struct {
+	key    binds.Key
+	line   *line
+	driver driver.Driver
+}
 
 func (g *gate) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := refusePast(scopeOf(ctx), g.router, nil); err != nil {
+	r := g.line.latest.Load()
+	if r == nil {
+		return nil, &RemovedBindError{Bind: g.key}
+	}
+	if err := refusePast(scopeOf(ctx), r, nil); err != nil {
 		return nil, err
 	}
-	lent, err := g.router.writer.DB().Conn(ctx)
+	lent, err := r.writer.DB().Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +72,7 @@ func (g *gate) Connect(ctx context.Context) (driver.Conn, error) {
 	return b, nil
 }
 
-func (g *gate) Driver() driver.Driver { return g.router.writer.DB().Driver() }
+func (g *gate) Driver() driver.Driver { return g.driver }
 
 // borrowed is a watched connection that goes back to the writer's pool when it is closed.
 type borrowed struct {

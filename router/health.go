@@ -13,6 +13,8 @@ type Health struct {
 	Engine *binds.Engine
 	// Serving says that plain reads may go there now.
 	Serving bool
+	// Drained says that it was taken out of service, see [Router.SetDrained].
+	Drained bool
 	// Shared says that the reader sees its primary's own data: its lag is always zero.
 	Shared bool
 	// Down is why the reader serves nothing, nil if it is up.
@@ -65,7 +67,7 @@ func (r *Router) Health(ctx context.Context) []Health {
 func (r *Router) sharedHealth() []Health {
 	var list []Health
 	for _, reader := range r.readers {
-		list = append(list, Health{Engine: reader.engine, Serving: true, Shared: true, LagKnown: true})
+		list = append(list, Health{Engine: reader.engine, Serving: !reader.Drained(), Drained: reader.Drained(), Shared: true, LagKnown: true})
 	}
 	return list
 }
@@ -84,7 +86,7 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 	serving := m.r.view.Load().fit
 	for i, reader := range m.r.Readers() {
 		s := &m.states[i]
-		h := Health{Engine: reader.engine, Serving: slices.Contains(serving, reader), Doubt: s.why}
+		h := Health{Engine: reader.engine, Serving: slices.Contains(serving, reader), Drained: reader.Drained(), Doubt: s.why}
 		if s.down {
 			h.Down = s.err
 		}

@@ -20,6 +20,7 @@ const (
 type scope struct {
 	hint    hint
 	route   *Route
+	timing  *timing // of a SlowHook
 	session *Session
 	stale   time.Duration // MaxStale; 0: the bind's max_lag alone counts
 	tx      *txLevel      // the innermost of the transactions; nil if there are none

@@ -404,8 +404,11 @@ func (m *monitor) whyDown() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.states {
-		if m.states[i].down {
+		switch {
+		case m.states[i].down:
 			return m.states[i].err
+		case m.r.readers[i].drained.Load():
+			return ErrDrained
 		}
 	}
 	return nil

@@ -254,6 +254,9 @@ func (c *watchedConn) report(s *Session) {
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
+	if sc.timing != nil {
+		sc.timing.reach(c)
+	}
 	if c.open == 0 && c.live == nil && sc.tx == nil && !c.notice.proven && !c.used && changesRows(query) { // the usual write
 		c.used = true
 		res, err := c.execer.ExecContext(ctx, query, args)
@@ -286,6 +289,9 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 
 func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
+	if sc.timing != nil {
+		sc.timing.reach(c)
+	}
 	if c.notice.reads && c.open == 0 && c.live == nil && sc.tx == nil { // the usual read, of which there is hardly anything to note
 		if c.retired() && c.notice.proven {
 			return nil, driver.ErrBadConn

@@ -53,15 +53,16 @@ func (r *Router) watchShared() {
 		plainRead: r.isRead,
 		wrote:     func(*Session) {},
 		unsure:    r.unsure,
+		conns:     &r.writerConns,
 	})
 	for _, reader := range r.readers {
-		r.watchOutsider(reader.engine, reader.held)
+		r.watchOutsider(reader.engine, reader.held, &reader.conns)
 	}
 }
 
-// watchOutsider looks only at transactions that contexts carry. Held counts them; nil: nobody does.
-func (r *Router) watchOutsider(e *binds.Engine, held *holding) {
-	r.watchConns(e, &notice{engine: e, held: held, router: r, reads: true, wrote: func(*Session) {}})
+// watchOutsider looks only at transactions that contexts carry. Held counts them, conns has the connections; nil: nobody does.
+func (r *Router) watchOutsider(e *binds.Engine, held *holding, conns *conns) {
+	r.watchConns(e, &notice{engine: e, held: held, router: r, reads: true, wrote: func(*Session) {}, conns: conns})
 }
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {

@@ -66,6 +66,9 @@ func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
+	if sc.timing != nil {
+		sc.timing.reach(s.conn)
+	}
 	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}
@@ -94,6 +97,9 @@ func (s *watchedStmt) exec(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
+	if sc.timing != nil {
+		sc.timing.reach(s.conn)
+	}
 	if err := s.conn.admit(sc, ""); err != nil {
 		return nil, err
 	}

@@ -57,6 +57,9 @@ func (c *watchedConn) Begin() (driver.Tx, error) {
 
 func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	sc := scopeOf(ctx)
+	if sc.timing != nil {
+		sc.timing.reach(c)
+	}
 	if err := c.admit(sc, ""); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	c.hold(true)
 	c.readOnly = opts.ReadOnly && (c.readOnly || c.open == 1)
 	c.joins(sc.session)
-	if t := sc.begins; t != nil && t.router == c.notice.router && !t.begun.Load() {
+	if t := sc.begins; t != nil && c.notice.router != nil && t.router.line == c.notice.router.line && !t.begun.Load() {
 		c.carried, t.hookCx = t, ctx
 	}
 	t := &c.tx

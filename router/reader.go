@@ -37,6 +37,7 @@ type Reader struct {
 	claim   atomic.Pointer[claim]
 	conns   conns
 	held    *holding
+	drained atomic.Bool    // see Router.SetDrained
 	hooked  func() *bun.DB // as Router.hooked, for this reader; nil: by nobody's hooks
 
 	revealed revealed

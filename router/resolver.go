@@ -60,7 +60,7 @@ func (r *Router) WriterOn(db *sql.DB) bun.ConnResolver {
 // an engine in the role of reader on the primary of a bind without readers, and refuses the rest
 // with a [*WriteOnReaderError].
 func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
-	r.watchOutsider(e, nil)
+	r.watchOutsider(e, nil, nil)
 	only := &view{up: []*Reader{NewReader(e, 1)}}
 	rs := newResolver(r, readerOnly)
 	rs.unknown.only, rs.write.only = only, only
@@ -68,7 +68,12 @@ func (r *Router) ReadOnlyOn(e *binds.Engine) bun.ConnResolver {
 }
 
 // ResolveConn returns the connection that runs query.
-func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
+func (rs *resolver) ResolveConn(ctx context.Context, query bun.Query) bun.IConn {
+	if rs.router.latest.Load() != rs.router {
+		if other := rs.instead(ctx); other != nil {
+			return other.ResolveConn(ctx, query)
+		}
+	}
 	m, ok := query.GetModel().(bun.TableModel)
 	if ok && !rs.router.home.isHot(m.Table()) {
 		return rs.at(m, query)
@@ -77,6 +82,22 @@ func (rs *resolver) ResolveConn(_ context.Context, query bun.Query) bun.IConn {
 		return &rs.unknown
 	}
 	return rs.whole(m, query)
+}
+
+// instead returns who resolves where the bind's configuration has changed, or the bind was removed; nil if rs does all the same: on pools of
+// its own, which lead on, and in a transaction that goes on.
+func (rs *resolver) instead(ctx context.Context) bun.ConnResolver {
+	r := rs.router
+	latest := r.latest.Load()
+	switch {
+	case latest == nil && scopeOf(ctx).tx.of(r) == nil:
+		return removed{r}
+	case latest == nil, rs.unknown.mode == fixed, rs.unknown.pool != nil, rs.unknown.only != nil:
+		return nil
+	case latest != r:
+		return latest.like(rs)
+	}
+	return nil
 }
 
 // whole returns the connection that runs query, whose model m lives in the bind or is nil. The builders

@@ -138,7 +138,7 @@ func (f *failures) afterReader(ctx context.Context, to route, err error) (*route
 		return f.refusedByReader(to.reader.Name(), err)
 	case binds.Refused:
 		to.reader.end(to.start)
-		return f.undefinedOnReader(to, err)
+		return f.undefinedOnReader(ctx, to, err)
 	default:
 		to.reader.end(to.start)
 		return nil, err
@@ -177,7 +177,7 @@ func (f *failures) elsewhere(ctx context.Context, err error) (*route, error) {
 	if f.writerHad {
 		return f.awaitOther(ctx, err)
 	}
-	if err := c.fallback(f.s, ReadersDown, err, to); err != nil {
+	if err := c.fallback(ctx, f.s, ReadersDown, err, to); err != nil {
 		return nil, err
 	}
 	return to, nil
@@ -217,7 +217,7 @@ func without(v *view, tried []*Reader) *view {
 
 // undefinedOnReader asks the writer, once, what a reader has refused because it knows no such table, column or function:
 // it may trail the one that made them, another process's migration say.
-func (f *failures) undefinedOnReader(to route, err error) (*route, error) {
+func (f *failures) undefinedOnReader(ctx context.Context, to route, err error) (*route, error) {
 	r, next := f.c.router, new(route)
 	if f.undefined || r.shared || r.strict || f.c.mode == readerOnly || !to.reader.engine.IsUndefined(err) {
 		return nil, err
@@ -227,7 +227,7 @@ func (f *failures) undefinedOnReader(to route, err error) (*route, error) {
 	if r.monitor != nil {
 		r.monitor.want()
 	}
-	if err := f.c.fallback(f.s, ReadersBehind, err, next); err != nil {
+	if err := f.c.fallback(ctx, f.s, ReadersBehind, err, next); err != nil {
 		return nil, err
 	}
 	return next, nil
@@ -351,7 +351,7 @@ func (f *failures) reroute(ctx context.Context) (*route, error) {
 	if f.toReader(without(f.c.router.view.Load(), f.had), next) {
 		return next, nil
 	}
-	if err := f.c.fallback(f.s, ReadersBehind, nil, next); err != nil {
+	if err := f.c.fallback(ctx, f.s, ReadersBehind, nil, next); err != nil {
 		return nil, err
 	}
 	return next, nil

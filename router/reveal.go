@@ -33,6 +33,27 @@ const (
 	asking = 1 << 63
 )
 
+// former is the bit of readers that the bind had before its configuration changed.
+const formerBit = uint64(1) << lastBit
+
+// former is where the bind's router says when the primary was last found to show all that its readers of before had shown.
+type former = revealed
+
+// takeOver has b go on where the session has come to under the bind's configuration before: whatever readers it has read on then.
+func (b *sessionBind) takeOver() {
+	for o := b.before; o != nil; o = o.before {
+		if o.ahead.Load() == 0 {
+			continue
+		}
+		b.mu.Lock()
+		if o.ahead.Swap(0)&^asking != 0 {
+			b.ahead.Or(formerBit)
+			b.aheadSince = 0
+		}
+		b.mu.Unlock()
+	}
+}
+
 func (r *Reader) bit() uint64 { return 1 << min(r.place, lastBit) }
 
 func (a ahead) has(r *Reader) bool { return uint64(a)&r.bit() != 0 }
@@ -109,6 +130,9 @@ func (b *sessionBind) revealBy(ctx context.Context, by revealer, own *Reader) (e
 			return err
 		}
 	}
+	if b.before != nil && uint64(was)&formerBit != 0 {
+		return b.router.reveal(limit, ctx, by, nil, 0)
+	}
 	return nil
 }
 
@@ -184,30 +208,34 @@ type revealed struct {
 }
 
 // reveal waits until the primary shows all that a reader has shown between since and the call, no longer than limit, of which ctx is what
-// the caller gave.
+// the caller gave. Nil is any reader that the bind had before its configuration changed.
 func (r *Router) reveal(limit, ctx context.Context, by revealer, reader *Reader, since time.Duration) error {
+	at, name := &r.former, r.key.String()+", as it was configured before"
+	if reader != nil {
+		at, name = &reader.revealed, reader.Name()
+	}
 	came := r.now()
 	select {
-	case reader.revealed.turn <- struct{}{}:
-		defer func() { <-reader.revealed.turn }()
+	case at.turn <- struct{}{}:
+		defer func() { <-at.turn }()
 	case <-limit.Done():
-		return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: overdue(ctx, errOthersAsk)}
+		return &WriterBehindError{Engine: by.name, Reader: name, Err: overdue(ctx, errOthersAsk)}
 	}
-	if at := &reader.revealed; at.at > came && at.since <= since && at.server == by.server {
+	if at.at > came && at.since <= since && at.server == by.server {
 		return nil
 	}
 	began := r.now()
 	from, err := r.askRevealed(limit, by.ask, reader, since)
 	switch {
 	case err == nil:
-		reader.revealed.at, reader.revealed.since, reader.revealed.server = began, from, by.server
+		at.at, at.since, at.server = began, from, by.server
 		return nil
 	case err == errBehind:
 		err = ctxend.Err(ctx)
 	case limit.Err() != nil:
 		err = overdue(ctx, err)
 	}
-	return &WriterBehindError{Engine: by.name, Reader: reader.Name(), Err: err}
+	return &WriterBehindError{Engine: by.name, Reader: name, Err: err}
 }
 
 var (
@@ -284,7 +312,9 @@ func (r *Router) askWriter(ctx context.Context, server, query string) ([]string,
 	row, err := r.writer.AskAt(ctx, server, query)
 	if errors.Is(err, binds.ErrRedial) { // the address has moved: connections from before are to end
 		r.writer.ProbeAnew()
-		r.monitor.want()
+		if r.monitor != nil {
+			r.monitor.want()
+		}
 	}
 	return row, err
 }
@@ -292,6 +322,9 @@ func (r *Router) askWriter(ctx context.Context, server, query string) ([]string,
 // compares reports whether a reader can be compared with the writer now, the life of what is known of it, its server, and since when
 // its state only moves forward.
 func (m *monitor) compares(reader *Reader) (life uint64, server string, since time.Duration, ok bool) {
+	if reader == nil {
+		return 0, "", 0, false
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.states[reader.place]

@@ -36,11 +36,18 @@ type Config struct {
 	// NoFallback makes a read fail with [ErrNoReader] where no reader can serve it, instead of
 	// running on the writer.
 	NoFallback bool
+	// FallbackLimit is how many plain reads a second may go to the writer because no reader is up and fresh enough, so that readers that are
+	// gone do not take the primary down. One more waits for its turn, a second at most, and fails then with an [ErrNoReader], see
+	// [FallbackLimitError]. Zero or less means that there is no limit. It does not bound writes, transactions, reads with [OnWriter], and those of a bind without readers.
+	FallbackLimit int
 	// Peer finds the router of another bind, for has-many relations across binds. Nil, or a nil
 	// result, means that there is none.
 	Peer func(binds.Key) *Router
 	// Freshness says how fresh reads must be.
 	Freshness Freshness
+	// Succeeds is the bind's router before its configuration changed, nil if there was none. Sessions, tokens, transactions and counts go on
+	// with the new one, which takes over by [Router.TakeOver]. Its dialect may be the same one, then.
+	Succeeds *Router
 	// Logger is told what happens to the bind's servers. Nil means slog.Default().
 	Logger *slog.Logger
 }
@@ -51,16 +58,13 @@ type Config struct {
 // [Router.ReaderOnly], [Router.On].
 type Router struct {
 	// What every read looks at stands together: that is one line of the processor's cache.
-	view      atomic.Pointer[view]
-	lastWrite atomic.Int64 // the moment of this process's latest write, 0 if it wrote nothing
-	// lastSchema is that of its latest change of the schema.
-	lastSchema atomic.Int64
-	asked      atomic.Int64 // the moment of the latest question to the writer, see moment; never 0
-	monitor    *monitor     // nil where there is nothing to look at
-	kinds      *sqlkind.Classifier
-	writerDB   *sql.DB     // writer's
-	reads      atomic.Bool // a read asked for a reader since the monitor's last look
-	whose      whose       // fresh.ReadYourWrites
+	view atomic.Pointer[view]
+	*line
+	monitor  *monitor // nil where there is nothing to look at
+	kinds    *sqlkind.Classifier
+	writerDB *sql.DB     // writer's
+	reads    atomic.Bool // a read asked for a reader since the monitor's last look
+	whose    whose       // fresh.ReadYourWrites
 	// leastLoaded says that policy is that: called as what it is, it costs less.
 	leastLoaded bool
 
@@ -75,20 +79,21 @@ type Router struct {
 	cautious cautious
 	refusals refusals
 	policy   Policy
-	strict   bool // NoFallback
+	strict   bool    // NoFallback
+	budget   *budget // of FallbackLimit; nil: there is none
 	logger   *slog.Logger
 
+	succeeds    *Router // whose place it takes, nil: nobody's
+	former      former  // what was read on readers of that one and those before
 	fresh       Freshness
-	started     time.Time // of the clock, see now
-	shared      bool      // all engines see one copy of the data
+	sharing     sync.Mutex // held while publishShared works
+	shared      bool       // all engines see one copy of the data
 	writerLease lease
 	asking      chan struct{}          // held by who asks the writer for its position, for a token
 	answer      atomic.Pointer[sample] // the latest to that
 	writerConns conns
 	address     address      // the writer's
 	refusedAt   atomic.Int64 // when the log told that the writer refuses writes, 0 if it never did
-	fronts      sync.Map     // the pools in front of the writer's, see Pool
-	stats       stats
 	home        home
 
 	routed, writerOnly, readerOnly resolver
@@ -113,12 +118,17 @@ func New(cfg Config) (*Router, error) {
 		policy:  cfg.Policy,
 		kinds:   kinds,
 		strict:  cfg.NoFallback,
+		budget:  newBudget(cfg.FallbackLimit),
 		home:    home{key: cfg.Key, defaultBind: cfg.Default, tables: cfg.Dialect.Tables(), peer: cfg.Peer},
 		logger:  cfg.Logger,
 		fresh:   cfg.Freshness.withDefaults(),
-		started: time.Now(),
 		asking:  make(chan struct{}, 1),
 		address: newAddress(),
+
+		succeeds: cfg.Succeeds,
+	}
+	if r.line = newLine(); r.succeeds != nil {
+		r.line = r.succeeds.line
 	}
 	if r.policy == nil {
 		r.policy = LeastLoaded{}
@@ -134,19 +144,29 @@ func New(cfg Config) (*Router, error) {
 	_, r.leastLoaded = r.policy.(LeastLoaded)
 	r.refusals.dialect = r.dialect.Name()
 	r.whose = r.fresh.whose()
-	r.asked.Store(1)
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
+	r.former.turn = make(chan struct{}, 1)
 	r.declared = &modelhome.Bind{Key: string(r.key), CheckModel: r.livesHere, CheckQuery: r.CheckQuery}
-	r.forget = modelhome.Declare(r.dialect, r.declared)
+	r.forget = func() {}
+	if r.succeeds == nil {
+		r.declare()
+		r.latest.Store(r)
+	}
 	r.watch()
+	r.addPools()
+	r.enter(r)
 	return r, nil
 }
+
+// declare makes known that the Bun DBs with the dialect are the bind's.
+func (r *Router) declare() { r.forget = modelhome.Declare(r.dialect, r.declared) }
 
 // watch makes the first view and hooks into the engines' connections.
 func (r *Router) watch() {
 	v := &view{up: r.readers, replaced: make(chan struct{})}
+	r.reveals, _ = r.writer.Driver().(binds.Revealer)
 	r.shared = r.writer.Storage() != ""
 	for _, reader := range r.readers {
 		r.shared = r.shared && reader.engine.Storage() == r.writer.Storage()
@@ -157,13 +177,7 @@ func (r *Router) watch() {
 		r.watchWriter(r.writer)
 	}
 	if r.shared || len(r.readers) == 0 {
-		for _, reader := range r.readers {
-			v.fit = append(v.fit, reader)
-			v.horizons = append(v.horizons, always)
-			v.leases = append(v.leases, reader.lease.Load())
-		}
-		v.order(r.readers)
-		r.view.Store(v)
+		r.publishShared()
 		r.reads.Store(true) // for good: there is nobody to tell
 		return
 	}
@@ -175,11 +189,18 @@ func (r *Router) watch() {
 		v.order(r.readers)
 	}
 	r.view.Store(v)
-	r.reveals, _ = r.writer.Driver().(binds.Revealer)
 	r.addStandby()
 	r.monitor = newMonitor(r, r.fresh)
 	for _, reader := range r.readers {
 		r.watchReader(reader)
+	}
+}
+
+// addPools notes the pools of the engines.
+func (r *Router) addPools() {
+	r.pools.Store(r.writer.DB(), true)
+	for _, reader := range r.readers {
+		r.pools.Store(reader.engine.DB(), true)
 	}
 }
 
@@ -207,6 +228,7 @@ func (r *Router) Close() {
 	}
 	r.closeCautious()
 	r.forget()
+	r.leave(r)
 	r.held.close()
 	for _, reader := range r.readers {
 		reader.held.close()

@@ -34,8 +34,8 @@ type Session struct {
 // sessionBind is a session's part in one bind.
 type sessionBind struct {
 	router *Router
-	wrote  atomic.Int64 // the moment of its latest write, 0 if it wrote nothing
-	seen   atomic.Int64 // the moment of its latest read, 0 if it read nothing
+	*needs
+	before *sessionBind // its part under the bind's configuration before; nil if it had none
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]
@@ -47,6 +47,12 @@ type sessionBind struct {
 	mu         sync.Mutex    // guards the rest, and changes of ahead
 	aheadSince time.Duration // a moment before the first of those reads was noted
 	comparing  chan struct{} // held while the session is compared with the primary; nil before the first time
+}
+
+// needs are what a session needs of a bind, whatever its configuration.
+type needs struct {
+	wrote atomic.Int64 // the moment of its latest write, 0 if it wrote nothing
+	seen  atomic.Int64 // the moment of its latest read, 0 if it read nothing
 }
 
 // A lease is one engine for as long as its state only moves forward: it ends when the server behind
@@ -119,6 +125,9 @@ func (s *Session) namedLocked(key binds.Key) bool {
 // on returns the session's part in the bind of r. Only the first call for a bind allocates.
 func (s *Session) on(r *Router) *sessionBind {
 	if b := s.find(func(b *sessionBind) bool { return b.router == r }); b != nil {
+		if b.before != nil {
+			b.takeOver()
+		}
 		return b
 	}
 	return s.add(r)
@@ -146,18 +155,32 @@ func (s *Session) add(r *Router) *sessionBind {
 	if b := s.find(func(b *sessionBind) bool { return b.router == r }); b != nil {
 		return b
 	}
-	b := &sessionBind{router: r}
-	if s.rest && !s.namedLocked(r.key) {
-		s.applyLocked(b, part{key: r.key})
-	}
-	for _, p := range s.resumed {
-		if p.key == r.key {
-			s.applyLocked(b, p)
+	b := &sessionBind{router: r, needs: new(needs)}
+	for _, before := range s.list() {
+		if before.router.line == r.line {
+			b.needs, b.before = before.needs, before
 		}
+	}
+	if b.before != nil {
+		b.takeOver()
+	} else {
+		s.applyResumedLocked(b)
 	}
 	list := append(slices.Clone(s.list()), b)
 	s.binds.Store(&list)
 	return b
+}
+
+// applyResumedLocked lets b, which is new, need what the tokens say.
+func (s *Session) applyResumedLocked(b *sessionBind) {
+	if s.rest && !s.namedLocked(b.router.key) {
+		s.applyLocked(b, part{key: b.router.key})
+	}
+	for _, p := range s.resumed {
+		if p.key == b.router.key {
+			s.applyLocked(b, p)
+		}
+	}
 }
 
 // applyLocked lets b need what a token's part says.

@@ -69,8 +69,8 @@ func TestSession_staysOnlyWhereNothingOlderShows(t *testing.T) {
 				reader.lease.Store(&lease{reader: reader})
 			}
 			v := &view{fit: readers, horizons: []time.Duration{ahead, behind}, up: readers}
-			r := &Router{readers: readers}
-			b := &sessionBind{router: r}
+			r := &Router{line: newLine(), readers: readers}
+			b := &sessionBind{router: r, needs: new(needs)}
 			row.play(r, b, v, readers[0], readers[1])
 			r.policy = pickThen{at: 0}
 			got, _ := b.choose(r, v, noNeed)

@@ -9,9 +9,12 @@ import (
 // Stats counts what became of a bind's statements, and of its named locks, since it was opened.
 type Stats struct {
 	ToWriter uint64 // plain reads that the writer served because no reader was there, up and fresh enough
-	Retried  uint64 // statements that were sent again after a failure
-	Refused  uint64 // statements taken for reads that a reader refused as writes
-	Unknown  uint64 // writes whose answer did not come
+	Slow     uint64 // statements that took as long as slow_query says, see [Router.SlowHook]
+	// FallbacksRefused counts plain reads that failed because Config.FallbackLimit was used up.
+	FallbacksRefused uint64
+	Retried          uint64 // statements that were sent again after a failure
+	Refused          uint64 // statements taken for reads that a reader refused as writes
+	Unknown          uint64 // writes whose answer did not come
 
 	PoolWaiting      int    // callers that wait for a connection now
 	PoolWaitsRefused uint64 // callers that have waited for as long as binds.Pool.MaxWait allows
@@ -26,23 +29,32 @@ type Stats struct {
 }
 
 type stats struct {
-	toWriter, retried, refused, unknown, waits atomic.Uint64
+	slow, toWriter, overLimit, retried, refused, unknown, waits atomic.Uint64
 }
 
-// Stats returns the counts. It is safe for concurrent use.
+// Stats returns the counts, those of the routers that it succeeds included. It is safe for concurrent use.
 func (r *Router) Stats() Stats {
-	s := Stats{
-		ToWriter: r.stats.toWriter.Load(),
-		Retried:  r.stats.retried.Load(),
-		Refused:  r.stats.refused.Load(),
-		Unknown:  r.stats.unknown.Load(),
+	r.line.mu.Lock()
+	defer r.line.mu.Unlock()
+	s := r.closed
+	s.ToWriter = r.stats.toWriter.Load()
+	s.Slow = r.stats.slow.Load()
+	s.FallbacksRefused = r.stats.overLimit.Load()
+	s.Retried = r.stats.retried.Load()
+	s.Refused = r.stats.refused.Load()
+	s.Unknown = r.stats.unknown.Load()
+	s.PoolWaitsRefused += r.stats.waits.Load() // of Native's
+	for _, one := range r.routers {
+		s.addRouter(one)
 	}
-	s.PoolWaitsRefused = r.stats.waits.Load() // of Native's
+	return s
+}
+
+func (s *Stats) addRouter(r *Router) {
 	s.addEngine(r.writer)
 	for _, reader := range r.Readers() {
 		s.addEngine(reader.engine)
 	}
-	return s
 }
 
 func (s *Stats) addEngine(e *binds.Engine) {

@@ -41,7 +41,7 @@ func (s *Session) token(ctx context.Context) (token, error) {
 	s.mu.Unlock()
 
 	var errs []error
-	for _, b := range list {
+	for _, b := range s.present(list) {
 		p, err := b.part(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("router: token of bind %q: %w", b.router.key.String(), err))
@@ -51,6 +51,22 @@ func (s *Session) token(ctx context.Context) (token, error) {
 		}
 	}
 	return t, errors.Join(errs...)
+}
+
+// present returns the session's parts in binds as they are configured now; those of a bind that was removed are the last it had.
+func (s *Session) present(list []*sessionBind) (present []*sessionBind) {
+	for _, b := range list {
+		if latest := b.router.latest.Load(); latest != nil && latest != b.router {
+			b = s.on(latest)
+		}
+		i := slices.IndexFunc(present, func(p *sessionBind) bool { return p.router.line == b.router.line })
+		if i < 0 {
+			present = append(present, b)
+		} else {
+			present[i] = b
+		}
+	}
+	return present
 }
 
 // part returns nil if the bind needs none: it was not used, or all processes see its one copy.

@@ -56,7 +56,7 @@ type txLevel struct {
 // of returns the innermost of the context's levels on r, ended or not, nil if there is none.
 func (l *txLevel) of(r *Router) *txLevel {
 	for ; l != nil; l = l.next {
-		if l.tx.router == r {
+		if l.tx.router.line == r.line {
 			return l
 		}
 	}

@@ -65,17 +65,9 @@ func (l *txLevel) Nest(ctx context.Context, pool *sql.DB, fn func(context.Contex
 }
 
 // uses reports whether pool is one that the bind's Bun DBs are made of.
-func (r *Router) uses(pool *sql.DB) bool {
-	if pool == r.writer.DB() {
-		return true
-	}
-	for _, reader := range r.readers {
-		if pool == reader.engine.DB() {
-			return true
-		}
-	}
-	_, front := r.fronts.Load(pool)
-	return front
+func (l *line) uses(pool *sql.DB) bool {
+	_, known := l.pools.Load(pool)
+	return known
 }
 
 // calls wait for the end of a transaction or savepoint. The zero value is ready.

@@ -109,7 +109,7 @@ func (all txs) commit(ctx context.Context, routers []*Router) error {
 
 func (all txs) on(r *Router) *txLevel {
 	for _, l := range all {
-		if l.tx.router == r {
+		if l.tx.router.line == r.line {
 			return l
 		}
 	}

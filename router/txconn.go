@@ -80,6 +80,9 @@ func (c *Conn) leaveTx(ctx context.Context, s *scope, in *inTx, query string, er
 	if t.reader != nil {
 		t.reader.end(in.start)
 	}
+	if s.timing != nil {
+		s.timing.because(Transaction)
+	}
 	if s.route != nil {
 		s.route.note(Decision{
 			Bind: c.router.key, Engine: t.engine.Name(), Role: t.engine.Role(),

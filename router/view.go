@@ -97,7 +97,7 @@ func (m *monitor) publishLocked() {
 	onTime := 0
 	for i, r := range m.r.readers {
 		s := &m.states[i]
-		if s.down || m.rests(r) {
+		if s.down || r.drained.Load() || m.rests(r) {
 			continue
 		}
 		v.up = append(v.up, r)

@@ -1,0 +1,107 @@
+package router
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A line is what the routers of one bind have in common, which follow one another as its configuration changes: moments, and so what
+// sessions and this process need, mean the same to all of them.
+type line struct {
+	// What every query looks at stands together.
+	latest    atomic.Pointer[Router] // where statements run; nil: the bind was removed
+	lastWrite atomic.Int64           // the moment of this process's latest write, 0 if it wrote nothing
+	// lastSchema is that of its latest change of the schema.
+	lastSchema atomic.Int64
+	asked      atomic.Int64 // the moment of the latest question to a writer, see moment; never 0
+
+	started time.Time // of the clock, see now
+	stats   stats
+	pools   sync.Map // those that the bind's Bun DBs are made of, see Pool and uses
+
+	mu      sync.Mutex // guards the rest
+	routers []*Router  // that are not closed
+	closed  Stats      // what was counted by the engines of those that are
+}
+
+func newLine() *line {
+	l := &line{started: time.Now()}
+	l.asked.Store(1)
+	return l
+}
+
+// enter adds a router that is open.
+func (l *line) enter(r *Router) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.routers = append(l.routers, r)
+}
+
+// leave notes that a router was closed.
+func (l *line) leave(r *Router) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.routers, r)
+	if i < 0 {
+		return
+	}
+	l.routers = slices.Delete(l.routers, i, i+1)
+	if len(l.routers) > 0 { // else the bind is closed, and what it has counted stays to be read
+		l.closed.addRouter(r)
+	} else {
+		l.routers = append(l.routers, r)
+	}
+}
+
+// TakeOver has the bind's statements run by r from now on, in place of the router that it succeeds, see [Config.Succeeds]: also those of Bun DBs
+// that were made with that one's resolvers. What runs on connections of that one's engines goes on; each of these is closed when it is given
+// back. Transactions that contexts carry stay where they are.
+func (r *Router) TakeOver() {
+	before := r.succeeds
+	before.forget()
+	r.declare()
+	r.latest.Store(r)
+	before.retire()
+}
+
+// Remove lets the bind's statements fail with a [*RemovedBindError] from now on, but for those of transactions that contexts carry. What runs
+// goes on; connections are closed when they are given back.
+func (r *Router) Remove() {
+	r.latest.CompareAndSwap(r, nil)
+	r.retire()
+}
+
+// retire has every connection of the engines closed when it is given back.
+func (r *Router) retire() {
+	r.writerConns.retire()
+	for _, reader := range r.readers {
+		reader.conns.retire()
+	}
+}
+
+// InUse counts the open connections that the engines of r have made. Once r was succeeded or removed they make no more, and the idle ones are
+// closed: those are in use then. It is safe for concurrent use.
+func (r *Router) InUse() int {
+	r.retire() // those that were being made meanwhile
+	n := r.writerConns.count()
+	for _, reader := range r.readers {
+		n += reader.conns.count()
+	}
+	return n
+}
+
+func (cs *conns) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
+}
+
+// EndOlder ends what runs on the connections that [Router.InUse] counts, as if they had broken.
+func (r *Router) EndOlder() {
+	r.writerConns.interrupt()
+	for _, reader := range r.readers {
+		reader.conns.interrupt()
+	}
+}

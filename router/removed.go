@@ -1,0 +1,26 @@
+package router
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/binds"
+)
+
+// A RemovedBindError reports something that was begun on a bind which had been removed while the program ran. Nothing was sent.
+type RemovedBindError struct{ Bind binds.Key }
+
+func (e *RemovedBindError) Error() string {
+	return fmt.Sprintf("router: the bind %q was removed: what began before that goes on, nothing new begins", e.Bind.String())
+}
+
+// removed resolves for a bind that was removed.
+type removed struct{ router *Router }
+
+func (r removed) ResolveConn(context.Context, bun.Query) bun.IConn {
+	return &failedConn{err: &RemovedBindError{Bind: r.router.key}}
+}
+
+func (removed) Close() error { return nil }
