@@ -3,11 +3,12 @@ package manager
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -20,7 +21,13 @@ import (
 
 // A Bind is one named database: a primary and its replicas behind Bun DBs. It is safe for
 // concurrent use. Its DBs belong to the manager: close that, not them.
+//
+// A Bind stays good while [DBManager.Reload] changes its configuration: what it gives then is of the new one.
 type Bind struct {
+	config BindConfig           // as it was opened
+	next   atomic.Pointer[Bind] // what has taken its place; nil: nothing has
+	before *Bind                // whose place it has taken; nil: nobody's
+
 	onlyReaders bool          // fallback = "none"
 	maxLag      time.Duration // negative: any
 
@@ -32,10 +39,14 @@ type Bind struct {
 	router  *router.Router
 	opts    *options
 
+	slow     bun.QueryHook // nil without slow_query
 	db       *bun.DB
 	writerDB func() *bun.DB
 	readerDB func() *bun.DB
 	nativeDB func() *bun.DB
+
+	spread     atomic.Pointer[sql.DB]       // of [Bind.Reader] where it has; nil before it is used
+	onlyReader atomic.Pointer[binds.Engine] // of [Bind.Reader] where the bind has no readers; nil before it is used
 
 	schemaTurn chan struct{} // held by the call that makes tables
 	locks      *lockSet
@@ -65,53 +76,64 @@ func (b *Bind) MarshalText() ([]byte, error) { return []byte(b.key.String()), ni
 //
 // A connection whose session a statement may have changed, as sqlkind.ChangesSession tells, is closed when it is given back. While a
 // bun.Conn or a transaction holds it, what was set stays.
-func (b *Bind) DB() *bun.DB { return b.db }
+func (b *Bind) DB() *bun.DB { return b.now().db }
 
 // Writer returns the Bun DB whose every statement runs on the writer.
-func (b *Bind) Writer() *bun.DB { return b.writerDB() }
+func (b *Bind) Writer() *bun.DB { return b.now().writerDB() }
 
 // Reader returns the Bun DB whose every statement runs on a reader, transactions and connections
 // included; a builder's statement that is not a plain read is a *router.WriteOnReaderError, and
 // the server refuses the rest. A bind without readers gets connections to its primary that may
 // only read. Its reads may be older than the caller's own writes, than what its session has read, and than
 // max_lag.
-func (b *Bind) Reader() *bun.DB { return b.readerDB() }
+func (b *Bind) Reader() *bun.DB { return b.now().readerDB() }
 
 // Native returns the Bun DB on a second pool to the writer, whose connections are of the driver's
 // own type: for what needs it, such as COPY, through bun.Conn's Raw. What the driver's package adds
 // to a connection, above all the prompt end of a cancelled statement, is missing there: what statements have set in a session stays
 // for its next user, and writes are not seen: report them by router.Wrote.
-func (b *Bind) Native() *bun.DB { return b.nativeDB() }
+func (b *Bind) Native() *bun.DB { return b.now().nativeDB() }
 
 // Router returns the bind's router, for router.Wrote.
-func (b *Bind) Router() *router.Router { return b.router }
+func (b *Bind) Router() *router.Router { return b.now().router }
 
 // Stats counts what became of the bind's statements and locks since it was opened. It is safe for concurrent use.
 func (b *Bind) Stats() router.Stats {
+	b = b.now()
 	s := b.router.Stats()
 	b.locks.count(&s)
 	return s
 }
 
 // WriterEngine returns the engine behind [Bind.Writer].
-func (b *Bind) WriterEngine() *binds.Engine { return b.writer }
+func (b *Bind) WriterEngine() *binds.Engine { return b.now().writer }
 
 // ReaderEngines returns the bind's readers in the order of the configuration, none if the writer
 // serves its reads.
-func (b *Bind) ReaderEngines() []*binds.Engine { return append([]*binds.Engine(nil), b.readers...) }
+func (b *Bind) ReaderEngines() []*binds.Engine {
+	return append([]*binds.Engine(nil), b.now().readers...)
+}
 
 // Dialect returns the bind's Bun dialect.
-func (b *Bind) Dialect() schema.Dialect { return b.dialect }
+func (b *Bind) Dialect() schema.Dialect { return b.now().dialect }
 
-// openBind opens the engines of a bind. Nothing is connected to.
-func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer func(binds.Key) *router.Router, o *options) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, opts: o, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
+// now returns the bind as it is configured now.
+func (b *Bind) now() *Bind {
+	for next := b.next.Load(); next != nil; next = b.next.Load() {
+		b = next
+	}
+	return b
+}
+
+// openBind opens the engines of a bind. Nothing is connected to. Before is the bind whose place it is to take, nil if there is none.
+func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router.Router, o *options, before *Bind) (_ *Bind, err error) {
+	b := &Bind{key: cfg.Key, config: *cfg, opts: o, before: before, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
 		}
 	}()
-	if err := b.openEngines(ctx, cfg); err != nil {
+	if err := b.openEngines(ctx, cfg, before); err != nil {
 		return nil, err
 	}
 	b.warn(cfg)
@@ -124,15 +146,22 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 			return nil, err
 		}
 	}
-	b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect(), models.CursorKeys(cfg.CursorKeys...))
+	if before != nil && before.writer.Driver() == b.writer.Driver() && slices.EqualFunc(before.config.CursorKeys, cfg.CursorKeys, models.CursorKey.Equal) {
+		b.dialect = before.dialect // which holds what is known of models: a query of before is one of now
+	} else {
+		b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect(), models.CursorKeys(cfg.CursorKeys...))
+	}
 	b.onlyReaders, b.maxLag = cfg.Fallback == fallbackNone, cfg.Freshness.MaxLag
 	if b.maxLag == 0 {
 		b.maxLag = router.DefaultMaxLag
 	}
 	routing := router.Config{
-		Key: b.key, Default: defaultKey, Dialect: b.dialect, Writer: b.writer,
-		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone,
+		Key: b.key, Default: o.defaultKey, Dialect: b.dialect, Writer: b.writer,
+		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone, FallbackLimit: cfg.FallbackLimit,
 		Freshness: cfg.Freshness, Peer: peer, Logger: o.logger,
+	}
+	if before != nil {
+		routing.Succeeds = before.router
 	}
 	for i, e := range b.readers {
 		weight := 1
@@ -144,6 +173,9 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	if b.router, err = router.New(routing); err != nil {
 		return nil, &ConfigError{Key: "binds." + cfg.Key.String() + ".writer_functions", Err: err}
 	}
+	if cfg.SlowQuery > 0 {
+		b.slow = b.router.SlowHook(cfg.SlowQuery)
+	}
 	pool, closer := b.router.Pool()
 	b.keep(closer)
 	b.db = b.newDB(pool, b.router.Routed())
@@ -154,15 +186,22 @@ func openBind(ctx context.Context, cfg *BindConfig, defaultKey binds.Key, peer f
 	return b, nil
 }
 
-func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig) (err error) {
+func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (err error) {
 	name := cfg.Key.String()
-	b.writer, err = b.opts.drivers.Open(ctx, name+"/writer", cfg.Writer.Reveal(), binds.WithPool(cfg.Pool))
+	var same *binds.Engine
+	if before != nil && before.config.Writer.Equal(cfg.Writer) {
+		same = before.writer
+	}
+	b.writer, err = b.openEngine(ctx, same, name+"/writer", cfg.Writer, binds.WithPool(cfg.Pool))
 	if err != nil {
 		return err
 	}
 	for i, r := range cfg.Readers {
-		e, err := b.opts.drivers.Open(ctx, fmt.Sprintf("%s/reader-%d", name, i+1), r.URI.Reveal(),
-			binds.As(binds.Reader), binds.WithPool(cfg.Pool))
+		same = nil
+		if before != nil && i < len(before.config.Readers) && before.config.Readers[i].URI.Equal(r.URI) {
+			same = before.readers[i]
+		}
+		e, err := b.openEngine(ctx, same, fmt.Sprintf("%s/reader-%d", name, i+1), r.URI, binds.As(binds.Reader), binds.WithPool(cfg.Pool))
 		if err != nil {
 			return err
 		}
@@ -176,6 +215,15 @@ func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig) (err error) {
 		b.readers = append(b.readers, b.sibling(cfg.Pool))
 	}
 	return nil
+}
+
+// openEngine opens an engine at a URI, or beside the engine that is open there already: they share what a database in memory is.
+func (b *Bind) openEngine(ctx context.Context, same *binds.Engine, name string, uri binds.URI, opts ...binds.OpenOption) (*binds.Engine, error) {
+	opts = append(opts, b.passwordOf(name, uri))
+	if same != nil {
+		return same.Sibling(name, opts...), nil
+	}
+	return b.opts.drivers.Open(ctx, name, uri.Reveal(), opts...)
 }
 
 // sibling opens a reader on the writer's own server.
@@ -196,22 +244,24 @@ func (b *Bind) newDBWithoutGuard(pool *sql.DB, resolver bun.ConnResolver) *bun.D
 	for _, h := range b.opts.hooks {
 		db = db.WithQueryHook(h)
 	}
+	if b.slow != nil {
+		db = db.WithQueryHook(b.slow)
+	}
 	return db
 }
 
-// openReaderDB opens what [Bind.Reader] returns: one reader's own pool, a pool that spreads over
-// several, or, without readers, connections to the primary that may only read.
+// openReaderDB opens what [Bind.Reader] returns: a pool that spreads over the readers, or, without any, connections to the primary that
+// may only read.
 func (b *Bind) openReaderDB() *bun.DB {
-	switch len(b.readers) {
-	case 0:
+	if len(b.readers) == 0 {
 		e := b.sibling(b.writer.Pool())
 		b.keep(e.Close)
+		b.onlyReader.Store(e)
 		return b.newDB(e.DB(), b.router.ReadOnlyOn(e))
-	case 1:
-		return b.newDB(b.readers[0].DB(), b.router.ReaderOnly())
 	}
-	pool := binds.OpenPool(b.key.String()+"/readers", &anyReader{b.router}, b.readers[0].Pool())
+	pool := binds.OpenPool(b.key.String()+"/readers", &presentReader{b}, b.readers[0].Pool())
 	b.keep(pool.Close)
+	b.spread.Store(pool)
 	return b.newDB(pool, b.router.ReaderOnly())
 }
 
@@ -282,12 +332,3 @@ func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
 	}
 	return err
 }
-
-// anyReader makes each connection to the reader that the policy picks, or to another one that is up.
-type anyReader struct{ router *router.Router }
-
-func (c *anyReader) Connect(ctx context.Context) (driver.Conn, error) {
-	return c.router.ConnectReader(ctx)
-}
-
-func (c *anyReader) Driver() driver.Driver { return c.router.Writer().DB().Driver() }

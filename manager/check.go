@@ -34,9 +34,10 @@ func (m *DBManager) Check(ctx context.Context, models ...any) *Report {
 	}
 	groups, errs := m.groupModels(models)
 	r.Errs = errs
-	r.Binds = make([]BindReport, len(m.binds))
+	list := m.book.Load().binds
+	r.Binds = make([]BindReport, len(list))
 	var wg sync.WaitGroup
-	for i, b := range m.binds {
+	for i, b := range list {
 		group := &bindModels{bind: b}
 		for _, g := range groups {
 			if g.bind == b {
@@ -147,6 +148,7 @@ func (r *EngineReport) ask(ctx context.Context, kind dialect.Name, e *binds.Engi
 
 // addHealth takes in what the bind's router knows of a reader.
 func (r *EngineReport) addHealth(h *router.Health, writer *EngineReport, maxLag time.Duration) {
+	r.Drained = h.Drained
 	switch {
 	case r.Err != nil:
 		return

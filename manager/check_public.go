@@ -50,6 +50,7 @@ const (
 	StatusDown       Status = "down"        // its server does not answer
 	StatusWrongRole  Status = "wrong role"  // its server is not what its role needs
 	StatusNotServing Status = "not serving" // a reader that no plain reads go to now
+	StatusDrained    Status = "drained"     // a reader that was taken out of service
 )
 
 // Status says in a word how the engine is.
@@ -59,6 +60,8 @@ func (r *EngineReport) Status() Status {
 		return StatusDown
 	case r.RoleErr != nil:
 		return StatusWrongRole
+	case r.Drained:
+		return StatusDrained
 	case r.Role == binds.Reader && !r.Serving:
 		return StatusNotServing
 	}

@@ -71,6 +71,8 @@ func (r *BindReport) judge(onlyReaders bool) {
 // whyNotServing says why plain reads may not go to a reader now, "" if they may.
 func whyNotServing(h *router.Health, maxLag time.Duration) string {
 	switch {
+	case h.Drained:
+		return "it was taken out of service by Drain"
 	case h.Serving, h.Shared:
 		return ""
 	case h.Down != nil:

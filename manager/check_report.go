@@ -62,6 +62,8 @@ type EngineReport struct {
 	// did not answer.
 	Serving    bool
 	NotServing string
+	// Drained says that the reader was taken out of service, see [DBManager.Drain].
+	Drained bool
 	// Lag is how far this reader trails, as router.Health tells it: no server's clock is asked. It
 	// means nothing unless LagKnown is set.
 	Lag      time.Duration
@@ -174,7 +176,8 @@ type engineReportJSON struct {
 	Advice     string    `json:"advice,omitempty"`
 	Warnings   []string  `json:"warnings,omitempty"`
 	Pooler     string    `json:"pooler,omitempty"`
-	Serving    *bool     `json:"serving,omitempty"`     // of readers
+	Serving    *bool     `json:"serving,omitempty"` // of readers
+	Drained    bool      `json:"drained,omitempty"`
 	NotServing string    `json:"not_serving,omitempty"` // why
 	LagSeconds *float64  `json:"lag_seconds,omitempty"` // of readers whose lag is known
 }
@@ -200,11 +203,11 @@ func (r BindReport) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns the engine's report with the keys engine, role, reachable, error, version, state,
-// role_error, freshness, doubt, advice, warnings, pooler, serving, not_serving and lag_seconds, those left out that are unknown.
+// role_error, freshness, doubt, advice, warnings, pooler, serving, drained, not_serving and lag_seconds, those left out that are unknown.
 func (r EngineReport) MarshalJSON() ([]byte, error) {
 	out := engineReportJSON{
 		Engine: r.Engine, Role: r.Role.String(), Reachable: r.Err == nil, Error: text(r.Err), Version: r.Version,
-		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, Warnings: r.Warnings, Pooler: r.Pooler, NotServing: r.NotServing,
+		State: r.State, RoleError: text(r.RoleErr), Freshness: r.Freshness, Doubt: text(r.Doubt), Advice: r.Advice, Warnings: r.Warnings, Pooler: r.Pooler, NotServing: r.NotServing, Drained: r.Drained,
 	}
 	if r.Role == binds.Reader {
 		out.Serving = &r.Serving

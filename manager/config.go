@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/nearest"
@@ -41,18 +42,25 @@ type BindConfig struct {
 	// Fallback says who serves a read when no reader is up or fresh enough: "writer", which is also
 	// the meaning of "", or "none", which makes it fail with router.ErrNoReader.
 	Fallback string
+	// FallbackLimit is how many reads a second the writer may serve for want of a reader, see [router.Config]. Zero means as many as there are.
+	FallbackLimit int
 	// WriterFunctions are globs of your own SQL functions that write or lock: "charge_*". A SELECT
 	// that calls one goes to the writer.
 	WriterFunctions []string
 	// CursorKeys seal the cursors of models.FetchPage: the first seals, all of them open. At most 16. All processes that serve a client
 	// need the same. Without any a cursor is good only in the process that made it.
 	CursorKeys []models.CursorKey
+	// SlowQuery has a line written to the log for each statement that takes so long or longer, see [router.Router.SlowHook]. Zero or less means none.
+	SlowQuery time.Duration
 	// Freshness says how fresh reads must be, and how often the servers are asked.
 	Freshness router.Freshness
 	// Pool bounds the connections of each engine. Zero fields take the defaults of [binds.Pool].
 	Pool binds.Pool
 	// Locks bounds the named locks of this process. Zero fields take the defaults of [LockLimits].
 	Locks LockLimits
+	// PasswordFile is a file with the password of every URI of the bind, which have a user and none: it is read for each new connection, so
+	// that it may change while the program runs. Empty means that there is none. See [WithPassword], and [binds.WithPassword] for how to change one.
+	PasswordFile string
 	// Lazy opens the bind without asking whether its servers are there.
 	Lazy bool
 
@@ -151,11 +159,18 @@ func (b *BindConfig) check(ctx context.Context, drivers *binds.Drivers, fail fun
 			fail(fmt.Errorf("the policy %s knows no weights: use least_loaded or weighted", b.Policy), "readers", n, "weight")
 		}
 	}
+	fail(b.checkPasswordFile(), "password_file")
 	_, err := router.NewPolicy(b.Policy)
 	fail(err, "policy")
 	if b.Fallback != "" && b.Fallback != fallbackWriter && b.Fallback != fallbackNone {
 		fail(fmt.Errorf("unknown fallback %q%s (have writer, none)", b.Fallback,
 			nearest.Hint(b.Fallback, []string{fallbackWriter, fallbackNone})), "fallback")
+	}
+	switch {
+	case b.FallbackLimit < 0:
+		fail(errors.New("must be 1 or more: leave it out for no limit"), "fallback_limit")
+	case b.FallbackLimit > 0 && b.Fallback == fallbackNone:
+		fail(errors.New("does nothing with fallback = \"none\": no read goes to the writer"), "fallback_limit")
 	}
 	modes := []string{router.ProcessWrites, router.SessionWrites, router.NoWrites}
 	if m := b.Freshness.ReadYourWrites; m != "" && !slices.Contains(modes, m) {

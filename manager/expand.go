@@ -3,7 +3,6 @@ package manager
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 )
@@ -82,41 +81,4 @@ func readPassword(file string) (string, error) {
 		return "", fmt.Errorf("%s is empty", file)
 	}
 	return pw, nil
-}
-
-// carriesPassword reports whether a URI has a password, before the host or as a parameter.
-func carriesPassword(uri string) bool {
-	_, rest, _ := strings.Cut(uri, "://")
-	authority, tail := rest, ""
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		authority, tail = rest[:i], rest[i:]
-	}
-	user := authority[:max(strings.LastIndexByte(authority, '@'), 0)]
-	_, password, _ := strings.Cut(user, ":")
-	return password != "" || strings.Contains(tail, "?password=") || strings.Contains(tail, "&password=")
-}
-
-// withPassword puts a password into a URI that has a user and no password.
-func withPassword(uri, password string) (string, error) {
-	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok {
-		return "", errors.New("password_file needs a URI with a user, as in postgres://user@host/database")
-	}
-	end := len(rest)
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		end = i
-	}
-	at := strings.LastIndexByte(rest[:end], '@')
-	switch {
-	case at <= 0:
-		return "", errors.New("password_file needs a URI with a user, as in postgres://user@host/database")
-	case strings.Contains(rest[:at], ":"):
-		return "", errors.New("the URI has a password already: take it out, or password_file")
-	}
-	return scheme + "://" + rest[:at] + ":" + escape(password) + rest[at:], nil
-}
-
-// escape percent-encodes everything that could mean something in a URI. PathEscape leaves "@" alone.
-func escape(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

@@ -39,24 +39,3 @@ func TestExpand(t *testing.T) {
 		})
 	}
 }
-
-func TestWithPassword(t *testing.T) {
-	for name, row := range map[string]struct{ uri, want, err string }{
-		"put in and escaped":  {"postgres://app@db/x?a=b", "postgres://app:p%40s%2Fw%3Fo%23r%25d%20@db/x?a=b", ""},
-		"no path":             {"postgres://app@db", "postgres://app:p%40s%2Fw%3Fo%23r%25d%20@db", ""},
-		"no user":             {"postgres://db/x", "", "a URI with a user"},
-		"an empty user":       {"postgres://@db/x", "", "a URI with a user"},
-		"a password is there": {"postgres://app:x@db/x", "", "has a password already"},
-		"no server":           {"sqlite:app.db", "", "a URI with a user"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := withPassword(row.uri, "p@s/w?o#r%d ")
-			if row.err != "" {
-				require.ErrorContains(t, err, row.err)
-				return
-			}
-			require.NoError(t, err)
-			assert.Equal(t, row.want, got)
-		})
-	}
-}

@@ -3,6 +3,7 @@ package manager
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,7 +49,7 @@ func readConfig(path string) (*loader, error) {
 	if errors.As(err, &syntax) {
 		return nil, &ConfigError{File: path, Line: syntax.line, Key: shownKey(syntax.key), Err: syntax.err}
 	}
-	l := &loader{file: path, doc: doc, root: doc.table()}
+	l := &loader{file: path, doc: doc, root: doc.table(), sum: sha256.Sum256(text)}
 	l.expandAll(l.root, make([]string, 0, 8))
 	l.cfg = l.config()
 	return l, nil
@@ -78,6 +79,7 @@ func joinConfig(errs []*ConfigError) error {
 // loader turns a document into a Config and collects what is wrong with it.
 type loader struct {
 	file   string
+	sum    [sha256.Size]byte // of what it holds
 	doc    *document
 	root   map[string]any
 	cfg    *Config
@@ -303,6 +305,11 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 	if f := s.str("fallback"); f != "" {
 		b.Fallback = f
 	}
+	if n := s.int("fallback_limit"); n != 0 {
+		b.FallbackLimit = n
+	} else if s.table["fallback_limit"] == int64(0) {
+		s.fail("fallback_limit", "must be 1 or more: leave it out for no limit")
+	}
 	if w := s.strings("writer_functions"); w != nil {
 		b.WriterFunctions = w
 	}
@@ -320,6 +327,9 @@ func (s *section) options(b *BindConfig, defaults BindConfig) passwordFile {
 		if d := s.durationOr(name, name == "max_lag"); d != 0 {
 			*field = d
 		}
+	}
+	if d := s.durationOr("slow_query", true); d != 0 {
+		b.SlowQuery = d
 	}
 	b.Lazy = s.bool("lazy", defaults.Lazy)
 	if p := s.sub("pool"); p != nil {
@@ -373,8 +383,7 @@ func (s *section) weight() int {
 	return n
 }
 
-// giveTo puts the password of a file into the bind's URIs. The file's name counts from the
-// configuration's folder.
+// giveTo has the bind's passwords come from a file. The file's name counts from the configuration's folder.
 func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 	if file.name == "" {
 		return
@@ -383,28 +392,14 @@ func (l *loader) giveTo(b *BindConfig, file passwordFile) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(l.file), name)
 	}
-	pw, err := readPassword(name)
-	if err != nil {
+	b.PasswordFile = name
+	if err := b.checkPasswordFile(); err != nil {
 		l.fail(file.path, err)
+		b.PasswordFile = ""
 		return
 	}
 	if exposed.File(name) {
 		b.warnings = append(b.warnings, "others than its owner can read password_file: "+exposed.Cure)
-	}
-	uris := []*binds.URI{&b.Writer}
-	for i := range b.Readers {
-		uris = append(uris, &b.Readers[i].URI)
-	}
-	for _, u := range uris {
-		if u.IsZero() {
-			continue
-		}
-		text, err := withPassword(u.Reveal(), pw)
-		if err != nil {
-			l.fail(file.path, err)
-			return
-		}
-		*u = binds.NewURI(text)
 	}
 }
 

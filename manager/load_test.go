@@ -194,8 +194,8 @@ password_file = "pw"
 `), 0o600))
 	cfg, err := loadConfig(t.Context(), file, nullDrivers())
 	require.NoError(t, err)
-	assert.Equal(t, "postgres://app:p%40ss@db1/a", cfg.Binds[0].Writer.Reveal())
-	assert.Equal(t, "postgres://app:p%40ss@db2/a", cfg.Binds[0].Readers[0].URI.Reveal())
+	assert.Equal(t, "postgres://app@db1/a", cfg.Binds[0].Writer.Reveal(), "it is read for each connection")
+	assert.Equal(t, filepath.Join(dir, "pw"), cfg.Binds[0].PasswordFile)
 }
 
 // TestConfigMistakes has one row for each mistake: the line and the text that must be reported.
@@ -210,7 +210,7 @@ func TestConfigMistakes(t *testing.T) {
 		"a misspelt key":                      {"[binds.a]\nwriter = \"postgres://x\"\n\npolcy = \"random\"", 4, `binds.a.polcy: unknown key (did you mean "policy"?)`},
 		"a key of another table":              {"wirter = 1\nuri = \"postgres://x\"", 1, "wirter: unknown key"},
 		"a misspelt key in a pool":            {"[binds.a]\nwriter = \"postgres://x\"\n[binds.a.pool]\nmax_opn = 3", 4, `binds.a.pool.max_opn: unknown key (did you mean "max_open"?)`},
-		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: cursor_keys, cursor_keys_file, fallback, lazy, locks, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, uri, writer, writer_functions)"},
+		"a key from nowhere":                  {"[binds.a]\nwriter = \"postgres://x\"\nshards = 3", 3, "binds.a.shards: unknown key (known: cursor_keys, cursor_keys_file, fallback, fallback_limit, lazy, locks, max_lag, monitor_interval, password_file, policy, pool, probe_timeout, read_your_writes, readers, slow_query, uri, writer, writer_functions)"},
 		"a duration without unit":             {"[binds.a]\nwriter = \"postgres://x\"\npool = { max_lifetime = \"30\" }", 3, `binds.a.pool.max_lifetime: must be a duration such as "30s"`},
 		"a duration that is a number":         {"[binds.a]\nwriter = \"postgres://x\"\npool.max_lifetime = 30", 3, "must be a duration"},
 		"a policy nobody knows":               {"[binds.a]\nwriter = \"postgres://x\"\npolicy = \"rondom\"", 3, `binds.a.policy: unknown policy "rondom" (did you mean "random"?)`},
@@ -363,7 +363,7 @@ func TestExampleLoads(t *testing.T) {
 		keys = append(keys, b.Key)
 	}
 	assert.Equal(t, []binds.Key{"audit", "accounts", "orders"}, keys)
-	assert.Equal(t, "postgres://app:s3cret@db1.example.com/accounts?sslmode=verify-full", cfg.Binds[1].Writer.Reveal())
+	assert.Equal(t, "postgres://app@db1.example.com/accounts?sslmode=verify-full", cfg.Binds[1].Writer.Reveal())
 	assert.Equal(t, binds.Pool{MaxOpen: 50, MaxIdle: 10, MaxLifetime: 30 * time.Minute, MaxIdleTime: 5 * time.Minute, MaxWait: time.Minute}, cfg.Binds[2].Pool)
 	for _, b := range cfg.Binds {
 		assert.Len(t, b.CursorKeys, 1, b.Key)

@@ -39,12 +39,12 @@ func TestCloseEndsWaits(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		assert.Equal(t, waiters, ms[1].def.locks.turns["a"].users)
+		assert.Equal(t, waiters, ms[1].book.Load().def.locks.turns["a"].users)
 		require.NoError(t, ms[1].Close())
 		for range waiters {
 			require.ErrorIs(t, <-errs, ErrClosed)
 		}
-		assert.Empty(t, ms[1].def.locks.turns)
+		assert.Empty(t, ms[1].book.Load().def.locks.turns)
 		require.NoError(t, l.Unlock(), "the other manager's is left alone")
 	})
 }

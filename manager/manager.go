@@ -16,13 +16,16 @@ import (
 // A DBManager holds the binds of a configuration. Its query builders, New…, find the bind where a
 // model lives. It is safe for concurrent use. Close it when done.
 type DBManager struct {
-	binds  []*Bind // in the order of the configuration
-	byKey  map[binds.Key]*Bind
-	def    *Bind // where models without a marker live
+	book   atomic.Pointer[book]
+	opts   *options
 	logger *slog.Logger
 	closed atomic.Bool
-	homes  homes
 	close  func() error
+
+	changing sync.Mutex     // held while binds are added, removed and replaced; guards file, former
+	file     string         // that Open has read, "" if New was called
+	former   []*Bind        // that others have replaced: their pools lead on to these
+	leaving  sync.WaitGroup // of those whose work is not done yet
 
 	checks   sync.WaitGroup // of Checkers, under way
 	checksMu sync.Mutex     // held while one begins
@@ -36,7 +39,13 @@ func Open(ctx context.Context, path string, opts ...Option) (*DBManager, error) 
 	if err != nil {
 		return nil, err
 	}
-	return openChecked(ctx, l.cfg, newOptions(opts), l.mistakes)
+	m, err := openChecked(ctx, l.cfg, newOptions(opts), l.mistakes)
+	if err != nil {
+		return nil, err
+	}
+	m.file = path
+	m.watch(l)
+	return m, nil
 }
 
 // New opens the binds of cfg. Every writer must answer, unless its bind is lazy; a reader that
@@ -69,34 +78,31 @@ func openChecked(ctx context.Context, cfg *Config, o *options, mistakes func(con
 }
 
 func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
-	m := &DBManager{byKey: make(map[binds.Key]*Bind, len(cfg.Binds)), logger: o.logger}
+	m := &DBManager{opts: o, logger: o.logger}
 	m.closing, m.stop = context.WithCancel(context.Background())
 	m.close = sync.OnceValue(m.closeBinds)
-	def := cfg.Default
-	if def == "" {
-		def = cfg.Binds[0].Key
-	}
-	for _, b := range cfg.Binds {
-		o.bindNames = append(o.bindNames, b.Key.String())
-	}
+	k := newBook()
+	m.book.Store(k) // for the peers; nobody else sees it before it is complete
+	def := cfg.defaultKey()
+	o.defaultKey = def
 	var errs []error
 	for i := range cfg.Binds {
-		b, err := openBind(ctx, &cfg.Binds[i], def, m.routerOf, o)
+		b, err := openBind(ctx, &cfg.Binds[i], m.routerOf, o, nil)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		m.binds = append(m.binds, b)
-		m.byKey[b.key] = b
+		k.put(b)
 	}
-	m.def = m.byKey[def]
+	k.def = k.byKey[def]
+	o.setBindNames(k.names())
 	for _, p := range o.policies {
-		if _, err := m.find(p.bound); err != nil {
+		if _, err := k.find(p.bound); err != nil {
 			errs = append(errs, fmt.Errorf("manager: WithPolicy: %w", err))
 		}
 	}
 	if len(errs) == 0 {
-		errs = m.pingAll(ctx, cfg)
+		errs = m.pingAll(ctx, k.binds)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(append(errs, m.Close())...)
@@ -104,12 +110,21 @@ func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
 	return m, nil
 }
 
+// defaultKey returns the key of the bind where models without a marker live.
+func (c *Config) defaultKey() binds.Key {
+	if c.Default != "" {
+		return c.Default
+	}
+	return c.Binds[0].Key
+}
+
 // atOnce is how many binds are connected to at the same time.
 const atOnce = 16
 
-func (m *DBManager) pingAll(ctx context.Context, cfg *Config) []error {
-	return each(m.binds, func(i int, b *Bind) error {
-		if cfg.Binds[i].Lazy {
+// pingAll asks the binds that are not lazy whether their servers are there.
+func (m *DBManager) pingAll(ctx context.Context, list []*Bind) []error {
+	return each(list, func(_ int, b *Bind) error {
+		if b.config.Lazy {
 			return nil
 		}
 		return b.ping(ctx, m.logger)
@@ -133,42 +148,39 @@ func each[T any](items []T, fn func(int, T) error) []error {
 }
 
 func (m *DBManager) routerOf(key binds.Key) *router.Router {
-	if b := m.byKey[key]; b != nil {
+	if b := m.book.Load().byKey[key]; b != nil {
 		return b.router
 	}
 	return nil
 }
 
-// find returns the bind of a key, marker or model.
-func (m *DBManager) find(model any) (*Bind, error) {
-	key, err := binds.KeyOf(model)
-	if err != nil {
-		return nil, err
-	}
-	if key == "" {
-		return m.def, nil
-	}
-	if b := m.byKey[key]; b != nil {
-		return b, nil
-	}
-	return nil, &binds.UnknownBindError{Key: key, Known: keysOf(m.byKey)}
-}
+// find returns the bind of a key, marker or model, see [book.find].
+func (m *DBManager) find(model any) (*Bind, error) { return m.book.Load().find(model) }
 
 // Bind returns the bind that b names: a marker value, a model, a plain [binds.Key]. The empty key
-// is the default bind. An unknown key is a [*binds.UnknownBindError].
+// is the default bind. An unknown key is a [*binds.UnknownBindError], that of a bind that was removed a
+// [*router.RemovedBindError].
 func (m *DBManager) Bind(b binds.Bound) (*Bind, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	return m.find(b)
+	bind, err := m.find(b)
+	if err != nil {
+		return nil, err
+	}
+	return bind, nil
 }
 
-// Binds returns every bind in the order of the configuration.
-func (m *DBManager) Binds() []*Bind { return slices.Clone(m.binds) }
+// Binds returns every bind in the order of the configuration; those of [DBManager.Add] follow.
+func (m *DBManager) Binds() []*Bind { return slices.Clone(m.book.Load().binds) }
 
 // Close closes every bind. Idle connections end at once, those in use when their statement, rows or
 // transaction ends; what is started after it fails. It returns all errors joined; calling it again
 // waits for the first call and returns the same.
+//
+// An [DBManager.InTx] that is under way is not waited for: the statement that it runs ends, and so do its next ones, as long as it has its
+// connection; its function's result decides whether it commits. Wait for your own work first, as http.Server.Shutdown does. Named locks
+// are freed: their contexts end with [ErrLockLost].
 func (m *DBManager) Close() error {
 	m.closed.Store(true)
 	return m.close()
@@ -179,5 +191,9 @@ func (m *DBManager) closeBinds() error {
 	m.stop()
 	m.checksMu.Unlock()
 	m.checks.Wait()
-	return errors.Join(each(m.binds, func(_ int, b *Bind) error { return b.close() })...)
+	m.changing.Lock() // what changes the binds ends with closing
+	all := append(m.former, m.book.Load().binds...)
+	m.changing.Unlock()
+	m.leaving.Wait()
+	return errors.Join(each(all, func(_ int, b *Bind) error { return b.close() })...)
 }

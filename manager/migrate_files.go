@@ -42,13 +42,13 @@ func MigrationsFrom(fsys fs.FS, b *Bind) (*migrate.Migrations, error) {
 	}
 	dir := path.Join(migrationsDir, b.key.String())
 	if _, err := fs.Stat(fsys, dir); err != nil {
-		return nil, failed(errors.Join(fmt.Errorf("%w (have %s)", err, directories(fsys)), checkDirectories(fsys, b.opts.bindNames)))
+		return nil, failed(errors.Join(fmt.Errorf("%w (have %s)", err, directories(fsys)), checkDirectories(fsys, b.opts.namesOfBinds())))
 	}
 	sub, err := fs.Sub(fsys, dir)
 	if err != nil {
 		return nil, failed(err)
 	}
-	if err := errors.Join(checkFiles(sub, dir), checkDirectories(fsys, b.opts.bindNames)); err != nil {
+	if err := errors.Join(checkFiles(sub, dir), checkDirectories(fsys, b.opts.namesOfBinds())); err != nil {
 		return nil, failed(err)
 	}
 	migrations := migrate.NewMigrations(migrate.WithMigrationsDirectory(dir))

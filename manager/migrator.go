@@ -138,7 +138,15 @@ func AssumePending(names ...string) MigrateOption {
 // returned group. It is refused in a context with an open transaction on the bind. What a program has noted that did not
 // know of binds counts as applied; where that is in doubt, see [AssumeApplied], nothing runs, and the error is a [*DoubtedMigrationsError].
 func (g *Migrator) Up(ctx context.Context, opts ...MigrateOption) (*migrate.MigrationGroup, error) {
+	g = g.now()
 	return g.run(ctx, opts, up, g.pending, g.up)
+}
+
+// now returns a Migrator of the bind as it is configured now.
+func (g *Migrator) now() *Migrator {
+	present := *g
+	present.bind = g.bind.now()
+	return &present
 }
 
 func (g *Migrator) up(ctx context.Context, n *notes, o *migrateOptions) (*migrate.MigrationGroup, error) {
@@ -204,6 +212,7 @@ func (e *stepError) Unwrap() error { return e.err }
 // Down works as [Migrator.Up] does, under the same lock. Where migrations are applied that
 // this program does not know, it refuses: the last group may be theirs.
 func (g *Migrator) Down(ctx context.Context, opts ...MigrateOption) (*migrate.MigrationGroup, error) {
+	g = g.now()
 	return g.run(ctx, opts, down, g.lastGroup, g.down)
 }
 

@@ -1,7 +1,10 @@
 package manager
 
 import (
+	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -22,7 +25,21 @@ type options struct {
 
 	noForeignKeys bool
 	guard         bool
-	bindNames     []string // of all binds that are opened together
+	password      func(ctx context.Context, engine string) (string, error)
+	defaultKey    binds.Key
+	watches       bool
+	drain         time.Duration
+	bindNames     atomic.Pointer[[]string] // of all binds that the manager has
+}
+
+func (o *options) setBindNames(names []string) { o.bindNames.Store(&names) }
+
+// namesOfBinds returns what setBindNames was given last.
+func (o *options) namesOfBinds() []string {
+	if names := o.bindNames.Load(); names != nil {
+		return *names
+	}
+	return nil
 }
 
 type boundPolicy struct {
@@ -31,7 +48,7 @@ type boundPolicy struct {
 }
 
 func newOptions(opts []Option) *options {
-	o := &options{drivers: binds.Default, logger: slog.Default()}
+	o := &options{drivers: binds.Default, logger: slog.Default(), drain: DefaultDrain}
 	for _, opt := range opts {
 		opt(o)
 	}

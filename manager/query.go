@@ -12,22 +12,26 @@ import (
 // home returns the Bun DB for a query on model, and whether model is a table's model or only names
 // the bind. A query whose bind cannot be found is built on any DB and fails with err.
 func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
+	k := m.book.Load()
 	if m.closed.Load() {
-		return m.def.db, false, ErrClosed
+		return k.def.db, false, ErrClosed
 	}
-	if b := m.homes.of(model); b != nil {
+	if b := k.homes.of(model); b != nil {
 		return b.db, true, nil
 	}
-	b, err := m.find(model)
-	if err != nil {
-		return m.def.db, false, err
+	b, err := k.find(model)
+	if b == nil {
+		return k.def.db, false, err
+	}
+	if err != nil { // it was removed: its router says so, but for transactions that go on
+		return b.db, !binds.IsMarker(model), nil
 	}
 	if t := structOf(model); t != nil && !binds.IsMarker(model) {
 		if err := fieldErrors(b.db, b.db.Table(t)); err != nil {
 			return b.db, false, err
 		}
 	}
-	m.homes.add(model, b)
+	k.homes.add(model, b)
 	return b.db, !binds.IsMarker(model), nil
 }
 
@@ -63,7 +67,7 @@ func build[Q builder[Q]](m *DBManager, model any, start func(*bun.DB) Q) Q {
 //
 // Here and below, a model whose bind is unknown or ambiguous makes the query fail when it runs.
 func (m *DBManager) NewSelect(model any) *bun.SelectQuery {
-	if b := m.homes.of(model); b != nil && !m.closed.Load() { // the usual one, without a detour
+	if b := m.book.Load().homes.of(model); b != nil && !m.closed.Load() { // the usual one, without a detour
 		return b.db.NewSelect().Model(model)
 	}
 	return build(m, model, (*bun.DB).NewSelect)
@@ -71,7 +75,7 @@ func (m *DBManager) NewSelect(model any) *bun.SelectQuery {
 
 // NewInsert starts an INSERT of model, on its bind.
 func (m *DBManager) NewInsert(model any) *bun.InsertQuery {
-	if b := m.homes.of(model); b != nil && !m.closed.Load() {
+	if b := m.book.Load().homes.of(model); b != nil && !m.closed.Load() {
 		return b.db.NewInsert().Model(model)
 	}
 	return build(m, model, (*bun.DB).NewInsert)

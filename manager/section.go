@@ -10,6 +10,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/nearest"
+	"github.com/bindery-go/bindery/internal/uripassword"
 )
 
 // section reads the keys of one table; keys that were not read are unknown.
@@ -94,7 +95,7 @@ func (l *loader) uri(v any, path []string, want string) binds.URI {
 	switch {
 	case text != "":
 		if _, written := v.(string); written {
-			l.secret = l.secret || carriesPassword(text)
+			l.secret = l.secret || uripassword.Carries(text)
 		}
 		return binds.NewURI(text)
 	case !ok:

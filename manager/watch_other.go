@@ -1,0 +1,7 @@
+//go:build !unix
+
+package manager
+
+import "os"
+
+func notifyHangup(chan<- os.Signal) {}
