@@ -47,7 +47,7 @@ func TestRotationUnderLoad(t *testing.T) {
 				readers[i] = without(t, readers[i])
 			}
 			m := openManager(t, config(map[string]string{"shop": without(t, writer), "audit": without(t, writer)}, readers,
-				fmt.Sprintf("pool = { max_open = 6, max_lifetime = \"100ms\" }")),
+				`pool = { max_open = 6, max_lifetime = "100ms" }`),
 				manager.WithPassword(func(_ context.Context, engine string) (string, error) {
 					asked.Add(1)
 					assert.Regexp(t, `^(shop|audit)/(writer|reader-[12])`, engine)
