@@ -243,6 +243,7 @@ func (m *DBManager) turnTo(k *book) {
 
 // leadTo has what is held of b lead to the bind that takes its place.
 func (b *Bind) leadTo(next *Bind) {
+	b.router.Yields()
 	b.writer.Yield(next.writer.Connector(), next.writer.NativeConnector())
 	readers := &presentReader{next}
 	for _, e := range b.readers {

@@ -292,6 +292,9 @@ func (c *Conn) toWriter(s *scope, reason Reason, to *route) {
 
 // fallback sends a read to the writer, because of reason, unless only readers may serve it.
 func (c *Conn) fallback(ctx context.Context, s *scope, reason Reason, err error, to *route) error {
+	if next := c.successor(ctx); next != nil {
+		return next.routeRead(ctx, s, to)
+	}
 	if c.mode == readerOnly || c.router.strict {
 		if err == nil && reason == ReadersDown && c.router.monitor != nil {
 			err = c.router.monitor.whyDown()

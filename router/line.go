@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,11 +49,54 @@ func (l *line) leave(r *Router) {
 		return
 	}
 	l.routers = slices.Delete(l.routers, i, i+1)
+	if r.succeeds != nil && !r.took.Load() { // nobody has had its pools
+		l.pools.Delete(r.writer.DB())
+		for _, reader := range r.readers {
+			l.pools.Delete(reader.engine.DB())
+		}
+	}
 	if len(l.routers) > 0 { // else the bind is closed, and what it has counted stays to be read
 		l.closed.addRouter(r)
 	} else {
 		l.routers = append(l.routers, r)
 	}
+}
+
+// Yields has r choose no reader any more, because their pools are about to lead to those of another router, which are not what r knows of its own: a
+// read that is on its way to one finds that out, and is routed anew. It comes before the pools lead on, and [Router.TakeOver] at once after that.
+func (r *Router) Yields() {
+	if r.monitor == nil {
+		return
+	}
+	m := r.monitor
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.yielded.Store(true)
+	m.publishLocked()
+	for _, reader := range r.readers { // after the view, so that nobody takes the new lease for one that it promises
+		reader.lease.Store(&lease{reader: reader, since: r.now()})
+	}
+}
+
+// successor returns the connection of the router that has taken over from one that yields, nil if c's router does not yield, or the bind was removed.
+func (c *Conn) successor(ctx context.Context) *Conn {
+	r := c.router
+	if !r.yielded.Load() {
+		return nil
+	}
+	for r.latest.Load() == r { // for a moment
+		if !pause(ctx, 100*time.Microsecond) {
+			return nil
+		}
+	}
+	latest := r.latest.Load()
+	switch {
+	case latest == nil:
+		return nil
+	case c.mode == readerOnly:
+		return &latest.readerOnly.unknown
+	}
+	return &latest.routed.unknown
 }
 
 // TakeOver has the bind's statements run by r from now on, in place of the router that it succeeds, see [Config.Succeeds]: also those of Bun DBs
@@ -62,6 +106,7 @@ func (r *Router) TakeOver() {
 	before := r.succeeds
 	before.forget()
 	r.declare()
+	r.took.Store(true)
 	r.latest.Store(r)
 	before.retire()
 }

@@ -129,3 +129,34 @@ func TestCountsOutliveTheirRouter(t *testing.T) {
 		assert.ErrorContains(t, err, `the bind "shop" was removed`)
 	})
 }
+
+// A read that is on its way to a reader when the bind's configuration changes takes what that shows for nothing: its pool may lead elsewhere by
+// then. And one that finds nobody at that moment waits for the next router, also where no read may go to the writer.
+func TestReadsWhileRoutersChange(t *testing.T) {
+	strict := func(cfg *router.Config) { cfg.NoFallback = true }
+	inBubble(t, 2, strict, func(t *testing.T, p *process) {
+		next := successor(t, p, 1)
+		for _, replica := range p.cluster.Replicas() {
+			replica.SetLatency(100 * time.Millisecond)
+		}
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			_, route := p.mustRead(t, t.Context())
+			assert.Equal(t, fromReader1, route)
+		})
+		synctest.Wait()
+		before := p.Stats().Retried
+		p.Yields()
+		began := time.Now()
+		reading.Go(func() {
+			_, route := p.mustRead(t, t.Context())
+			assert.Equal(t, fromReader1, route)
+			assert.GreaterOrEqual(t, time.Since(began), 20*time.Millisecond, "it has waited")
+		})
+		synctest.Wait()
+		time.Sleep(20 * time.Millisecond)
+		next.TakeOver()
+		reading.Wait()
+		assert.Equal(t, before+1, p.Stats().Retried, "the first was sent again")
+	})
+}

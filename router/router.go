@@ -83,8 +83,10 @@ type Router struct {
 	budget   *budget // of FallbackLimit; nil: there is none
 	logger   *slog.Logger
 
-	succeeds    *Router // whose place it takes, nil: nobody's
-	former      former  // what was read on readers of that one and those before
+	succeeds    *Router     // whose place it takes, nil: nobody's
+	took        atomic.Bool // it has taken it
+	yielded     atomic.Bool // see Yields
+	former      former      // what was read on readers of that one and those before
 	fresh       Freshness
 	sharing     sync.Mutex // held while publishShared works
 	shared      bool       // all engines see one copy of the data

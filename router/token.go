@@ -53,10 +53,14 @@ func (s *Session) token(ctx context.Context) (token, error) {
 	return t, errors.Join(errs...)
 }
 
-// present returns the session's parts in binds as they are configured now; those of a bind that was removed are the last it had.
+// present returns the session's parts in binds as they are configured now, without those that were removed.
 func (s *Session) present(list []*sessionBind) (present []*sessionBind) {
 	for _, b := range list {
-		if latest := b.router.latest.Load(); latest != nil && latest != b.router {
+		latest := b.router.latest.Load()
+		if latest == nil {
+			continue
+		}
+		if latest != b.router {
 			b = s.on(latest)
 		}
 		i := slices.IndexFunc(present, func(p *sessionBind) bool { return p.router.line == b.router.line })

@@ -85,7 +85,7 @@ func (m *monitor) publishLocked() {
 		horizon time.Duration
 		tardy   bool
 	}
-	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers)), resting: m.resting}
+	v := &view{replaced: make(chan struct{}), leases: make([]*lease, len(m.r.readers)), resting: m.resting && !m.r.yielded.Load()}
 	var fit []entry
 	today, gone := m.r.now(), m.gone()
 	if gone {
@@ -97,7 +97,7 @@ func (m *monitor) publishLocked() {
 	onTime := 0
 	for i, r := range m.r.readers {
 		s := &m.states[i]
-		if s.down || r.drained.Load() || m.rests(r) {
+		if s.down || m.r.yielded.Load() || r.drained.Load() || m.rests(r) {
 			continue
 		}
 		v.up = append(v.up, r)
@@ -157,7 +157,7 @@ func (m *monitor) publishLocked() {
 func (m *monitor) logServing(v *view) {
 	none := len(v.fit) == 0
 	switch {
-	case none == m.unserved, m.unasked > 0: // at first nothing is known: that is no news
+	case none == m.unserved, m.unasked > 0, m.r.yielded.Load(): // at first nothing is known: that is no news
 		return
 	case v.resting, none && len(v.up) > 0 && m.woke > 0 && m.r.now()-m.woke <= m.conf.MaxLag: // nor after a rest
 		return
