@@ -12,7 +12,7 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-rest test32 matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo test test-servers test-rest test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,14 +22,16 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (30m) limits each package
 	$(GO) build -race ./... # once, before two runs at a time ask for it
-	@$(MAKE) --no-print-directory -j2 test-servers test-rest
+	@$(MAKE) --no-print-directory -j2 test-servers test-rest test-others
 
-# The two halves of make test, which run beside one another: the package that takes longest, and all that is left, a package at a time.
+# The parts of make test, two at a time: the package that takes longest, all others of the module, a package at a time, and what is beside the module.
 test-servers:
 	$(TEST) ./integration
 
 test-rest:
 	$(TEST) -p 1 $$($(GO) list ./... | grep -v '/integration$$')
+
+test-others:
 	cd bench && $(TEST) -p 1 ./...
 	cd integration/river && $(TEST) ./... # a module of its own: no user needs River
 	@$(MAKE) --no-print-directory test32

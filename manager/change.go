@@ -224,7 +224,7 @@ func (m *DBManager) openAll(ctx context.Context, list []BindConfig) (opened []*B
 		opened = append(opened, b)
 	}
 	if len(errs) == 0 {
-		errs = m.pingAll(ctx, opened)
+		errs = m.pingAll(ctx, opened, 0)
 	}
 	if len(errs) == 0 {
 		return opened, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
@@ -102,7 +103,7 @@ func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
 		}
 	}
 	if len(errs) == 0 {
-		errs = m.pingAll(ctx, k.binds)
+		errs = m.pingAll(ctx, k.binds, o.ready)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(append(errs, m.Close())...)
@@ -121,11 +122,14 @@ func (c *Config) defaultKey() binds.Key {
 // atOnce is how many binds are connected to at the same time.
 const atOnce = 16
 
-// pingAll asks the binds that are not lazy whether their servers are there.
-func (m *DBManager) pingAll(ctx context.Context, list []*Bind) []error {
+// pingAll asks the binds that are not lazy whether their servers are there, and waits for their writers up to a time.
+func (m *DBManager) pingAll(ctx context.Context, list []*Bind, ready time.Duration) []error {
 	return each(list, func(_ int, b *Bind) error {
 		if b.config.Lazy {
 			return nil
+		}
+		if ready > 0 {
+			b.awaitWriter(ctx, m.logger, ready)
 		}
 		return b.ping(ctx, m.logger)
 	})

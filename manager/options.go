@@ -28,6 +28,7 @@ type options struct {
 	password      func(ctx context.Context, engine string) (string, error)
 	defaultKey    binds.Key
 	watches       bool
+	ready         time.Duration
 	drain         time.Duration
 	bindNames     atomic.Pointer[[]string] // of all binds that the manager has
 }
