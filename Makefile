@@ -12,7 +12,7 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-rest test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo test test-servers test-rest test-bench test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,17 +22,20 @@ demo: ## run the tour on embedded SQLite: nothing is needed but Go
 
 test: deps ## run all tests, on real servers too; installs those if they are missing; TIMEOUT (30m) limits each package
 	$(GO) build -race ./... # once, before two runs at a time ask for it
-	@$(MAKE) --no-print-directory -j2 test-servers test-rest test-others
+	@$(MAKE) --no-print-directory -j2 test-servers test-rest test-bench test-others
 
-# The parts of make test, two at a time: the package that takes longest, all others of the module, a package at a time, and what is beside the module.
+# The parts of make test, two at a time: the package that takes longest, all others of the module, a package at a time, the comparison, and what is
+# beside these.
 test-servers:
 	$(TEST) ./integration
 
 test-rest:
 	$(TEST) -p 1 $$($(GO) list ./... | grep -v '/integration$$')
 
-test-others:
+test-bench:
 	cd bench && $(TEST) -p 1 ./...
+
+test-others:
 	cd integration/river && $(TEST) ./... # a module of its own: no user needs River
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
