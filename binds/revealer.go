@@ -8,7 +8,8 @@ import "context"
 // has caught up.
 type Revealer interface {
 	// Shown returns a mark of what a replica may have shown by now. Replica is nil if the server cannot be asked: then
-	// the mark is of what any replica may have shown.
+	// the mark is of what any replica may have shown. Who has it asks Reveals for as long as the caller has time: a driver that cannot tell
+	// a commit which waits from work that goes on bounds by itself how long it takes that for one.
 	Shown(ctx context.Context, primary, replica Ask) (Mark, error)
 	// Reveals reports whether a query that begins now on the primary shows all that mark stands for. Replica is the one
 	// that Shown was given.

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -85,11 +86,18 @@ func TestReaderThenWriter(t *testing.T) {
 					return value, err
 				},
 			} {
-				short, cancel := context.WithTimeout(session, 300*time.Millisecond)
-				value, err = read(short)
-				cancel()
 				var behind *router.WriterBehindError
-				require.ErrorAs(t, err, &behind, "%s read %d", door, value)
+				for limit := 300 * time.Millisecond; ; limit *= 2 {
+					short, cancel := context.WithTimeout(session, limit)
+					value, err = read(short)
+					cancel()
+					require.Error(t, err, "%s read %d", door, value)
+					var unsent *router.NotSentError
+					if !errors.As(err, &unsent) || limit > waitFor { // else the machine had not even time to ask
+						break
+					}
+				}
+				require.ErrorAs(t, err, &behind, door)
 				assert.ErrorIs(t, err, context.DeadlineExceeded, door)
 				assert.Equal(t, "shop/reader-1", behind.Reader)
 			}
@@ -97,6 +105,16 @@ func TestReaderThenWriter(t *testing.T) {
 			value, err = read(session)
 			require.NoError(t, err, "the session stays with its reader")
 			assert.EqualValues(t, 1, value)
+
+			// Nor is it served because the reader cannot be asked any more.
+			require.NoError(t, ahead.Kill(ctx))
+			for _, door := range []func(context.Context) context.Context{func(ctx context.Context) context.Context { return ctx }, router.OnWriter} {
+				limited, cancel := context.WithTimeout(door(session), 3*time.Second)
+				value, err = read(limited)
+				cancel()
+				require.Error(t, err, "the reader is dead, and %d was read", value)
+			}
+			require.NoError(t, ahead.Start(ctx))
 
 			require.NoError(t, hung.Thaw())
 			value, err = read(router.OnWriter(session))

@@ -19,8 +19,8 @@ const (
 	// twice the one before.
 	firstReveal   = 200 * time.Microsecond
 	longestReveal = 10 * time.Millisecond
-	// unseenReveal is how long is waited on account of a reader that cannot be asked any more.
-	unseenReveal = time.Second
+	// compareAgain is how long a reader that could not be compared is left alone, if it is there again.
+	compareAgain = time.Second
 )
 
 // ahead are the readers, by their places, that a session has read on since it was compared with the primary. The last
@@ -256,35 +256,46 @@ func overdue(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", cause, err)
 }
 
-// askRevealed asks until the primary has caught up with the reader. If that cannot be asked, or be compared with the primary
-// any more, or has gone back since, all that may have been shown by any reader counts. It returns from when on the primary shows
+// askRevealed asks until the primary has caught up with the reader. While that cannot be asked, or be compared with the primary
+// any more, or if it has gone back since, all that may have been shown by any reader counts. It returns from when on the primary shows
 // all that the reader has shown, which is no later than since.
 func (r *Router) askRevealed(ctx context.Context, primary binds.Ask, reader *Reader, since time.Duration) (from time.Duration, err error) {
-	if life, server, began, ok := r.monitor.compares(reader); ok && began <= since {
-		replica := func(ctx context.Context, query string) ([]string, error) {
-			return reader.engine.AskAt(ctx, server, query)
+	var unseen binds.Mark
+	for asked := false; ; {
+		if life, server, began, ok := r.monitor.compares(reader); ok && began <= since {
+			replica := func(ctx context.Context, query string) ([]string, error) {
+				return reader.engine.AskAt(ctx, server, query)
+			}
+			still := func() bool {
+				now, _, _, ok := r.monitor.compares(reader)
+				return ok && now == life
+			}
+			mark, err := r.reveals.Shown(ctx, primary, replica)
+			if err == nil {
+				err = r.untilRevealed(ctx, mark, primary, replica, still)
+			}
+			if err == nil || ctx.Err() != nil {
+				return began, err
+			}
 		}
+		if !asked {
+			if unseen, err = r.reveals.Shown(ctx, primary, nil); err != nil {
+				return 0, err
+			}
+			asked = true
+		}
+		again := r.now() + compareAgain
 		still := func() bool {
-			now, _, _, ok := r.monitor.compares(reader)
-			return ok && now == life
+			if r.now() < again {
+				return true
+			}
+			_, _, began, ok := r.monitor.compares(reader)
+			return !ok || began > since
 		}
-		mark, err := r.reveals.Shown(ctx, primary, replica)
-		if err == nil {
-			err = r.untilRevealed(ctx, mark, primary, replica, still)
-		}
-		if err == nil || ctx.Err() != nil {
-			return began, err
+		if err := r.untilRevealed(ctx, unseen, primary, nil, still); err != errNotCompared {
+			return 0, err
 		}
 	}
-	mark, err := r.reveals.Shown(ctx, primary, nil)
-	if err != nil {
-		return 0, err
-	}
-	end := r.now() + unseenReveal
-	if err = r.untilRevealed(ctx, mark, primary, nil, func() bool { return r.now() < end }); err == errNotCompared {
-		return 0, nil
-	}
-	return 0, err
 }
 
 // errNotCompared says that waiting for the primary has no more sense.
