@@ -192,22 +192,17 @@ func (r *renewal) use(ctx context.Context, fn func(*opened) error) error {
 func (r *renewal) connectorOf(o *opened, native bool) driver.Connector {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n, ok := o.source.(NativeSource); native && ok {
-		if o.native == nil {
-			o.native = n.NativeConnector(r.role)
-		}
-		return o.native
-	}
+	is, makes := &o.connector, o.source.Connector
 	if native { // each pool closes its own
-		if o.native == nil {
-			o.native = o.source.Connector(r.role)
+		is = &o.native
+		if n, ok := o.source.(NativeSource); ok {
+			makes = n.NativeConnector
 		}
-		return o.native
 	}
-	if o.connector == nil {
-		o.connector = o.source.Connector(r.role)
+	if *is == nil {
+		*is = makes(r.role)
 	}
-	return o.connector
+	return *is
 }
 
 // locksOf returns where the locks of o come from, nil if its database knows none.

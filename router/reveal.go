@@ -33,11 +33,8 @@ const (
 	asking = 1 << 63
 )
 
-// former is the bit of readers that the bind had before its configuration changed.
+// formerBit is that of all readers which the bind had before its configuration changed.
 const formerBit = uint64(1) << lastBit
-
-// former is where the bind's router says when the primary was last found to show all that its readers of before had shown.
-type former = revealed
 
 // takeOver has b go on where the session has come to under the bind's configuration before: whatever readers it has read on then.
 func (b *sessionBind) takeOver() {

@@ -86,7 +86,7 @@ type Router struct {
 	succeeds    *Router     // whose place it takes, nil: nobody's
 	took        atomic.Bool // it has taken it
 	yielded     atomic.Bool // see Yields
-	former      former      // what was read on readers of that one and those before
+	former      revealed    // for all readers of that one and those before
 	fresh       Freshness
 	sharing     sync.Mutex // held while publishShared works
 	shared      bool       // all engines see one copy of the data
