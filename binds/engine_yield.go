@@ -9,8 +9,8 @@ import (
 
 // Yield has the engine's pools make their connections by next from now on, those of [Engine.Native] by native, and closes what is
 // idle: another engine has taken this one's place, and whoever still holds its pools goes on with that one's server. Connections in use
-// stay as they are. The engine asks its own server nothing more. Next and native must be open for as long as the pools are used. It must
-// be called once, and never in a circle.
+// stay as they are, and so does what the engine keeps beside its pools, see [Engine.CloseOwn]. Next and native must be open for as long as
+// the pools are used. It must be called once, and never in a circle.
 func (e *Engine) Yield(next, native driver.Connector) {
 	e.connector.next.Store(&next)
 	e.mu.Lock()

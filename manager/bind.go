@@ -189,6 +189,9 @@ func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router
 func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (err error) {
 	name := cfg.Key.String()
 	var same *binds.Engine
+	if before != nil && before.config.PasswordFile != cfg.PasswordFile {
+		before = nil // what is open has a password of its own
+	}
 	if before != nil && before.config.Writer.Equal(cfg.Writer) {
 		same = before.writer
 	}

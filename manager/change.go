@@ -266,8 +266,8 @@ func (b *Bind) readerURI(i int) binds.URI {
 
 // equal reports whether two configurations open the same.
 func (b *BindConfig) equal(o *BindConfig) bool {
-	return b.Key == o.Key && b.Writer.Equal(o.Writer) && b.Policy == o.Policy && b.Fallback == o.Fallback && b.SlowQuery == o.SlowQuery && b.FallbackLimit == o.FallbackLimit && b.Freshness == o.Freshness &&
-		b.Pool == o.Pool && b.Locks == o.Locks && b.Lazy == o.Lazy && b.PasswordFile == o.PasswordFile && b.keysFrom == o.keysFrom &&
+	return b.Key == o.Key && b.Writer.Equal(o.Writer) && b.Policy == o.Policy && b.Fallback == o.Fallback && b.FallbackLimit == o.FallbackLimit &&
+		b.SlowQuery == o.SlowQuery && b.Freshness == o.Freshness && b.Pool == o.Pool && b.Locks == o.Locks && b.Lazy == o.Lazy && b.PasswordFile == o.PasswordFile && b.keysFrom == o.keysFrom &&
 		slices.EqualFunc(b.Readers, o.Readers, ReaderConfig.equal) &&
 		slices.Equal(b.WriterFunctions, o.WriterFunctions) && slices.Equal(b.warnings, o.warnings) &&
 		slices.EqualFunc(b.CursorKeys, o.CursorKeys, models.CursorKey.Equal)
