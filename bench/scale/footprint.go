@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -17,22 +18,50 @@ type footprint struct {
 	files      int // -1 where the system does not tell
 }
 
-// footprintNow collects garbage, waits for what ends, and looks.
-func footprintNow() (f footprint, err error) {
+// A sight is what the process holds at one moment.
+type sight struct {
+	heap, stacks int64
+	goroutines   map[string]bool // by their numbers, which are given once; true for those that database/sql keeps
+	files        int
+}
+
+// look collects garbage, waits for what ends, and looks.
+func look() (s sight, err error) {
 	collect() // what nobody closed may have a finaliser that does
-	stacks := settle()
-	f.goroutines = bytes.Count(stacks, []byte("\n\ngoroutine ")) + 1
-	f.pools = bytes.Count(stacks, []byte("created by database/sql.OpenDB "))
+	s.goroutines = goroutinesIn(settle())
 	collect() // the stacks' text, too
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	f.heap, f.stacks = int64(m.HeapAlloc), int64(m.StackInuse)
-	f.files, err = openFiles()
-	return f, err
+	s.heap, s.stacks = int64(m.HeapAlloc), int64(m.StackInuse)
+	s.files, err = openFiles()
+	return s, err
 }
 
-func (f footprint) minus(g footprint) footprint {
-	return footprint{f.heap - g.heap, f.stacks - g.stacks, f.goroutines - g.goroutines, f.pools - g.pools, f.files - g.files}
+// since returns what has come since then. A goroutine of then that has ended meanwhile makes up for none of now.
+func (s sight) since(then sight) footprint {
+	f := footprint{heap: s.heap - then.heap, stacks: s.stacks - then.stacks, files: s.files - then.files}
+	for number, pool := range s.goroutines {
+		if _, old := then.goroutines[number]; old {
+			continue
+		}
+		f.goroutines++
+		if pool {
+			f.pools++
+		}
+	}
+	return f
+}
+
+// goroutinesIn returns the goroutines of a text of stacks, but for the runtime's own, which come and go with its work.
+func goroutinesIn(stacks []byte) map[string]bool {
+	all := map[string]bool{}
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		number, _, _ := strings.Cut(strings.TrimPrefix(stack, "goroutine "), " ")
+		if !strings.Contains(stack, "\ncreated by runtime.") {
+			all[number] = strings.Contains(stack, "\ncreated by database/sql.OpenDB ")
+		}
+	}
+	return all
 }
 
 // collect collects garbage twice: the second time what the first one found to be finalised.

@@ -141,7 +141,7 @@ func (o opener) measure(ctx context.Context, n int) (_ opened, err error) {
 }
 
 func (what opening) measure(ctx context.Context) (res opened, err error) {
-	before, err := footprintNow()
+	before, err := look()
 	if err != nil {
 		return res, err
 	}
@@ -151,11 +151,11 @@ func (what opening) measure(ctx context.Context) (res opened, err error) {
 		return res, err
 	}
 	res.open = time.Since(start)
-	after, err := footprintNow()
+	after, err := look()
 	if err != nil {
 		return res, errors.Join(err, closer())
 	}
-	res.held = after.minus(before)
+	res.held = after.since(before)
 	start = time.Now()
 	err = closer()
 	res.close = time.Since(start)

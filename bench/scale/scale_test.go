@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/bindery-go/bindery/bench/internal/proxy"
 	"github.com/bindery-go/bindery/bench/internal/report"
@@ -99,6 +101,21 @@ func TestGoroutinesOfTheLibraryAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, got.held.goroutines)
 	assert.Zero(t, got.held.pools)
+}
+
+func TestGoroutineThatEndsMeanwhileHidesNone(t *testing.T) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() { defer close(ended); <-stop }()
+	then, err := look()
+	require.NoError(t, err)
+	close(stop)
+	<-ended
+	pool := sql.OpenDB(pgdriver.NewConnector(pgdriver.WithDSN("postgres://app:secret@127.0.0.1:1/b?sslmode=disable")))
+	now, err := look()
+	require.NoError(t, err)
+	require.NoError(t, pool.Close())
+	held := now.since(then)
+	assert.Equal(t, []int{1, 1}, []int{held.goroutines, held.pools})
 }
 
 func TestReadsThatWereAskedForDoNotCount(t *testing.T) {
