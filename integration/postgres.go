@@ -31,8 +31,11 @@ func (*postgres) stops() (orderly, immediate syscall.Signal) { return sigInterru
 
 func (pg *postgres) seed(ctx context.Context, c *Cluster) error {
 	data := c.workspace.path(seedDir)
-	accounts := pg.accountStatements(c)
-	err := c.makeSeed(ctx, []string{pg.bin, accounts}, func() error {
+	accounts, err := pg.accountStatements(c)
+	if err != nil {
+		return err
+	}
+	err = c.makeSeed(ctx, []string{pg.bin, accounts}, func() error {
 		err := c.runCommand(ctx, filepath.Join(pg.bin, "initdb"), "--pgdata="+data,
 			"--username="+adminUser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 		if err != nil {
@@ -137,13 +140,18 @@ func (pg *postgres) conninfo(s, primary *Server) string {
 }
 
 // accountStatements makes the accounts and the database, a statement in a line.
-func (pg *postgres) accountStatements(c *Cluster) string {
+func (pg *postgres) accountStatements(c *Cluster) (string, error) {
+	admin, err := scramSecret(c.admin.reveal())
+	if err != nil {
+		return "", err
+	}
+	app, err := scramSecret(c.options.password.reveal())
 	return strings.Join([]string{
-		fmt.Sprintf("ALTER ROLE %s PASSWORD %s", adminUser, quotePostgres(c.admin.reveal())),
-		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD %s", appUser, quotePostgres(c.options.password.reveal())),
+		fmt.Sprintf("ALTER ROLE %s PASSWORD %s", adminUser, quotePostgres(admin)),
+		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD %s", appUser, quotePostgres(app)),
 		fmt.Sprintf("CREATE ROLE %s LOGIN REPLICATION", replicaUser),
 		fmt.Sprintf("CREATE DATABASE %s OWNER %s", appDatabase, appUser),
-	}, "\n") + "\n"
+	}, "\n") + "\n", err
 }
 
 func (pg *postgres) command(s *Server) (string, []string) {
