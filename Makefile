@@ -12,7 +12,7 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-rest test-bench test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo page test test-servers test-rest test-bench test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-others:
 test32: ## run the tests that need no server as a 32-bit program, where the machine can: Linux on amd64
 	@GO="$(GO)" scripts/test32.sh -timeout $(TIMEOUT)
 
+page: deps ## look at the status page in headless Chromium; installs that if it is missing; BINDERY_SCREENSHOTS names a folder for pictures
+	@scripts/install-browser.sh
+	cd integration/page && $(TEST) -count=1 ./...
+
 matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
 	$(GO) run ./internal/matrix -suites "$(SUITES)" $(SERVERS)
 
@@ -68,8 +72,8 @@ lint: ## check format and run vet, staticcheck, errcheck and, where its database
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
 	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
-	cd integration/river && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...
-	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river
+	for module in integration/river integration/page; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
+	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page
 
 fmt: ## format all Go files
 	gofmt -w .

@@ -15,6 +15,7 @@ import (
 type Lock struct {
 	bind  *Bind
 	name  string
+	since time.Time
 	fence uint64
 	held  binds.NamedLock
 	watch *lockWatch

@@ -183,7 +183,7 @@ func (a *lockAttempt) begin(waiting, ctx context.Context) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{bind: a.bind, name: a.name, fence: a.held.Fence(), held: a.held}
+	l := &Lock{bind: a.bind, name: a.name, since: time.Now(), fence: a.held.Fence(), held: a.held}
 	l.ctx, l.lose = context.WithCancelCause(ctx)
 	l.watch = watchLock(a.held, until, func(cause error) { l.lose(l.lostError(cause)) })
 	if err := a.bind.locks.add(l); err != nil {

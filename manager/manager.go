@@ -32,6 +32,8 @@ type DBManager struct {
 	checksMu sync.Mutex     // held while one begins
 	closing  context.Context
 	stop     context.CancelFunc // ends closing
+
+	lags lagHistory
 }
 
 // Open reads the TOML file at path, as [LoadConfig] does, and opens its binds, as [New] does.

@@ -31,6 +31,7 @@ type options struct {
 	ready         time.Duration
 	drain         time.Duration
 	bindNames     atomic.Pointer[[]string] // of all binds that the manager has
+	lines         lines                    // the latest of logger
 }
 
 func (o *options) setBindNames(names []string) { o.bindNames.Store(&names) }
@@ -53,6 +54,10 @@ func newOptions(opts []Option) *options {
 	for _, opt := range opts {
 		opt(o)
 	}
+	if o.logger == nil {
+		o.logger = slog.Default()
+	}
+	o.logger = o.lines.keep(o.logger)
 	o.policyOf = make(map[binds.Key]router.Policy, len(o.policies))
 	for _, p := range o.policies {
 		key, err := binds.KeyOf(p.bound) // open reports what names no bind
@@ -63,7 +68,7 @@ func newOptions(opts []Option) *options {
 	return o
 }
 
-// WithLogger sends the manager's log lines to l. Without it they go to slog.Default().
+// WithLogger sends the manager's log lines to l. Without it, and if l is nil, they go to slog.Default().
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithDrivers opens URIs with the drivers of ds. Without it those of [binds.Default] do.
