@@ -270,7 +270,7 @@ func everyValue(value any, path []string, fn func(path []string)) {
 // TestParseDocumentOfManyLines would not end within a test's time if each value were looked for among all
 // that stand before it.
 func TestParseDocumentOfManyLines(t *testing.T) {
-	const lines = 200_000
+	const lines = 50_000
 	var text bytes.Buffer
 	text.WriteString("[binds]\n")
 	for i := range lines {
