@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ var holders = map[string]holder{
 	"int16":   holderOf[int16](0, 1, 300),
 	"int32":   holderOf[int32](0, 1, 70000),
 	"int64":   holderOf[int64](0, 1, 20240102, 1<<40),
-	"int":     holderOf(0, 1, 1<<40),
+	"int":     holderOf(0, 1, int(min(1<<40, math.MaxInt))),
 	"uint8":   holderOf[uint8](0, 1, 200),
 	"uint32":  holderOf[uint32](0, 1, 1<<31),
 	"uint64":  holderOf[uint64](0, 1, 1<<40),

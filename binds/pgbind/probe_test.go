@@ -3,9 +3,9 @@ package pgbind
 import (
 	"context"
 	"database/sql/driver"
+	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +61,9 @@ func TestProbedServerIsAnotherAfterAProcessDied(t *testing.T) {
 	started := value(t, r, "SELECT pg_postmaster_start_time()")
 	pid, err := strconv.Atoi(value(t, r, "SELECT pg_backend_pid()"))
 	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	process, err := os.FindProcess(pid)
+	require.NoError(t, err)
+	require.NoError(t, process.Kill())
 	fresh := openReader(t, s.URI())
 	if since(15) {
 		require.Eventually(t, func() bool {
