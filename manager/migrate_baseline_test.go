@@ -1,0 +1,73 @@
+package manager_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/manager"
+)
+
+// A database that has its tables from elsewhere: they are noted, and what follows runs.
+func TestBaseline(t *testing.T) {
+	m, ctx := open(t), t.Context()
+	g := migratorOf(t, m, cityFiles)
+	_, err := m.NewRaw(accounts{}, "CREATE TABLE cities (name TEXT)").Exec(ctx)
+	require.NoError(t, err)
+
+	_, err = g.Baseline(ctx, "20240109")
+	require.ErrorContains(t, err, `there is no migration "20240109" (have 20240101_cities, 20240102_rome)`)
+	plan, err := g.Baseline(ctx, "20240101", manager.DryRun())
+	require.NoError(t, err)
+	s, err := g.Status(ctx)
+	require.NoError(t, err)
+	assert.Len(t, s.Pending(), 2, "a dry run notes nothing")
+
+	var steps []manager.MigrationStep
+	noted, err := g.Baseline(ctx, "20240101_cities", manager.Progress(func(s manager.MigrationStep) { s.Took = 0; steps = append(steps, s) }))
+	require.NoError(t, err)
+	assert.Equal(t, plan.String(), noted.String())
+	assert.Equal(t, "group #1 (20240101_cities)", noted.String())
+	step := manager.MigrationStep{Bind: "accounts", Direction: "baseline", Name: "20240101_cities", Nth: 1, Of: 1}
+	ended := step
+	ended.Ended = true
+	assert.Equal(t, []manager.MigrationStep{step, ended}, steps)
+	_, err = g.Baseline(ctx, "20240101")
+	require.ErrorContains(t, err, "is applied already")
+
+	done, err := g.Up(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, "group #2 (20240102_rome)", done.String())
+	assert.Equal(t, []string{"Ostia", "Rome"}, cities(t, m))
+}
+
+// Up and Down tell each migration twice, the last time with what became of it.
+func TestProgress(t *testing.T) {
+	m, ctx := open(t), t.Context()
+	texts := map[string]string{"accounts/20240103_broken.up.sql": "NONSENSE"}
+	for name, text := range cityFiles {
+		texts[name] = text
+	}
+	g := migratorOf(t, m, texts)
+	var told []string
+	tell := manager.Progress(func(s manager.MigrationStep) {
+		line := s.Direction + " " + s.Name
+		if s.Ended {
+			line += " ended"
+			assert.Positive(t, s.Took)
+		}
+		if s.Err != nil {
+			line += " failed"
+		}
+		told = append(told, line)
+	})
+	_, err := g.Up(ctx, tell)
+	require.Error(t, err)
+	assert.Equal(t, []string{"up 20240101_cities", "up 20240101_cities ended", "up 20240102_rome", "up 20240102_rome ended",
+		"up 20240103_broken", "up 20240103_broken ended failed"}, told)
+	told = nil
+	_, err = g.Down(ctx, tell)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"down 20240102_rome", "down 20240102_rome ended", "down 20240101_cities", "down 20240101_cities ended"}, told)
+}
