@@ -71,3 +71,30 @@ func TestProgress(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"down 20240102_rome", "down 20240102_rome ended", "down 20240101_cities", "down 20240101_cities ended"}, told)
 }
+
+// What somebody else applied after the plan was made is not undone by it.
+func TestDownIfStill(t *testing.T) {
+	m, ctx := open(t), t.Context()
+	g := migratorOf(t, m, cityFiles)
+	_, err := g.Up(ctx)
+	require.NoError(t, err)
+	plan, err := g.Down(ctx, manager.DryRun())
+	require.NoError(t, err)
+	texts := map[string]string{"accounts/20240103_more.up.sql": "INSERT INTO cities VALUES ('Paris')"}
+	for name, text := range cityFiles {
+		texts[name] = text
+	}
+	later := migratorOf(t, m, texts)
+	_, err = later.Up(ctx)
+	require.NoError(t, err)
+
+	done, err := later.Down(ctx, manager.IfStill(plan))
+	require.ErrorContains(t, err, "somebody has migrated meanwhile")
+	assert.True(t, done.IsZero())
+	assert.Len(t, cities(t, m), 3)
+	plan, err = later.Down(ctx, manager.DryRun())
+	require.NoError(t, err)
+	_, err = later.Down(ctx, manager.IfStill(plan))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Ostia", "Paris", "Rome"}, cities(t, m), "it has no down part, and counts as undone")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -111,6 +112,22 @@ type migrateOptions struct {
 	dry              bool
 	applied, pending assumed
 	progress         func(MigrationStep)
+	planned          *migrate.MigrationGroup
+}
+
+// IfStill makes [Migrator.Down] undo the migrations of plan, what a [DryRun] of it returned, or nothing: where the last group is another one by now, since
+// somebody has migrated meanwhile, it is refused.
+func IfStill(plan *migrate.MigrationGroup) MigrateOption {
+	return func(o *migrateOptions) { o.planned = plan }
+}
+
+var errOtherPlan = errors.New("the last group is not the one that was planned to be undone: somebody has migrated meanwhile. Look again")
+
+// isPlanned reports whether a group is the one that was planned.
+func (o *migrateOptions) isPlanned(group *migrate.MigrationGroup) bool {
+	return o.planned == nil || slices.EqualFunc(o.planned.Migrations, group.Migrations, func(a, b migrate.Migration) bool {
+		return a.Name == b.Name && a.ID == b.ID
+	})
 }
 
 // A MigrationStep is one migration of a run, as it begins and as it ends.
@@ -257,6 +274,9 @@ func (g *Migrator) Down(ctx context.Context, opts ...MigrateOption) (*migrate.Mi
 
 func (g *Migrator) down(ctx context.Context, n *notes, o *migrateOptions) (*migrate.MigrationGroup, error) {
 	last, err := g.lastGroup(ctx, n.work.DB, o)
+	if err == nil && !o.isPlanned(last) {
+		return nil, errOtherPlan
+	}
 	if err != nil || last.IsZero() {
 		return last, err
 	}
