@@ -37,6 +37,7 @@ test-bench:
 
 test-others:
 	cd integration/river && $(TEST) ./... # a module of its own: no user needs River
+	cd cmd/bindery && $(TEST) ./...
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
 
@@ -69,7 +70,8 @@ lint: ## check format and run vet, staticcheck, errcheck and, where its database
 	$(TOOL) errcheck ./...
 	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
 	cd integration/river && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...
-	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river
+	cd cmd/bindery && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...
+	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river cmd/bindery
 
 fmt: ## format all Go files
 	gofmt -w .
