@@ -76,7 +76,7 @@ func (l *lagBench) bench(ctx context.Context, b *manager.Bind) (results []*lagRe
 		created = ctx.Err() != nil || b.WriterEngine().Classify(err).LeavesOpen() // cut off, it may be there all the same
 		return nil, fmt.Errorf("create its table: %w", err)
 	}
-	fmt.Fprintf(l.err, "%s: writing to %s for %v\n", b, table, l.duration)
+	l.say("%s: writing to %s for %v\n", b, table, l.duration)
 	book := new(ledger)
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -119,7 +119,7 @@ func (l *lagBench) write(ctx context.Context, b *manager.Bind, db *sql.DB, table
 		book.add(time.Now())
 		if time.Since(told) >= tellEvery {
 			told = time.Now()
-			fmt.Fprintf(l.err, "%s: %d writes in %v of %v\n", b, n, time.Since(began).Round(time.Second), l.duration)
+			l.say("%s: %d writes in %v of %v\n", b, n, time.Since(began).Round(time.Second), l.duration)
 		}
 		select {
 		case <-tick.C:

@@ -40,7 +40,7 @@ func usagef(format string, args ...any) error {
 func (a *app) finish(ctx context.Context, err error) int {
 	if ctx.Err() != nil { // only a signal ends it
 		var f *failure
-		if err != nil && !errors.Is(err, context.Canceled) && !(errors.As(err, &f) && f.err == nil) {
+		if err != nil && err.Error() != context.Canceled.Error() && (!errors.As(err, &f) || f.err != nil) {
 			a.tell(err)
 		}
 		return exitInterrupted
@@ -51,7 +51,7 @@ func (a *app) finish(ctx context.Context, err error) int {
 	var f *failure
 	if !errors.As(err, &f) {
 		a.tell(err)
-		fmt.Fprintf(a.err, "bindery: see %s --help\n", a.path)
+		a.say("bindery: see %s --help\n", a.path)
 		return exitUsage
 	}
 	if f.err != nil {
@@ -64,7 +64,10 @@ func (a *app) finish(ctx context.Context, err error) int {
 func (a *app) tell(err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line = strings.TrimSpace(line); line != "" {
-			fmt.Fprintf(a.err, "bindery: %s\n", strings.TrimPrefix(line, "bindery: "))
+			a.say("bindery: %s\n", strings.TrimPrefix(line, "bindery: "))
 		}
 	}
 }
+
+// say writes to standard error. Nobody is left to be told where that fails.
+func (a *app) say(format string, args ...any) { _, _ = fmt.Fprintf(a.err, format, args...) }

@@ -8,6 +8,7 @@ replace github.com/bindery-go/bindery => ../../
 require (
 	github.com/bindery-go/bindery v0.0.0-00010101000000-000000000000
 	github.com/spf13/cobra v1.10.2
+	github.com/stretchr/testify v1.12.1
 	github.com/uptrace/bun v1.3.0
 	golang.org/x/term v0.48.0
 )

@@ -102,7 +102,7 @@ func (g *migration) tasks(ctx context.Context) (m *manager.DBManager, tasks []ta
 
 // progress tells what happens, on standard error.
 func (g *migration) progress(format string, args ...any) {
-	fmt.Fprintf(g.err, format+"\n", args...)
+	g.say(format+"\n", args...)
 }
 
 // A stepJSON is one migration that was applied, undone or noted.
@@ -130,9 +130,9 @@ func (g *migration) tellStep(s manager.MigrationStep) {
 		}
 		_ = g.writeJSON(j) // a pipe that broke does not end a migration
 	case s.Err != nil:
-		fmt.Fprintf(g.out, "%s failed after %v\n", place, round(s.Took))
+		_, _ = fmt.Fprintf(g.out, "%s failed after %v\n", place, round(s.Took))
 	default:
-		fmt.Fprintf(g.out, "%s done in %v\n", place, round(s.Took))
+		_, _ = fmt.Fprintf(g.out, "%s done in %v\n", place, round(s.Took))
 	}
 }
 

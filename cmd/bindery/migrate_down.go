@@ -80,7 +80,7 @@ func (a *app) ask(ctx context.Context, yes bool, question string) error {
 	case !isTerminal(a.in):
 		return usagef("nobody can be asked, since standard input is no terminal: give --yes")
 	}
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	a.say("%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // it ends with the process, if nobody answers
 		line, _ := bufio.NewReader(a.in).ReadString('\n')
