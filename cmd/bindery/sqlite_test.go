@@ -15,6 +15,7 @@ const twoFiles = "[binds.shop]\nwriter = \"sqlite:shop.db\"\n[binds.audit]\nwrit
 
 // Wrong use is 2, in one form, with what to do.
 func TestWrongUse(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	for _, test := range []struct {
 		args []string
@@ -49,6 +50,7 @@ func TestWrongUse(t *testing.T) {
 
 // All mistakes of a file are told at once, with their lines, whichever command it is.
 func TestBrokenFile(t *testing.T) {
+	t.Parallel()
 	p := in(t, "[binds.shop]\nwriter = \"postgres://app:"+canary+"@db1/shop?sslmode=nonsense\"\nmax_lagg = \"1s\"\npolicy = \"fastest\"\n")
 	for _, args := range [][]string{{"check"}, {"check", "--json"}, {"status"}, {"route", "SELECT 1"}, {"config"}, {"config", "--json"}, {"locks"}, {"bench-lag", "--yes"}, {"migrate", "create", "x"}} {
 		r := p.run(args...)
@@ -62,6 +64,7 @@ func TestBrokenFile(t *testing.T) {
 }
 
 func TestCheckAndStatusOnFiles(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	r := p.run("check")
 	assert.Equal(t, exitOK, r.code, r.err)
@@ -85,6 +88,7 @@ func TestCheckAndStatusOnFiles(t *testing.T) {
 
 // It follows until Ctrl-C: a line for each engine and look, or an object for each look.
 func TestStatusFollows(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	cmd, out, errs := p.command("status", "--interval", "100ms")
 	require.NoError(t, cmd.Start())
@@ -110,6 +114,7 @@ func TestStatusFollows(t *testing.T) {
 
 // The statement is judged and never run.
 func TestRouteOnFiles(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	r := p.run("route", "DROP TABLE items; SELECT '"+canary+"'")
 	assert.Equal(t, exitOK, r.code, r.err)
@@ -124,6 +129,7 @@ func TestRouteOnFiles(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	p := in(t, `default = "shop"
 [defaults]
 max_lag = "5s"
@@ -170,6 +176,7 @@ writer = "mysql://app:`+canary+`@db4/jobs"
 
 // A migration's life, from its files to its undoing.
 func TestMigrateOnFiles(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	create := func(name string, more ...string) string {
 		t.Helper()
@@ -244,6 +251,7 @@ func TestMigrateOnFiles(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	p := in(t, twoFiles)
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
