@@ -14,7 +14,8 @@ import (
 var _ binds.LockLister = (*locks)(nil)
 
 // listQuery asks for the advisory locks of the database whose key is one number of 64 bits, with who holds and who waits.
-const listQuery = `SELECT coalesce(json_agg(json_build_object('high', l.classid::bigint, 'low', l.objid::bigint, 'granted', l.granted, 'who', 'pid ' || l.pid ||
+const listQuery = `SELECT coalesce(json_agg(json_build_object('high', l.classid::bigint, 'low', l.objid::bigint, 'granted', l.granted,
+ 'foreign', a.usesysid IS DISTINCT FROM (SELECT oid FROM pg_roles WHERE rolname = current_user), 'who', 'pid ' || l.pid ||
  coalesce(', application "' || nullif(a.application_name, '') || '"', '') || coalesce(', client ' || host(a.client_addr), '')) ORDER BY l.classid, l.objid, l.pid), '[]')::text,
  EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR pg_has_role(oid, 'pg_read_all_stats', 'MEMBER')))
 FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
@@ -34,6 +35,7 @@ func (ls *locks) ListLocks(ctx context.Context, names []string) (list binds.Lock
 	var held []struct {
 		High, Low uint64
 		Granted   bool
+		Foreign   bool // another login's
 		Who       string
 	}
 	if err := json.Unmarshal([]byte(row[0]), &held); err != nil {
@@ -44,9 +46,10 @@ func (ls *locks) ListLocks(ctx context.Context, names []string) (list binds.Lock
 		known[LockKey(name)] = name
 	}
 	places := make(map[int64]int)
-	unnamed := false
+	unnamed, foreign := false, false
 	for _, h := range held {
 		key := int64(h.High<<32 | h.Low)
+		foreign = foreign || h.Foreign
 		at, seen := places[key]
 		if !seen {
 			at = len(list.Locks)
@@ -67,7 +70,7 @@ func (ls *locks) ListLocks(ctx context.Context, names []string) (list binds.Lock
 		list.Limits = append(list.Limits, "the server knows a hash of each name: give the names to look for to see which lock is which; "+
 			"advisory locks of other programs are among those without a name")
 	}
-	if row[1] != "true" && len(held) > 0 {
+	if row[1] != "true" && foreign {
 		list.Limits = append(list.Limits, "of other logins' sessions only the pid is told: grant pg_read_all_stats to this login")
 	}
 	return list, nil

@@ -121,7 +121,7 @@ func (c *bindConfig) write(text *strings.Builder) {
 				value = []byte("?")
 			}
 			line = s.Key + " = " + strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(value))
-			width = max(width, min(len(line), 60))
+			width = max(width, min(len(line), 32))
 		}
 		lines = append(lines, [2]string{line, strings.Join(about, ", ")})
 	}

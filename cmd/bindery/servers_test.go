@@ -99,7 +99,8 @@ func testRoute(t *testing.T, p *place) {
 	assert.Equal(t, routing{Bind: "shop", Statement: "SELECT * FROM items WHERE id = ?", Kind: "read", Engine: "shop/reader-1", Role: "reader", Reason: "plain_read"}, decode[routing](t, r.out))
 	r = p.run("route", "DROP TABLE items", "--json")
 	assert.Equal(t, "shop/writer", decode[routing](t, r.out).Engine)
-	assert.Contains(t, p.run("route", "SELECT COUNT(*) FROM items FOR UPDATE").out, "FOR UPDATE: a locking clause")
+	r = p.run("route", "SELECT COUNT(*) FROM items FOR UPDATE", "--json")
+	assert.Contains(t, r.out, `"because":{"word":"FOR UPDATE","reason":"a locking clause, which the writer must hold"}`)
 	r = p.run("route", "--bind", "gone", "SELECT 1")
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.err, "bindery: the writer does not answer")
@@ -199,7 +200,9 @@ func testReplicaThatIsGone(t *testing.T, p *place, c *integration.Cluster) {
 	r = p.run("route", "SELECT 1")
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.err, "no reader")
-	r = p.run("bench-lag", "--duration", "200ms", "--yes")
-	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.err, "not every write was shown by every reader")
+	if strings.Contains(t.Name(), "postgres") { // it takes its five seconds
+		r = p.run("bench-lag", "--duration", "200ms", "--yes")
+		assert.Equal(t, exitFailed, r.code)
+		assert.Contains(t, r.err, "not every write was shown by every reader")
+	}
 }

@@ -14,9 +14,9 @@ const maxWhy = 20_000
 // A Cause says what makes a query no plain read.
 type Cause struct {
 	// Word is the word that does it, as it stands in the text: "nextval", "UPDATE", "pg_stat_activity". "" if it is no single word.
-	Word string
+	Word string `json:"word,omitempty"`
 	// Reason says why it counts: "a sequence moves, or the session that moved it is asked".
-	Reason string
+	Reason string `json:"reason"`
 }
 
 // String returns the word and the reason: "nextval: a sequence moves, or the session that moved it is asked". It is "" for the zero Cause.
