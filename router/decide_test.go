@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,22 @@ func TestDecide(t *testing.T) {
 		assert.Equal(t, p.Writer().Name(), d.Engine)
 		assert.Equal(t, counted, p.Stats(), "nothing is counted")
 		assert.Equal(t, before.ToWriter+1, counted.ToWriter, "but for the read that ran")
+	})
+}
+
+// What a session has written asks nothing of a decision, which is for whoever has none; and the session stays as it was.
+func TestDecide_withoutTheSession(t *testing.T) {
+	inBubble(t, 1, sessionWrites, func(t *testing.T, p *process) {
+		session := router.NewSession(t.Context())
+		p.cluster.Replicas()[0].SetLag(time.Second)
+		p.mustWrite(t, session, 7)
+		_, route := p.mustRead(t, session)
+		require.Contains(t, route, "shop/writer")
+		d, err := p.Decide(session, "SELECT 1")
+		require.NoError(t, err)
+		assert.Equal(t, router.PlainRead, d.Reason)
+		_, route = p.mustRead(t, session)
+		assert.Contains(t, route, "shop/writer")
 	})
 }
 
