@@ -54,7 +54,7 @@ func (a *app) root() *cobra.Command {
 		Use:           "bindery",
 		Short:         "Look after the databases of a configuration",
 		Long:          rootHelp,
-		Example:       "  bindery check\n  bindery status -c /etc/app/config.toml\n  bindery route 'SELECT nextval(''orders_id_seq'')' --bind shop",
+		Example:       "  bindery check\n  bindery status -c /etc/app/config.toml\n  bindery route --bind shop 'SELECT * FROM seats FOR UPDATE'",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -36,7 +36,7 @@ func testMain(m *testing.M) int {
 		defer func() { _ = os.RemoveAll(dir) }()
 		built = filepath.Join(dir, "bindery")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
+		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", built, ".").CombinedOutput(); err != nil {
 			err = fmt.Errorf("%w: %s", err, out)
 		}
 	}

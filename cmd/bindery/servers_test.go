@@ -193,6 +193,8 @@ func testReplicaThatIsGone(t *testing.T, p *place, c *integration.Cluster) {
 	require.NoError(t, c.Replicas[0].Stop(t.Context()))
 	r := p.run("check", "--bind", "shop")
 	assert.Equal(t, exitImpaired, r.code, "all can work, and something is wrong")
+	assert.Empty(t, r.err)
+	assert.Contains(t, p.run("check", "--bind", "shop", "--verbose").err, "level=", "the library's log")
 	r = p.run("route", "SELECT 1")
 	assert.Equal(t, exitOK, r.code, r.err)
 	assert.Contains(t, r.out, "readers_down")

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bindery-go/bindery/binds"
 )
 
 const twoFiles = "[binds.shop]\nwriter = \"sqlite:shop.db\"\n[binds.audit]\nwriter = \"sqlite:audit.db\"\nmax_lag = \"3s\"\n"
@@ -248,6 +250,30 @@ func TestMigrateOnFiles(t *testing.T) {
 	r = p.run("migrate", "status")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, `there is no bind "nobody"`)
+}
+
+// Of two binds of one database, whose notes are from before notes knew of binds, the second says what is so.
+func TestMigrateInDoubt(t *testing.T) {
+	t.Parallel()
+	p := in(t, "[binds.a]\nwriter = \"sqlite:both.db\"\n[binds.b]\nwriter = \"sqlite:both.db\"\n")
+	p.write("migrations/a/1_x.up.sql", "CREATE TABLE IF NOT EXISTS x (id INTEGER)")
+	p.write("migrations/b/1_y.up.sql", "CREATE TABLE y (id INTEGER)")
+	require.Equal(t, exitOK, p.run("migrate", "up", "--bind", "a").code)
+	e, err := binds.Open(t.Context(), "a/writer", "sqlite://"+p.dir+"/both.db")
+	require.NoError(t, err)
+	_, err = e.DB().ExecContext(t.Context(), "DROP TABLE bun_migrations_binds")
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+	require.Equal(t, exitOK, p.run("migrate", "up", "--bind", "a").code)
+	r := p.run("migrate", "up", "--bind", "b")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.err, "1_y")
+	r = p.run("migrate", "up", "--bind", "b", "--assume-applied", "all", "--dry-run")
+	assert.Equal(t, exitOK, r.code, r.err)
+	assert.Contains(t, r.out, "b: nothing is pending")
+	r = p.run("migrate", "up", "--bind", "b", "--assume-pending", "1_y")
+	assert.Equal(t, exitOK, r.code, r.err)
+	assert.Contains(t, r.out, "b: 1/1 up 1_y done in ")
 }
 
 func TestHelp(t *testing.T) {
