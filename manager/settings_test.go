@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	_ "github.com/bindery-go/bindery/binds/mysqlbind"
 	_ "github.com/bindery-go/bindery/binds/pgbind"
 	"github.com/bindery-go/bindery/manager"
 )
