@@ -1,7 +1,10 @@
 package manager_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,4 +100,69 @@ func TestDownIfStill(t *testing.T) {
 	_, err = later.Down(ctx, manager.IfStill(plan))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Ostia", "Paris", "Rome"}, cities(t, m), "it has no down part, and counts as undone")
+}
+
+func ExampleMigrator_Baseline() {
+	m, done := exampleManager()
+	defer done()
+	ctx := context.Background()
+	accounts, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	migrations, err := manager.MigrationsFrom(fstest.MapFS{
+		"migrations/accounts/20240101_teams.up.sql":   {Data: []byte("CREATE TABLE teams (name TEXT)")}, // which is there already
+		"migrations/accounts/20240102_leagues.up.sql": {Data: []byte("CREATE TABLE leagues (name TEXT)")},
+	}, accounts)
+	if err != nil {
+		panic(err)
+	}
+	g := accounts.Migrator(migrations)
+	noted, err := g.Baseline(ctx, "20240101")
+	fmt.Println(noted, err)
+	run, err := g.Up(ctx)
+	fmt.Println(run, err)
+	// Output:
+	// group #1 (20240101_teams) <nil>
+	// group #2 (20240102_leagues) <nil>
+}
+
+func ExampleProgress() {
+	m, done := exampleManager()
+	defer done()
+	ctx := context.Background()
+	accounts, err := m.Bind(Accounts{})
+	if err != nil {
+		panic(err)
+	}
+	migrations, err := manager.MigrationsFrom(fstest.MapFS{
+		"migrations/accounts/20240101_teams.up.sql":     {Data: []byte("CREATE TABLE teams (name TEXT)")},
+		"migrations/accounts/20240101_teams.down.sql":   {Data: []byte("DROP TABLE teams")},
+		"migrations/accounts/20240102_leagues.up.sql":   {Data: []byte("CREATE TABLE leagues (name TEXT)")},
+		"migrations/accounts/20240102_leagues.down.sql": {Data: []byte("DROP TABLE leagues")},
+	}, accounts)
+	if err != nil {
+		panic(err)
+	}
+	tell := manager.Progress(func(s manager.MigrationStep) {
+		if s.Ended {
+			fmt.Printf("%d/%d %s %s\n", s.Nth, s.Of, s.Direction, s.Name)
+		}
+	})
+	g := accounts.Migrator(migrations)
+	if _, err := g.Up(ctx, tell); err != nil {
+		fmt.Println(err)
+	}
+	plan, err := g.Down(ctx, manager.DryRun()) // to be shown, and agreed to
+	if err != nil {
+		fmt.Println(err)
+	}
+	if _, err := g.Down(ctx, manager.IfStill(plan), tell); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 1/2 up 20240101_teams
+	// 2/2 up 20240102_leagues
+	// 1/2 down 20240102_leagues
+	// 2/2 down 20240101_teams
 }
