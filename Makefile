@@ -37,6 +37,7 @@ test-bench:
 
 test-others:
 	cd integration/river && $(TEST) ./... # a module of its own: no user needs River
+	cd cmd/bindery && $(TEST) ./...
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
 
@@ -72,8 +73,8 @@ lint: ## check format and run vet, staticcheck, errcheck and, where its database
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
 	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
-	for module in integration/river integration/page; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
-	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page
+	for module in integration/river integration/page cmd/bindery; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
+	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page cmd/bindery
 
 fmt: ## format all Go files
 	gofmt -w .

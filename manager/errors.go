@@ -164,7 +164,7 @@ func (e *DoubtedMigrationsError) Error() string {
 // MigrationError reports that a bind's migrations could not be run, undone or looked at.
 type MigrationError struct {
 	Bind      binds.Key
-	Direction string // "up", "down", "status"
+	Direction string // "up", "down", "status", "baseline"
 	// Name is the migration that failed, "20240102_email"; "" if it was none: the server, the lock, the
 	// state that was found.
 	Name string

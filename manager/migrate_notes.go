@@ -125,12 +125,14 @@ func (g *Migrator) readNotes(ctx context.Context, db *bun.DB) ([]note, catalogue
 
 // add notes that a migration is applied, and by which bind, or nothing of that.
 func (n *notes) add(ctx context.Context, m *migrate.Migration) error {
-	return n.work.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewInsert().Model(m).ModelTableExpr(n.g.table).Exec(ctx); err != nil {
-			return err
-		}
-		return n.claim(ctx, tx, m, applied)
-	})
+	return n.work.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return n.addIn(ctx, tx, m) })
+}
+
+func (n *notes) addIn(ctx context.Context, tx bun.Tx, m *migrate.Migration) error {
+	if _, err := tx.NewInsert().Model(m).ModelTableExpr(n.g.table).Exec(ctx); err != nil {
+		return err
+	}
+	return n.claim(ctx, tx, m, applied)
 }
 
 func (n *notes) claim(ctx context.Context, tx bun.Tx, m *migrate.Migration, state claimState) error {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
 
+	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
 )
 
@@ -108,6 +111,52 @@ type MigrateOption func(*migrateOptions)
 type migrateOptions struct {
 	dry              bool
 	applied, pending assumed
+	progress         func(MigrationStep)
+	planned          *migrate.MigrationGroup
+}
+
+// IfStill makes [Migrator.Down] undo the migrations of plan, what a [DryRun] of it returned, or nothing: where the last group is another one by now, since
+// somebody has migrated meanwhile, it is refused.
+func IfStill(plan *migrate.MigrationGroup) MigrateOption {
+	return func(o *migrateOptions) { o.planned = plan }
+}
+
+var errOtherPlan = errors.New("the last group is not the one that was planned to be undone: somebody has migrated meanwhile. Look again")
+
+// isPlanned reports whether a group is the one that was planned.
+func (o *migrateOptions) isPlanned(group *migrate.MigrationGroup) bool {
+	return o.planned == nil || slices.EqualFunc(o.planned.Migrations, group.Migrations, func(a, b migrate.Migration) bool {
+		return a.Name == b.Name && a.ID == b.ID
+	})
+}
+
+// A MigrationStep is one migration of a run, as it begins and as it ends.
+type MigrationStep struct {
+	Bind      binds.Key
+	Direction string // "up", "down", "baseline"
+	Name      string // "20240102_email"
+	Nth, Of   int    // its place in the run, from 1
+	Ended     bool   // false as it begins
+	Took      time.Duration
+	Err       error // why it failed, nil if it did not, or has not ended
+}
+
+// Progress has each migration of a run told to fn, twice: as it begins, and as it has ended and is noted. fn is called by the run itself, which waits for it.
+func Progress(fn func(MigrationStep)) MigrateOption {
+	return func(o *migrateOptions) { o.progress = fn }
+}
+
+// step runs one migration of many, and tells of it.
+func (o *migrateOptions) step(s MigrationStep, run func() error) error {
+	if o.progress == nil {
+		return run()
+	}
+	o.progress(s)
+	began := time.Now()
+	s.Err = run()
+	s.Ended, s.Took = true, time.Since(began)
+	o.progress(s)
+	return s.Err
 }
 
 // DryRun makes [Migrator.Up] and [Migrator.Down] return what they would run, and run and write nothing.
@@ -176,14 +225,21 @@ func (g *Migrator) up(ctx context.Context, n *notes, o *migrateOptions) (*migrat
 		m := &p.pending[i]
 		m.GroupID = group.ID
 		group.Migrations = p.pending[:i+1]
-		if err := g.apart(ctx, m, m.Up); err != nil {
-			return group, &stepError{m.Name, err}
-		}
-		if err := n.add(ctx, m); err != nil {
+		err := o.step(g.stepOf(up, m, i, len(p.pending)), func() error {
+			if err := g.apart(ctx, m, m.Up); err != nil {
+				return &stepError{m.Name, err}
+			}
+			return n.add(ctx, m)
+		})
+		if err != nil {
 			return group, err
 		}
 	}
 	return group, nil
+}
+
+func (g *Migrator) stepOf(direction string, m *migrate.Migration, i, of int) MigrationStep {
+	return MigrationStep{Bind: g.bind.key, Direction: direction, Name: nameOf(m), Nth: i + 1, Of: of}
 }
 
 // apart runs one migration on connections that are closed at its end.
@@ -218,6 +274,9 @@ func (g *Migrator) Down(ctx context.Context, opts ...MigrateOption) (*migrate.Mi
 
 func (g *Migrator) down(ctx context.Context, n *notes, o *migrateOptions) (*migrate.MigrationGroup, error) {
 	last, err := g.lastGroup(ctx, n.work.DB, o)
+	if err == nil && !o.isPlanned(last) {
+		return nil, errOtherPlan
+	}
 	if err != nil || last.IsZero() {
 		return last, err
 	}
@@ -226,10 +285,13 @@ func (g *Migrator) down(ctx context.Context, n *notes, o *migrateOptions) (*migr
 	}
 	for i := len(last.Migrations) - 1; i >= 0; i-- {
 		m := &last.Migrations[i]
-		if err := g.apart(ctx, m, m.Down); err != nil {
-			return last, &stepError{m.Name, err}
-		}
-		if err := n.remove(ctx, m); err != nil {
+		err := o.step(g.stepOf(down, m, len(last.Migrations)-1-i, len(last.Migrations)), func() error {
+			if err := g.apart(ctx, m, m.Down); err != nil {
+				return &stepError{m.Name, err}
+			}
+			return n.remove(ctx, m)
+		})
+		if err != nil {
 			return last, err
 		}
 	}

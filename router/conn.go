@@ -21,6 +21,7 @@ type Conn struct {
 	pool   *sql.DB // for mode fixed
 	why    Reason  // for mode fixed
 	only   *view   // for mode readerOnly, in place of the router's own; nil: the router's
+	dry    bool    // nothing will be sent: nothing is counted, see Decide
 }
 
 var _ bun.IConn = (*Conn)(nil)
@@ -193,7 +194,7 @@ func (c *Conn) route(ctx context.Context, s *scope, query string, to *route) err
 		c.toWriter(s, LocalState, to)
 	default:
 		err := c.routeRead(ctx, s, to)
-		if to.forWantOfReader() {
+		if to.forWantOfReader() && !c.dry {
 			c.router.beware(to, query)
 		}
 		return err
@@ -293,6 +294,9 @@ func (c *Conn) toWriter(s *scope, reason Reason, to *route) {
 // fallback sends a read to the writer, because of reason, unless only readers may serve it.
 func (c *Conn) fallback(ctx context.Context, s *scope, reason Reason, err error, to *route) error {
 	if next := c.successor(ctx); next != nil {
+		if c.dry {
+			next = &Conn{router: next.router, mode: next.mode, dry: true}
+		}
 		return next.routeRead(ctx, s, to)
 	}
 	if c.mode == readerOnly || c.router.strict {
@@ -301,7 +305,7 @@ func (c *Conn) fallback(ctx context.Context, s *scope, reason Reason, err error,
 		}
 		return &NoReaderError{Bind: c.router.key, Stale: reason == ReadersBehind, Err: err}
 	}
-	if reason != NoReader { // a bind without readers lacks nothing
+	if reason != NoReader && !c.dry { // a bind without readers lacks nothing
 		if b := c.router.budget; b != nil {
 			if err := b.take(ctx); err != nil {
 				c.router.stats.overLimit.Add(1)
@@ -345,10 +349,16 @@ func (c *Conn) end(s *scope, to *route, query string) {
 
 // note tells the context's Route, which there is.
 func (c *Conn) note(s *scope, to *route, query string) {
+	d := c.decision(to)
+	d.Outside = s.tx.firstOpen() != nil
+	s.route.note(d, c.router.dialect.Name(), query)
+}
+
+// decision is what a route says.
+func (c *Conn) decision(to *route) Decision {
 	d := Decision{Bind: c.router.key, Engine: c.router.writer.Name(), Kind: to.kind, Reason: to.reason}
 	if to.reader != nil {
 		d.Engine, d.Role = to.reader.Name(), binds.Reader
 	}
-	d.Outside = s.tx.firstOpen() != nil
-	s.route.note(d, c.router.dialect.Name(), query)
+	return d
 }

@@ -47,7 +47,8 @@ const (
 	NoWrites      = "off"
 )
 
-func (f Freshness) withDefaults() Freshness {
+// WithDefaults returns f with its zero fields filled in.
+func (f Freshness) WithDefaults() Freshness {
 	if f.ReadYourWrites == "" {
 		f.ReadYourWrites = ProcessWrites
 	}

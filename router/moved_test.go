@@ -15,7 +15,7 @@ import (
 func TestMoved_knowsWhoIsLate(t *testing.T) {
 	reader := newBench(t, "shop", 1, nil).readers[0]
 	r := &Router{readers: []*Reader{reader}, logger: slog.New(slog.DiscardHandler), line: newLine()}
-	m := newMonitor(r, Freshness{}.withDefaults())
+	m := newMonitor(r, Freshness{}.WithDefaults())
 	s := &m.states[0]
 	s.server = "old"
 	reader.publish(&s.standing, r.now())

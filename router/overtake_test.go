@@ -143,7 +143,7 @@ func TestReaderOnTheWriterIsNeverAhead(t *testing.T) {
 func TestLeadEndsWithTheWriter(t *testing.T) {
 	const ms = time.Millisecond
 	b := newBench(t, "shop", 1, nil)
-	m := newMonitor(b.Router, Freshness{MaxLag: 10 * time.Second}.withDefaults())
+	m := newMonitor(b.Router, Freshness{MaxLag: 10 * time.Second}.WithDefaults())
 	s := &m.states[0]
 	learn := func(at time.Duration, reader hasty) {
 		s.learn(hastyReader(reader), at+1, &m.samples)

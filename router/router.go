@@ -123,7 +123,7 @@ func New(cfg Config) (*Router, error) {
 		budget:  newBudget(cfg.FallbackLimit),
 		home:    home{key: cfg.Key, defaultBind: cfg.Default, tables: cfg.Dialect.Tables(), peer: cfg.Peer},
 		logger:  cfg.Logger,
-		fresh:   cfg.Freshness.withDefaults(),
+		fresh:   cfg.Freshness.WithDefaults(),
 		asking:  make(chan struct{}, 1),
 		address: newAddress(),
 

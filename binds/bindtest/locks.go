@@ -25,6 +25,7 @@ func (s *suite) locks(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	t.Run("exclude", func(t *testing.T) { s.run(t, (*suite).lockExcludes) })
+	t.Run("list", func(t *testing.T) { s.run(t, (*suite).lockLists) })
 	t.Run("wait", func(t *testing.T) { s.run(t, (*suite).lockWaits) })
 	t.Run("names", func(t *testing.T) { s.run(t, (*suite).lockNames) })
 	t.Run("close", func(t *testing.T) { s.run(t, (*suite).lockCloses) })
@@ -102,6 +103,58 @@ func (s *suite) lockExcludes(t *testing.T) {
 	held, err := b.Release(ctx(t))
 	require.NoError(t, err)
 	assert.False(t, held, "it is free already")
+}
+
+// lockLists checks what a driver whose locks can be listed tells of one that is held, and of who waits.
+func (s *suite) lockLists(t *testing.T) {
+	e := s.writer(t)
+	const name = "bindtest/listed"
+	find := func() (binds.LockState, bool) {
+		list, err := e.ListLocks(ctx(t), name, "bindtest/nobody's")
+		require.NoError(t, err)
+		for _, l := range list.Locks {
+			assert.NotEqual(t, "bindtest/nobody's", l.Name)
+			if l.Name == name {
+				return l, true
+			}
+		}
+		return binds.LockState{}, false
+	}
+	if _, err := e.ListLocks(ctx(t), name); errors.Is(err, binds.ErrNoLocks) {
+		return
+	}
+	var bad *binds.LockNameError
+	_, err := e.ListLocks(ctx(t), "")
+	require.ErrorAs(t, err, &bad)
+	_, held := find()
+	assert.False(t, held, "nobody holds it")
+	a := named(t, e, name)
+	_, held = find()
+	assert.False(t, held, "to open one is not to hold it")
+	acquires(t, a, 0, true, "it is free")
+	l, held := find()
+	require.True(t, held)
+	assert.NotEmpty(t, l.ID)
+	assert.NotEmpty(t, l.Holder)
+	assert.Empty(t, l.Waiters)
+	if !s.Embedded {
+		b := named(t, e, name)
+		done := make(chan error, 1)
+		go func() {
+			_, err := b.Acquire(ctx(t), patience)
+			done <- err
+		}()
+		s.eventually(t, func() bool { l, _ := find(); return len(l.Waiters) == 1 }, "who waits is not listed")
+		releases(t, a)
+		require.NoError(t, <-done)
+		l, _ = find()
+		assert.Empty(t, l.Waiters)
+		releases(t, b)
+	} else {
+		releases(t, a)
+	}
+	_, held = find()
+	assert.False(t, held, "it is free again")
 }
 
 // storage tells memory databases apart.
