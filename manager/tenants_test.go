@@ -95,7 +95,7 @@ func TestTenantsAreOpenedOnFirstUse(t *testing.T) {
 }
 
 func TestMaxTenants(t *testing.T) {
-	m := openTenanted(t, manager.Max(2), manager.OpenWithin(50*time.Millisecond))
+	m := openTenanted(t, manager.Max(2), manager.OpenWithin(time.Second))
 	m.mustOpen(t, "a", "b")
 	m.mustOpen(t, "a")
 	m.mustOpen(t, "c")
