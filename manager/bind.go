@@ -402,13 +402,19 @@ func (b *Bind) close() error {
 	return errors.Join(errs...)
 }
 
-// ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
-// reader a warning; so is a writer whose server is a replica.
-func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
+// pingWriter asks the writer alone.
+func (b *Bind) pingWriter(ctx context.Context) error {
 	err := b.writer.Ping(ctx)
 	if errors.Is(err, router.ErrWriterIsReplica) { // in the middle of a failover: reads go on, and the router says so
 		err = nil
 	}
+	return err
+}
+
+// ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
+// reader a warning; so is a writer whose server is a replica.
+func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
+	err := b.pingWriter(ctx)
 	for _, r := range b.readers {
 		if err := r.Ping(ctx); err != nil {
 			log.Warn("reader cannot be reached", "engine", r.Name(), "error", err)

@@ -55,7 +55,8 @@ func OpenWithin(d time.Duration) TenantOption { return func(o *tenantOptions) { 
 // WithTenants has a manager open binds on demand: open says where the database of a key is that no bind of the configuration has. Wherever a bind is
 // named such a key will do: [DBManager.On], [DBManager.Bind], InTx, Lock and the rest.
 //
-// A tenant is opened on first use. It is closed when it was not used for a while ([Idle]), or to make room for another ([Max]), and never while it
+// A tenant is opened on first use, which waits until its writer has answered, unless its configuration is lazy; its readers are looked at when somebody
+// reads. It is closed when it was not used for a while ([Idle]), or to make room for another ([Max]), and never while it
 // is in use: by a statement, its rows, a transaction, a lock, a bun.Conn. Closed, it has no connections and no goroutines. A [Bind] that a program
 // holds, its Bun DBs and its queries open it again by themselves, within the time of their context; so do prepared statements. What a
 // session has written and read counts on after that, and its token holds; a read outside a session shows what this process has written before. A *sql.DB
@@ -333,7 +334,7 @@ func (t *tenant) reopen(ctx context.Context, o *opening) error {
 	t.mu.Unlock()
 	b, err := openBindAs(ctx, &cfg, s.m.routerOf, s.m.opts, nil, tenancy{t, last})
 	if err == nil && !cfg.Lazy {
-		if err = b.ping(ctx, s.m.logger); err != nil {
+		if err = b.pingWriter(ctx); err != nil { // the readers are looked at when somebody reads
 			err = errors.Join(err, b.close())
 		}
 	}

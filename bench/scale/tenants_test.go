@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"log"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,7 +11,7 @@ import (
 )
 
 func TestRunTenants(t *testing.T) {
-	s, err := RunTenants(t.Context(), &report.Run{Quick: true})
+	s, err := RunTenants(t.Context(), &report.Run{Quick: true, Log: log.New(t.Output(), "", log.Ltime|log.Lmicroseconds)})
 	require.NoError(t, err)
 	require.Len(t, s.Tables, 1)
 	require.Len(t, s.Tables[0].Rows, 5)
