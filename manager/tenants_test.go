@@ -439,3 +439,46 @@ func oneMigration() *migrate.Migrations {
 	migrations.Add(migrate.Migration{Name: "1", Up: func(context.Context, *migrate.Migrator, *migrate.Migration) error { return nil }})
 	return migrations
 }
+
+// TestBuildersOfClosedTenants: whose a builder is, is known while its tenant is closed.
+func TestBuildersOfClosedTenants(t *testing.T) {
+	m := openTenanted(t)
+	m.mustOpen(t, "a", "b")
+	part := m.On(binds.Key("b")).NewSelect((*user)(nil)).Column("id")
+	own := m.On(binds.Key("a")).NewSelect((*user)(nil)).Column("id")
+	require.NoError(t, m.Remove(t.Context(), binds.Key("b")))
+	require.NoError(t, m.Remove(t.Context(), binds.Key("a")))
+	runtime.GC()
+	var wrong *router.WrongBindError
+	_, err := m.On(binds.Key("a")).NewSelect((*user)(nil)).Where("id IN (?)", part).Count(t.Context())
+	require.ErrorAs(t, err, &wrong)
+	assert.Equal(t, binds.Key("b"), wrong.ModelBind)
+	_, err = m.On(binds.Key("a")).NewSelect((*user)(nil)).Where("id IN (?)", own).Count(t.Context())
+	require.NoError(t, err, "one from before it was closed is the tenant's own")
+}
+
+// TestStatementsOnTheirWay closes a tenant between the moment when a statement got its connection and the moment when it is sent.
+func TestStatementsOnTheirWay(t *testing.T) {
+	m := openTenanted(t)
+	m.mustOpen(t, "a")
+	key := binds.Key("a")
+	on := m.On(key)
+	for range 2 {
+		b, err := m.Bind(key)
+		require.NoError(t, err)
+		write := b.Router().Placed().ResolveConn(t.Context(), on.NewInsert(&user{}))
+		read := b.Router().Placed().ResolveConn(t.Context(), on.NewSelect((*user)(nil)))
+		require.NoError(t, m.Remove(t.Context(), key))
+		_, err = write.ExecContext(t.Context(), "INSERT INTO users (name) VALUES ('late')")
+		require.NoError(t, err)
+		require.NoError(t, m.Remove(t.Context(), key))
+		rows, err := read.QueryContext(t.Context(), "SELECT name FROM users")
+		require.NoError(t, err)
+		require.True(t, rows.Next())
+		require.NoError(t, rows.Close())
+		require.NoError(t, m.Remove(t.Context(), key))
+		var n int
+		require.NoError(t, read.QueryRowContext(t.Context(), "SELECT count(*) FROM users").Scan(&n))
+		assert.Positive(t, n)
+	}
+}
