@@ -110,7 +110,9 @@ func ExampleDBManager_Group() {
 	defer func() { _ = m.Close() }()
 
 	shards := m.Group([]binds.Bound{binds.Key("east"), binds.Key("west"), binds.Key("nowhere")}, manager.AtOnce(1),
-		manager.Progress(func(done, all int, key binds.Key, err error) { fmt.Printf("%d of %d: %s: %v\n", done, all, key, err != nil) }))
+		manager.Progress(func(done, all int, key binds.Key, err error) {
+			fmt.Printf("%d of %d: %s: %v\n", done, all, key, err != nil)
+		}))
 	err = shards.InTx(ctx, func(ctx context.Context, on manager.On) error {
 		_, err := on.NewRaw("CREATE TABLE parcels (id INTEGER PRIMARY KEY)").Exec(ctx)
 		return err
