@@ -40,6 +40,7 @@ var parts = []struct {
 	{"faults", faults.Run},
 	{"sqlite", sqlite.Run},
 	{"scale", scale.Run},
+	{"tenants", scale.RunTenants},
 }
 
 func main() {

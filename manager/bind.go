@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type Bind struct {
 	config BindConfig           // as it was opened
 	next   atomic.Pointer[Bind] // what has taken its place; nil: nothing has
 	before *Bind                // whose place it has taken; nil: nobody's
+	tenant *tenant              // whose bind it is; nil: it is one of the configuration
 
 	onlyReaders bool          // fallback = "none"
 	maxLag      time.Duration // negative: any
@@ -44,6 +46,11 @@ type Bind struct {
 	writerDB func() *bun.DB
 	readerDB func() *bun.DB
 	nativeDB func() *bun.DB
+
+	placedDialect schema.Dialect // of placedDB
+	placedDB      func() *bun.DB // of On
+
+	readerResolver, nativeResolver bun.ConnResolver // nil before they are used
 
 	spread     atomic.Pointer[sql.DB]       // of [Bind.Reader] where it has; nil before it is used
 	onlyReader atomic.Pointer[binds.Engine] // of [Bind.Reader] where the bind has no readers; nil before it is used
@@ -99,7 +106,11 @@ func (b *Bind) Router() *router.Router { return b.now().router }
 
 // Stats counts what became of the bind's statements and locks since it was opened. It is safe for concurrent use.
 func (b *Bind) Stats() router.Stats {
-	b = b.now()
+	if b.tenant != nil {
+		b = b.tenant.shown(b)
+	} else {
+		b = b.now()
+	}
 	s := b.router.Stats()
 	b.locks.count(&s)
 	return s
@@ -119,6 +130,9 @@ func (b *Bind) Dialect() schema.Dialect { return b.now().dialect }
 
 // now returns the bind as it is configured now.
 func (b *Bind) now() *Bind {
+	if b.tenant != nil {
+		return b.tenant.bindNow(b)
+	}
 	for next := b.next.Load(); next != nil; next = b.next.Load() {
 		b = next
 	}
@@ -126,8 +140,13 @@ func (b *Bind) now() *Bind {
 }
 
 // openBind opens the engines of a bind. Nothing is connected to. Before is the bind whose place it is to take, nil if there is none.
-func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router.Router, o *options, before *Bind) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, config: *cfg, opts: o, before: before, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
+func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router.Router, o *options, before *Bind) (*Bind, error) {
+	return openBindAs(ctx, cfg, peer, o, before, tenancy{})
+}
+
+// openBindAs is openBind for a tenant's bind, too.
+func openBindAs(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router.Router, o *options, before *Bind, of tenancy) (_ *Bind, err error) {
+	b := &Bind{key: cfg.Key, config: *cfg, opts: o, before: before, tenant: of.tenant, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -146,22 +165,24 @@ func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router
 			return nil, err
 		}
 	}
-	if before != nil && before.writer.Driver() == b.writer.Driver() && slices.EqualFunc(before.config.CursorKeys, cfg.CursorKeys, models.CursorKey.Equal) {
-		b.dialect = before.dialect // which holds what is known of models: a query of before is one of now
-	} else {
-		b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect(), models.CursorKeys(cfg.CursorKeys...))
+	if of.last != nil {
+		before = of.last
 	}
+	b.setDialect(before)
 	b.onlyReaders, b.maxLag = cfg.Fallback == fallbackNone, cfg.Freshness.MaxLag
 	if b.maxLag == 0 {
 		b.maxLag = router.DefaultMaxLag
 	}
 	routing := router.Config{
-		Key: b.key, Default: o.defaultKey, Dialect: b.dialect, Writer: b.writer,
+		Key: b.key, Default: o.defaultKey, Dialect: b.dialect, Placed: b.placedDialect, Writer: b.writer,
 		Policy: policy, WriterFunctions: cfg.WriterFunctions, NoFallback: cfg.Fallback == fallbackNone, FallbackLimit: cfg.FallbackLimit,
 		Freshness: cfg.Freshness, Peer: peer, Logger: o.logger,
 	}
 	if before != nil {
 		routing.Succeeds = before.router
+	}
+	if of.tenant != nil {
+		routing.Reopen = of.tenant.router
 	}
 	for i, e := range b.readers {
 		weight := 1
@@ -176,14 +197,42 @@ func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router
 	if cfg.SlowQuery > 0 {
 		b.slow = b.router.SlowHook(cfg.SlowQuery)
 	}
-	pool, closer := b.router.Pool()
-	b.keep(closer)
-	b.db = b.newDB(pool, b.router.Routed())
+	pool := b.pool()
+	b.db = b.newDB(pool, b.resolver((*router.Router).Routed))
 	b.router.HookBy(b.db, func(pool *sql.DB) *bun.DB { return b.newDB(pool, b.router.Routed()) })
-	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(pool, b.router.WriterOnly()) })
+	b.placedDB = sync.OnceValue(func() *bun.DB { return b.newPlacedDB(pool, b.resolver((*router.Router).Placed)) })
+	b.writerDB = sync.OnceValue(func() *bun.DB { return b.newDB(pool, b.resolver((*router.Router).WriterOnly)) })
 	b.readerDB = sync.OnceValue(b.openReaderDB)
 	b.nativeDB = sync.OnceValue(b.openNativeDB)
 	return b, nil
+}
+
+// setDialect gives the bind its dialects: those of the bind before, if they will do.
+func (b *Bind) setDialect(before *Bind) {
+	if before != nil && before.writer.Driver() == b.writer.Driver() && slices.EqualFunc(before.config.CursorKeys, b.config.CursorKeys, models.CursorKey.Equal) {
+		b.dialect, b.placedDialect = before.dialect, before.placedDialect // which hold what is known of models: a query of before is one of now
+		return
+	}
+	b.dialect = models.WithFieldTypes(b.writer.Driver().Dialect(), models.CursorKeys(b.config.CursorKeys...))
+	b.placedDialect = b.dialect.(interface{ Twin() schema.Dialect }).Twin()
+}
+
+// pool returns the pool of the bind's Bun DBs, for what Bun does not route.
+func (b *Bind) pool() *sql.DB {
+	if b.tenant != nil {
+		return b.tenant.pool(b)
+	}
+	pool, closer := b.router.Pool()
+	b.keep(closer)
+	return pool
+}
+
+// resolver returns the one of the bind's router that of names; of a tenant, that of whatever router it has by then.
+func (b *Bind) resolver(of func(*router.Router) bun.ConnResolver) bun.ConnResolver {
+	if b.tenant == nil {
+		return of(b.router)
+	}
+	return &tenantResolver{b.tenant, func(b *Bind) bun.ConnResolver { return of(b.router) }}
 }
 
 func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (err error) {
@@ -242,8 +291,29 @@ func (b *Bind) newDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
 	return db
 }
 
+// newPlacedDB is newDB for queries of which it was said that they run in this bind.
+func (b *Bind) newPlacedDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
+	db := b.newDBOf(b.placedDialect, pool, resolver)
+	if b.opts.guard {
+		db = db.WithQueryHook(b.router.GuardPlaced())
+	}
+	return db
+}
+
+// refusing returns a Bun DB with which everything fails with err.
+func (b *Bind) refusing(err error) *bun.DB {
+	pool := sql.OpenDB(refusing{b.writer.Connector().Driver(), err})
+	db := bun.NewDB(pool, b.dialect, bun.WithConnResolver(router.Refuse(err)))
+	runtime.AddCleanup(db, func(pool *sql.DB) { _ = pool.Close() }, pool) // it has no connection; nobody else closes it
+	return db
+}
+
 func (b *Bind) newDBWithoutGuard(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
-	db := bun.NewDB(pool, b.dialect, append(b.opts.bun[:len(b.opts.bun):len(b.opts.bun)], bun.WithConnResolver(resolver))...)
+	return b.newDBOf(b.dialect, pool, resolver)
+}
+
+func (b *Bind) newDBOf(d schema.Dialect, pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
+	db := bun.NewDB(pool, d, append(b.opts.bun[:len(b.opts.bun):len(b.opts.bun)], bun.WithConnResolver(resolver))...)
 	for _, h := range b.opts.hooks {
 		db = db.WithQueryHook(h)
 	}
@@ -256,19 +326,38 @@ func (b *Bind) newDBWithoutGuard(pool *sql.DB, resolver bun.ConnResolver) *bun.D
 // openReaderDB opens what [Bind.Reader] returns: a pool that spreads over the readers, or, without any, connections to the primary that
 // may only read.
 func (b *Bind) openReaderDB() *bun.DB {
+	b.readerResolver = b.router.ReaderOnly()
+	var own *sql.DB
 	if len(b.readers) == 0 {
 		e := b.sibling(b.writer.Pool())
 		b.keep(e.Close)
 		b.onlyReader.Store(e)
-		return b.newDB(e.DB(), b.router.ReadOnlyOn(e))
+		own, b.readerResolver = e.DB(), b.router.ReadOnlyOn(e)
+	}
+	if b.tenant != nil {
+		return b.newDB(b.tenant.readerPool(b), &tenantResolver{b.tenant, func(b *Bind) bun.ConnResolver {
+			b.readerDB() // which makes it
+			return b.readerResolver
+		}})
+	}
+	if own != nil {
+		return b.newDB(own, b.readerResolver)
 	}
 	pool := binds.OpenPool(b.key.String()+"/readers", &presentReader{b}, b.readers[0].Pool())
 	b.keep(pool.Close)
 	b.spread.Store(pool)
-	return b.newDB(pool, b.router.ReaderOnly())
+	return b.newDB(pool, b.readerResolver)
 }
 
 func (b *Bind) openNativeDB() *bun.DB {
+	if b.tenant != nil {
+		pool := b.tenant.nativePool(b)
+		b.nativeResolver = b.router.On(pool, router.NativeDB)
+		return b.newDB(pool, &tenantResolver{b.tenant, func(b *Bind) bun.ConnResolver {
+			b.nativeDB() // which makes it
+			return b.nativeResolver
+		}})
+	}
 	pool, err := b.writer.Native()
 	if err != nil {
 		pool = b.writer.DB() // closed: every use says so
@@ -313,13 +402,19 @@ func (b *Bind) close() error {
 	return errors.Join(errs...)
 }
 
-// ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
-// reader a warning; so is a writer whose server is a replica.
-func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
+// pingWriter asks the writer alone.
+func (b *Bind) pingWriter(ctx context.Context) error {
 	err := b.writer.Ping(ctx)
 	if errors.Is(err, router.ErrWriterIsReplica) { // in the middle of a failover: reads go on, and the router says so
 		err = nil
 	}
+	return err
+}
+
+// ping asks every engine for a sign of life. An unreachable writer is an error, an unreachable
+// reader a warning; so is a writer whose server is a replica.
+func (b *Bind) ping(ctx context.Context, log *slog.Logger) error {
+	err := b.pingWriter(ctx)
 	for _, r := range b.readers {
 		if err := r.Ping(ctx); err != nil {
 			log.Warn("reader cannot be reached", "engine", r.Name(), "error", err)

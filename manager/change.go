@@ -43,7 +43,7 @@ func (m *DBManager) Add(ctx context.Context, cfg BindConfig) (*Bind, error) {
 	}
 	defer done()
 	k := m.book.Load()
-	if k.byKey[cfg.Key] != nil {
+	if k.byKey[cfg.Key] != nil || m.tenants != nil && m.tenants.isOpen(cfg.Key) {
 		return nil, &BindExistsError{Key: cfg.Key}
 	}
 	opened, err := m.openAll(ctx, []BindConfig{cfg})
@@ -70,10 +70,17 @@ func (m *DBManager) problemsOf(ctx context.Context, cfg BindConfig) error {
 // bind or one of its Bun DBs. Statements, rows, transactions and named locks that are under way end as they would; a transaction that a context
 // carries can go on with further statements. What has not ended after [WithDrain]'s time is broken off. Remove returns when all is
 // closed, with the errors of that; if ctx ends before, it returns its error, and the rest goes on. The default bind cannot be removed: [ErrDefaultBind].
+//
+// A tenant of [WithTenants] is closed as soon as nobody uses it; until then what begins on it goes on. After WithDrain's time, what uses it is broken off. Its next use
+// opens it again, and asks for its configuration. One that is not open is left as it is.
+//
 // It is safe for concurrent use.
 func (m *DBManager) Remove(ctx context.Context, b binds.Bound) error {
 	if m.closed.Load() {
 		return ErrClosed
+	}
+	if t := m.tenantOf(b); t != nil {
+		return m.tenants.remove(ctx, t)
 	}
 	drained, err := m.remove(ctx, b)
 	if err != nil {

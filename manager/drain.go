@@ -121,7 +121,10 @@ func (s *lockSet) busy() bool {
 type presentReader struct{ bind *Bind }
 
 func (c *presentReader) Connect(ctx context.Context) (driver.Conn, error) {
-	b := c.bind.now()
+	return c.connect(ctx, c.bind.now())
+}
+
+func (*presentReader) connect(ctx context.Context, b *Bind) (driver.Conn, error) {
 	if len(b.readers) > 0 {
 		return b.router.ConnectReader(ctx)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/bindery-go/bindery/binds"
 )
@@ -14,6 +15,38 @@ var ErrClosed = errors.New("manager: the manager is closed")
 
 // ErrNoBinds reports a configuration that names no database.
 var ErrNoBinds = errors.New(`manager: the configuration names no database: add a [binds] table or a lone uri`)
+
+// TenantError reports a tenant of [WithTenants] that could not be opened.
+type TenantError struct {
+	Key binds.Key
+	Err error // of the function of WithTenants, what is wrong with what it returned, or why the database cannot be reached
+}
+
+func (e *TenantError) Error() string {
+	return fmt.Sprintf("manager: tenant %q: %v", e.Key.String(), e.Err)
+}
+
+func (e *TenantError) Unwrap() error { return e.Err }
+
+// TenantsInUseError reports a tenant that could not be opened because as many are open as [Max] allows, and all of them were in use for as long as it
+// waited. It matches what Err does.
+type TenantsInUseError struct {
+	Key    binds.Key // that was to be opened
+	Max    int
+	Waited time.Duration // 0 if that is not known
+	Err    error         // whose time was over: the caller's context, or that of [OpenWithin]
+}
+
+func (e *TenantsInUseError) Error() string {
+	waited := ""
+	if e.Waited > 0 {
+		waited = fmt.Sprintf(" after %v", e.Waited.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("manager: tenant %q: all %d tenants that may be open are in use%s: end sooner what uses them (statements, rows, transactions, locks), or raise Max: %v",
+		e.Key.String(), e.Max, waited, e.Err)
+}
+
+func (e *TenantsInUseError) Unwrap() error { return e.Err }
 
 // Errors of named locks, inside a [*LockError].
 var (

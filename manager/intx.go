@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
@@ -40,21 +39,12 @@ import (
 // transactions have them all, for ever or until its deadline, a [*router.NotSentError] that says so. After five seconds
 // the log does.
 func (m *DBManager) InTx(ctx context.Context, b binds.Bound, fn func(ctx context.Context) error, opts ...TxOption) error {
-	bind, err := m.bindFor(ctx, b)
+	bind, release, err := m.hold(ctx, b)
 	if err != nil {
 		return err
 	}
+	defer release()
 	return bind.router.InTx(ctx, txOptions(opts), fn)
-}
-
-// bindFor returns the bind that b names; one that was removed while ctx carries a transaction on it: that can be nested.
-func (m *DBManager) bindFor(ctx context.Context, b binds.Bound) (*Bind, error) {
-	bind, err := m.Bind(b)
-	var removed *router.RemovedBindError
-	if errors.As(err, &removed) && router.InTransaction(ctx, removed.Bind) {
-		return m.book.Load().removed[removed.Bind], nil
-	}
-	return bind, err
 }
 
 // InTxAll runs fn in one transaction on each of bounds, all carried by its context. They begin in the
@@ -70,10 +60,11 @@ func (m *DBManager) bindFor(ctx context.Context, b binds.Bound) (*Bind, error) {
 func (m *DBManager) InTxAll(ctx context.Context, bounds []binds.Bound, fn func(ctx context.Context) error, opts ...TxOption) error {
 	routers := make([]*router.Router, len(bounds))
 	for i, b := range bounds {
-		bind, err := m.bindFor(ctx, b)
+		bind, release, err := m.hold(ctx, b)
 		if err != nil {
 			return err
 		}
+		defer release()
 		routers[i] = bind.router
 	}
 	return router.InTxAll(ctx, routers, txOptions(opts), fn)
@@ -82,7 +73,8 @@ func (m *DBManager) InTxAll(ctx context.Context, bounds []binds.Bound, fn func(c
 // AfterCommit has call run once the transaction that ctx carries on the bind that b names has committed,
 // with a context that is outside of it; at once if ctx carries none. A nil call is [router.ErrNilFunc]. See [router.AfterCommit].
 func (m *DBManager) AfterCommit(ctx context.Context, b binds.Bound, call func(ctx context.Context)) error {
-	bind, err := m.bindFor(ctx, b)
+	bind, release, err := m.hold(ctx, b)
+	defer release()
 	switch {
 	case err != nil:
 		return err

@@ -66,10 +66,11 @@ func TryOnly() LockOption { return Wait(0) }
 // protects refuse a holder that is late. On a SQLite file, a process that died frees its locks after
 // ten to thirteen seconds; elsewhere the server does so when the connection breaks.
 func (m *DBManager) Lock(ctx context.Context, b binds.Bound, name string, opts ...LockOption) (*Lock, error) {
-	bind, err := m.Bind(b)
+	bind, release, err := m.hold(ctx, b)
 	if err != nil {
 		return nil, err
 	}
+	defer release() // the lock keeps it
 	var o lockOptions
 	for _, opt := range opts {
 		if opt != nil {
@@ -84,7 +85,8 @@ func (m *DBManager) Lock(ctx context.Context, b binds.Bound, name string, opts .
 // returns fn's error and a [*LockError] that matches [ErrLockLost], joined, also where fn returned nil:
 // somebody else may have held the lock while fn ran. A nil fn is [router.ErrNilFunc], and nothing is locked.
 func (m *DBManager) WithLock(ctx context.Context, b binds.Bound, name string, fn func(ctx context.Context) error, opts ...LockOption) error {
-	bind, err := m.Bind(b)
+	bind, release, err := m.hold(ctx, b)
+	defer release()
 	switch {
 	case err != nil:
 		return err

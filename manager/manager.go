@@ -28,6 +28,8 @@ type DBManager struct {
 	former   []*Bind        // that others have replaced: their pools lead on to these
 	leaving  sync.WaitGroup // of those whose work is not done yet
 
+	tenants *tenants // nil: there are none
+
 	checks   sync.WaitGroup // of Checkers, under way
 	checksMu sync.Mutex     // held while one begins
 	closing  context.Context
@@ -84,6 +86,9 @@ func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
 	m := &DBManager{opts: o, logger: o.logger}
 	m.closing, m.stop = context.WithCancel(context.Background())
 	m.close = sync.OnceValue(m.closeBinds)
+	if o.tenantFunc != nil {
+		m.tenants = newTenants(m, o.tenantFunc, o.tenants)
+	}
 	k := newBook()
 	m.book.Store(k) // for the peers; nobody else sees it before it is complete
 	def := cfg.defaultKey()
@@ -157,11 +162,60 @@ func (m *DBManager) routerOf(key binds.Key) *router.Router {
 	if b := m.book.Load().byKey[key]; b != nil {
 		return b.router
 	}
+	if m.tenants != nil {
+		if b, err := m.tenants.use(m.closing, key); err == nil {
+			return b.router
+		}
+	}
 	return nil
 }
 
-// find returns the bind of a key, marker or model, see [book.find].
-func (m *DBManager) find(model any) (*Bind, error) { return m.book.Load().find(model) }
+// find returns the bind of a key, marker or model, see [book.find], or opens that of a tenant, as long as that may take.
+func (m *DBManager) find(model any) (*Bind, error) { return m.findWithin(m.closing, model) }
+
+// findWithin is find with a context that bounds the opening of a tenant.
+func (m *DBManager) findWithin(ctx context.Context, model any) (*Bind, error) {
+	b, err := m.book.Load().find(model)
+	if err == nil || m.tenants == nil {
+		return b, err
+	}
+	var unknown *binds.UnknownBindError
+	if !errors.As(err, &unknown) {
+		return b, err
+	}
+	return m.tenants.use(ctx, unknown.Key)
+}
+
+func nothing() {}
+
+// hold returns the bind that b names, and keeps it from being closed, if it is a tenant's, until release; one that was removed while ctx carries a
+// transaction on it: that can be nested.
+func (m *DBManager) hold(ctx context.Context, b binds.Bound) (bind *Bind, release func(), err error) {
+	if m.closed.Load() {
+		return nil, nothing, ErrClosed
+	}
+	bind, err = m.book.Load().find(b)
+	if err == nil {
+		return bind, nothing, nil
+	}
+	var unknown *binds.UnknownBindError
+	var removed *router.RemovedBindError
+	switch {
+	case errors.As(err, &removed) && router.InTransaction(ctx, removed.Bind):
+		return bind, nothing, nil
+	case m.tenants == nil, !errors.As(err, &unknown):
+		return nil, nothing, err
+	}
+	return m.tenants.hold(ctx, unknown.Key)
+}
+
+// holdBind is hold for a bind that was found before.
+func (b *Bind) hold(ctx context.Context) (bind *Bind, release func(), err error) {
+	if b.tenant == nil {
+		return b.now(), nothing, nil
+	}
+	return b.tenant.hold(ctx)
+}
 
 // Bind returns the bind that b names: a marker value, a model, a plain [binds.Key]. The empty key
 // is the default bind. An unknown key is a [*binds.UnknownBindError], that of a bind that was removed a
@@ -201,5 +255,9 @@ func (m *DBManager) closeBinds() error {
 	all := append(m.former, m.book.Load().binds...)
 	m.changing.Unlock()
 	m.leaving.Wait()
-	return errors.Join(each(all, func(_ int, b *Bind) error { return b.close() })...)
+	var tenants error
+	if m.tenants != nil {
+		tenants = m.tenants.closeAll()
+	}
+	return errors.Join(append(each(all, func(_ int, b *Bind) error { return b.close() }), tenants)...)
 }

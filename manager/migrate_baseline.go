@@ -15,10 +15,14 @@ const baseline = "baseline"
 // Baseline notes the migrations that are not applied, in their order up to and with the one called last, as applied, and runs none of
 // them: for a database that has what they make from elsewhere. Last is a migration's number or full name; "" means all. It returns what it
 // noted, in one transaction, as one group; [Migrator.Down] would undo that group as any other, by the migrations' down parts. It works under the same lock as
-// [Migrator.Up], and takes [DryRun] and [Progress]. A last that is no migration of the program, or is applied already, is an error. Where whether
+// [Migrator.Up], and takes [DryRun] and [MigrationProgress]. A last that is no migration of the program, or is applied already, is an error. Where whether
 // some are applied is in doubt, see [AssumeApplied], so is that.
 func (g *Migrator) Baseline(ctx context.Context, last string, opts ...MigrateOption) (*migrate.MigrationGroup, error) {
-	g = g.now()
+	g, release, err := g.hold(ctx, baseline)
+	if err != nil {
+		return new(migrate.MigrationGroup), err
+	}
+	defer release()
 	plan := func(ctx context.Context, db *bun.DB, o *migrateOptions) (*migrate.MigrationGroup, error) {
 		group, err := g.pending(ctx, db, o)
 		if err != nil {

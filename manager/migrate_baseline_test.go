@@ -28,7 +28,7 @@ func TestBaseline(t *testing.T) {
 	assert.Len(t, s.Pending(), 2, "a dry run notes nothing")
 
 	var steps []manager.MigrationStep
-	noted, err := g.Baseline(ctx, "20240101_cities", manager.Progress(func(s manager.MigrationStep) { s.Took = 0; steps = append(steps, s) }))
+	noted, err := g.Baseline(ctx, "20240101_cities", manager.MigrationProgress(func(s manager.MigrationStep) { s.Took = 0; steps = append(steps, s) }))
 	require.NoError(t, err)
 	assert.Equal(t, plan.String(), noted.String())
 	assert.Equal(t, "group #1 (20240101_cities)", noted.String())
@@ -46,7 +46,7 @@ func TestBaseline(t *testing.T) {
 }
 
 // Up and Down tell each migration twice, the last time with what became of it.
-func TestProgress(t *testing.T) {
+func TestMigrationProgress(t *testing.T) {
 	m, ctx := open(t), t.Context()
 	texts := map[string]string{"accounts/20240103_broken.up.sql": "NONSENSE"}
 	for name, text := range cityFiles {
@@ -54,7 +54,7 @@ func TestProgress(t *testing.T) {
 	}
 	g := migratorOf(t, m, texts)
 	var told []string
-	tell := manager.Progress(func(s manager.MigrationStep) {
+	tell := manager.MigrationProgress(func(s manager.MigrationStep) {
 		line := s.Direction + " " + s.Name
 		if s.Ended {
 			line += " ended"
@@ -127,7 +127,7 @@ func ExampleMigrator_Baseline() {
 	// group #2 (20240102_leagues) <nil>
 }
 
-func ExampleProgress() {
+func ExampleMigrationProgress() {
 	m, done := exampleManager()
 	defer done()
 	ctx := context.Background()
@@ -144,7 +144,7 @@ func ExampleProgress() {
 	if err != nil {
 		panic(err)
 	}
-	tell := manager.Progress(func(s manager.MigrationStep) {
+	tell := manager.MigrationProgress(func(s manager.MigrationStep) {
 		if s.Ended {
 			fmt.Printf("%d/%d %s %s\n", s.Nth, s.Of, s.Direction, s.Name)
 		}

@@ -58,7 +58,7 @@ type notes struct {
 // openNotes makes notes to be closed. While nothing is asked they have no connection.
 func (g *Migrator) openNotes() *notes {
 	// Their models have no marker, and are written in transactions, past the resolver that lets them live here.
-	n := &notes{g, g.bind.openSessionWith(g.bind.newDBWithoutGuard)}
+	n := &notes{g, g.bind.openSessionWith(g.bind.newDBWithoutGuard, func(r bun.ConnResolver) bun.ConnResolver { return r })}
 	n.work.pool.SetMaxIdleConns(-1)
 	return n
 }

@@ -71,7 +71,11 @@ func (s *MigrationStatus) String() string {
 // Status asks the writer what is applied. It changes nothing, and does not wait for a migration that is
 // running. What another bind of the database has applied it leaves out.
 func (g *Migrator) Status(ctx context.Context) (*MigrationStatus, error) {
-	g = g.now()
+	g, release, err := g.hold(ctx, "status")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	state, err := g.read(ctx, g.bind.Writer())
 	if err != nil {
 		return nil, &MigrationError{Bind: g.bind.key, Direction: "status", Err: err}

@@ -50,6 +50,8 @@ type Migrator struct {
 	migrations *migrate.Migrations
 	opts       []migrate.MigratorOption
 	table      string
+	placed     bool  // it is an On's
+	err        error // why there is no bind, nil if there is one
 }
 
 // A MigratorOption says how a [Migrator] works.
@@ -141,8 +143,8 @@ type MigrationStep struct {
 	Err       error // why it failed, nil if it did not, or has not ended
 }
 
-// Progress has each migration of a run told to fn, twice: as it begins, and as it has ended and is noted. fn is called by the run itself, which waits for it.
-func Progress(fn func(MigrationStep)) MigrateOption {
+// MigrationProgress has each migration of a run told to fn, twice: as it begins, and as it has ended and is noted. fn is called by the run itself, which waits for it.
+func MigrationProgress(fn func(MigrationStep)) MigrateOption {
 	return func(o *migrateOptions) { o.progress = fn }
 }
 
@@ -187,15 +189,26 @@ func AssumePending(names ...string) MigrateOption {
 // returned group. It is refused in a context with an open transaction on the bind. What a program has noted that did not
 // know of binds counts as applied; where that is in doubt, see [AssumeApplied], nothing runs, and the error is a [*DoubtedMigrationsError].
 func (g *Migrator) Up(ctx context.Context, opts ...MigrateOption) (*migrate.MigrationGroup, error) {
-	g = g.now()
+	g, release, err := g.hold(ctx, up)
+	if err != nil {
+		return new(migrate.MigrationGroup), err
+	}
+	defer release()
 	return g.run(ctx, opts, up, g.pending, g.up)
 }
 
-// now returns a Migrator of the bind as it is configured now.
-func (g *Migrator) now() *Migrator {
-	present := *g
-	present.bind = g.bind.now()
-	return &present
+// hold returns a Migrator of the bind as it is configured now, which is not closed before release.
+func (g *Migrator) hold(ctx context.Context, direction string) (present *Migrator, release func(), err error) {
+	if g.err != nil {
+		return nil, nothing, g.err
+	}
+	bind, release, err := g.bind.hold(ctx)
+	if err != nil {
+		return nil, nothing, &MigrationError{Bind: g.bind.key, Direction: direction, Err: err}
+	}
+	copied := *g
+	copied.bind = bind
+	return &copied, release, nil
 }
 
 func (g *Migrator) up(ctx context.Context, n *notes, o *migrateOptions) (*migrate.MigrationGroup, error) {
@@ -247,7 +260,7 @@ func (g *Migrator) apart(ctx context.Context, m *migrate.Migration, run func(con
 	if run == nil {
 		return nil
 	}
-	work := g.bind.openSession()
+	work := g.bind.openSession(g.placed)
 	defer work.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of what it has left open
@@ -268,7 +281,11 @@ func (e *stepError) Unwrap() error { return e.err }
 // Down works as [Migrator.Up] does, under the same lock. Where migrations are applied that
 // this program does not know, it refuses: the last group may be theirs.
 func (g *Migrator) Down(ctx context.Context, opts ...MigrateOption) (*migrate.MigrationGroup, error) {
-	g = g.now()
+	g, release, err := g.hold(ctx, down)
+	if err != nil {
+		return new(migrate.MigrationGroup), err
+	}
+	defer release()
 	return g.run(ctx, opts, down, g.lastGroup, g.down)
 }
 

@@ -30,6 +30,8 @@ type options struct {
 	watches       bool
 	ready         time.Duration
 	drain         time.Duration
+	tenantFunc    TenantFunc // nil: there are no tenants
+	tenants       tenantOptions
 	bindNames     atomic.Pointer[[]string] // of all binds that the manager has
 	lines         lines                    // the latest of logger
 }

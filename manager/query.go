@@ -19,7 +19,7 @@ func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
 	if b := k.homes.of(model); b != nil {
 		return b.db, true, nil
 	}
-	b, err := k.find(model)
+	b, err := m.find(model)
 	if b == nil {
 		return k.def.db, false, err
 	}
@@ -31,7 +31,9 @@ func (m *DBManager) home(model any) (db *bun.DB, isTable bool, err error) {
 			return b.db, false, err
 		}
 	}
-	k.homes.add(model, b)
+	if b.tenant == nil {
+		k.homes.add(model, b)
+	}
 	return b.db, !binds.IsMarker(model), nil
 }
 

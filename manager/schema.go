@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
 )
 
@@ -44,45 +47,78 @@ func WithoutForeignKeys() Option { return func(o *options) { o.noForeignKeys = t
 // Every failure is a [*TableError] with model and bind, all joined; the other tables are created. It is
 // refused in a context with an open transaction on the bind.
 func (m *DBManager) CreateTables(ctx context.Context, models ...any) error {
-	return m.changeTables(ctx, models, (*tableSet).missing, func(ctx context.Context, s *tableSet) []error {
-		return s.create(ctx)
-	})
+	return m.changeTables(ctx, models, createMissing)
 }
+
+// A tableChange is what is done to the tables of models, if needed says so of what is there.
+type tableChange struct {
+	needed func(*tableSet, catalogue) bool
+	do     func(context.Context, *tableSet) []error
+}
+
+var (
+	createMissing = tableChange{(*tableSet).missing, func(ctx context.Context, s *tableSet) []error { return s.create(ctx) }}
+	dropPresent   = tableChange{(*tableSet).present, func(ctx context.Context, s *tableSet) []error { return s.drop(ctx) }}
+	reset         = tableChange{func(*tableSet, catalogue) bool { return true }, func(ctx context.Context, s *tableSet) []error {
+		errs := s.drop(ctx)
+		return append(errs, s.create(ctx)...)
+	}}
+)
 
 // DropTables drops the tables of models that are there, with all their rows: those that refer to others
 // first. It works as [DBManager.CreateTables] does, under the same lock, and reports failures the
 // same way. A table that another one refers to which is not among the models stays: an error.
 func (m *DBManager) DropTables(ctx context.Context, models ...any) error {
-	return m.changeTables(ctx, models, (*tableSet).present, func(ctx context.Context, s *tableSet) []error {
-		return s.drop(ctx)
-	})
+	return m.changeTables(ctx, models, dropPresent)
 }
 
 // ResetTables drops the tables of models, with all their rows, and creates them anew, in one turn of
 // the lock. It is meant for tests, and for nothing else: it asks no questions.
 func (m *DBManager) ResetTables(ctx context.Context, models ...any) error {
-	always := func(*tableSet, catalogue) bool { return true }
-	return m.changeTables(ctx, models, always, func(ctx context.Context, s *tableSet) []error {
-		errs := s.drop(ctx)
-		return append(errs, s.create(ctx)...)
-	})
+	return m.changeTables(ctx, models, reset)
 }
 
-// changeTables calls change for the models of each bind, under the bind's lock, if needed says so of
-// what is there.
-func (m *DBManager) changeTables(ctx context.Context, models []any, needed func(*tableSet, catalogue) bool, change func(context.Context, *tableSet) []error) error {
+// changeTables changes the tables of the models of each bind, under the bind's lock.
+func (m *DBManager) changeTables(ctx context.Context, models []any, change tableChange) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
 	groups, errs := m.groupModels(models)
 	return errors.Join(append(errs, each(groups, func(_ int, g *bindModels) error {
-		return m.changeBind(ctx, g, needed, change)
+		return m.changeBind(ctx, g, change)
 	})...)...)
 }
 
-func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*tableSet, catalogue) bool, change func(context.Context, *tableSet) []error) error {
-	b := g.bind
-	failed := func(err error) error { return &TableError{Bind: b.key, Err: err} }
+// changeTables does so for models that all live in the bind.
+func (o On) changeTables(ctx context.Context, models []any, change tableChange) error {
+	if o.err != nil {
+		return o.err
+	}
+	g := &bindModels{bind: o.bind, placed: true}
+	var errs []error
+	for _, model := range models {
+		t := structOf(model)
+		switch {
+		case t != nil && binds.IsMarker(model):
+			errs = append(errs, &TableError{Bind: o.bind.key, Model: t, Err: errMarkerModel})
+		case t == nil:
+			errs = append(errs, &TableError{Bind: o.bind.key, Model: reflect.TypeOf(model), Err: errNoTable})
+		case !slices.Contains(g.types, t):
+			g.types = append(g.types, t)
+		}
+	}
+	return errors.Join(append(errs, o.m.changeBind(ctx, g, change))...)
+}
+
+func (m *DBManager) changeBind(ctx context.Context, g *bindModels, change tableChange) error {
+	key := g.bind.key
+	failed := func(err error) error { return &TableError{Bind: key, Err: err} }
+	b, release, err := g.bind.hold(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	defer release()
+	g.bind = b
 	if router.InTransaction(ctx, b.key) {
 		return failed(errInTransaction)
 	}
@@ -101,14 +137,14 @@ func (m *DBManager) changeBind(ctx context.Context, g *bindModels, needed func(*
 	switch {
 	case err != nil:
 		return errors.Join(append(errs, failed(err))...)
-	case !needed(s, found):
+	case !change.needed(s, found):
 		return errors.Join(errs...)
 	}
 	err = m.WithLock(ctx, b.key, schemaLock, func(ctx context.Context) error {
-		work := b.openSession() // a model's hook may set what is nobody else's business
+		work := b.openSession(g.placed) // a model's hook may set what is nobody else's business
 		defer work.close()
 		s.db, s.resolver = work.DB, work.resolver
-		errs = append(errs, change(ctx, s)...)
+		errs = append(errs, change.do(ctx, s)...)
 		return nil
 	})
 	if err != nil {

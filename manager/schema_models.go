@@ -19,6 +19,8 @@ import (
 type bindModels struct {
 	bind  *Bind
 	types []reflect.Type
+	// placed says that they live there whatever their markers name, see [DBManager.On].
+	placed bool
 }
 
 var (
@@ -109,7 +111,7 @@ func (g *bindModels) readModels() (list []*tableModel, errs []error) {
 			continue
 		}
 		table, err := readTable(db, t)
-		if err == nil {
+		if err == nil && !g.placed {
 			err = whole(func() error { return g.bind.router.CheckModel(t) })
 		}
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 
 	"github.com/uptrace/bun"
+
+	"github.com/bindery-go/bindery/router"
 )
 
 // A session is a Bun DB on connections of its own, beside the writer's pool: for work that may change the session it runs in, SET,
@@ -16,11 +18,17 @@ type session struct {
 }
 
 // openSession makes no connection. The caller closes the session, whatever has happened in it.
-func (b *Bind) openSession() *session { return b.openSessionWith(b.newDB) }
+// Placed says that it takes every model as one of the bind, see [DBManager.On].
+func (b *Bind) openSession(placed bool) *session {
+	if placed {
+		return b.openSessionWith(b.newPlacedDB, router.PlacedAs)
+	}
+	return b.openSessionWith(b.newDB, func(r bun.ConnResolver) bun.ConnResolver { return r })
+}
 
-func (b *Bind) openSessionWith(newDB func(*sql.DB, bun.ConnResolver) *bun.DB) *session {
+func (b *Bind) openSessionWith(newDB func(*sql.DB, bun.ConnResolver) *bun.DB, as func(bun.ConnResolver) bun.ConnResolver) *session {
 	pool := b.writer.SessionPool()
-	resolver := notesResolver{b.router.WriterOn(pool)}
+	resolver := notesResolver{as(b.router.WriterOn(pool))}
 	return &session{DB: newDB(pool, resolver), pool: pool, resolver: resolver}
 }
 

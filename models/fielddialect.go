@@ -7,6 +7,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate/sqlschema"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/bindery-go/bindery/internal/modelhome"
 )
 
 // WithFieldTypes returns a dialect that gives each model's columns the types that its fields want when the model is first met, in
@@ -54,7 +56,34 @@ type fieldDialect struct {
 	made    *schema.Tables
 	errs    sync.Map    // of reflect.Type to error; those that have one
 	cursors *cursorSeal // nil: the process's own
+	homes   modelhome.Homes
 }
+
+// ModelHomes returns to whom the dialect belongs.
+func (d *fieldDialect) ModelHomes() *modelhome.Homes { return &d.homes }
+
+// Twin returns a dialect that has the same tables and is known as another one: a bind's second, for Bun DBs whose queries name it.
+func (d *fieldDialect) Twin() schema.Dialect { return &twinDialect{fieldDialect: d} }
+
+// Twin is that of the fieldDialect, with all that d can do besides.
+func (d *inspectedDialect) Twin() schema.Dialect { return &inspectedTwin{inspectedDialect: d} }
+
+type twinDialect struct {
+	*fieldDialect
+	twinHomes
+}
+
+type inspectedTwin struct {
+	*inspectedDialect
+	twinHomes
+}
+
+// twinHomes are those of the twin, not of the dialect whose it is.
+type twinHomes struct{ homes modelhome.Homes }
+
+func (t *twinDialect) ModelHomes() *modelhome.Homes { return &t.twinHomes.homes }
+
+func (t *inspectedTwin) ModelHomes() *modelhome.Homes { return &t.twinHomes.homes }
 
 // fields returns d: also of a dialect that embeds it.
 func (d *fieldDialect) fields() *fieldDialect { return d }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-
-	"github.com/bindery-go/bindery/binds"
 )
 
 // Pool returns the pool for a bind's Bun DB: for what Bun does not route. It is the writer's own, but
@@ -18,31 +16,58 @@ func (r *Router) Pool() (pool *sql.DB, closer func() error) {
 	if r.writer.Pool().MaxOpen != 1 {
 		return r.writer.DB(), func() error { return nil }
 	}
-	pool = sql.OpenDB(&gate{r.key, r.line, r.writer.DB().Driver()})
-	r.pools.Store(pool, true)
-	pool.SetMaxIdleConns(-1) // what is idle belongs to the writer's pool
+	l := r.line
+	pool = openGate(r.writer.DB().Driver(), func(context.Context) (*Router, error) {
+		if latest := l.latest.Load(); latest != nil {
+			return latest, nil
+		}
+		return nil, &RemovedBindError{Bind: r.key}
+	})
+	r.UsePool(pool)
 	return pool, pool.Close
+}
+
+// Front returns a pool that lends the connections of the writer of whatever router open returns, for a bind with [Config.Reopen]: it is good
+// while the bind is suspended, which opens it again. Have each router of the bind know it by [Router.UsePool]. The caller closes it.
+func (r *Router) Front(open func(context.Context) (*Router, error)) *sql.DB {
+	return openGate(r.writer.DB().Driver(), open)
+}
+
+// UsePool makes known that Bun DBs of the bind are made of pool.
+func (r *Router) UsePool(pool *sql.DB) { r.pools.Store(pool, true) }
+
+func openGate(d driver.Driver, open func(context.Context) (*Router, error)) *sql.DB {
+	pool := sql.OpenDB(&gate{open, d})
+	pool.SetMaxIdleConns(-1) // what is idle belongs to the writer's pool
+	return pool
 }
 
 // A gate borrows the connections of the writer's pool.
 type gate struct {
-	key    binds.Key
-	line   *line
+	open   func(context.Context) (*Router, error)
 	driver driver.Driver
 }
 
 func (g *gate) Connect(ctx context.Context) (driver.Conn, error) {
-	r := g.line.latest.Load()
-	if r == nil {
-		return nil, &RemovedBindError{Bind: g.key}
+	for {
+		r, err := g.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := refusePast(scopeOf(ctx), r, nil); err != nil {
+			return nil, err
+		}
+		lent, err := r.writer.DB().Conn(ctx)
+		if err == nil {
+			return borrow(lent), nil
+		}
+		if !r.closedUnder(err) || ctx.Err() != nil {
+			return nil, err
+		}
 	}
-	if err := refusePast(scopeOf(ctx), r, nil); err != nil {
-		return nil, err
-	}
-	lent, err := r.writer.DB().Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
+}
+
+func borrow(lent *sql.Conn) driver.Conn {
 	var conn driver.Conn
 	_ = lent.Raw(func(c any) error { // which has no error of its own
 		conn = c.(driver.Conn)
@@ -57,19 +82,19 @@ func (g *gate) Connect(ctx context.Context) (driver.Conn, error) {
 			borrowed
 			driver.ExecerContext
 			driver.QueryerContext
-		}{b, execer, queryer}, nil
+		}{b, execer, queryer}
 	case execs:
 		return struct {
 			borrowed
 			driver.ExecerContext
-		}{b, execer}, nil
+		}{b, execer}
 	case queries:
 		return struct {
 			borrowed
 			driver.QueryerContext
-		}{b, queryer}, nil
+		}{b, queryer}
 	}
-	return b, nil
+	return b
 }
 
 func (g *gate) Driver() driver.Driver { return g.driver }

@@ -16,9 +16,15 @@ import (
 // the context undoes it. With a hook, Bun allocates an event for each query.
 //
 // It does not see the connection that a query is given by Conn: that belongs to the query's own bind.
-func (r *Router) Guard() bun.QueryHook { return guard{r} }
+func (r *Router) Guard() bun.QueryHook { return guard{r, r.CheckQuery} }
 
-type guard struct{ router *Router }
+// GuardPlaced is [Router.Guard] for a Bun DB with [Router.Placed].
+func (r *Router) GuardPlaced() bun.QueryHook { return guard{r, r.CheckPlaced} }
+
+type guard struct {
+	router *Router
+	query  func(bun.Query) error
+}
 
 // BeforeQuery returns a context that has ended, with the reason as its error, for what is refused: Bun's
 // hooks have no other way to stop a query.
@@ -39,7 +45,7 @@ func (g guard) check(e *bun.QueryEvent) error {
 			return g.router.checkPart(part, e.DB, beside)
 		})
 	case bunlayout.HasConn(e.IQuery):
-		return g.router.CheckQuery(e.IQuery)
+		return g.query(e.IQuery)
 	}
 	return nil // the resolver checks it
 }

@@ -18,7 +18,8 @@ type line struct {
 	lastSchema atomic.Int64
 	asked      atomic.Int64 // the moment of the latest question to a writer, see moment; never 0
 
-	started time.Time // of the clock, see now
+	started time.Time                              // of the clock, see now
+	reopen  func(context.Context) (*Router, error) // see Config.Reopen
 	stats   stats
 	pools   sync.Map // those that the bind's Bun DBs are made of, see Pool and uses
 
@@ -27,9 +28,13 @@ type line struct {
 	closed  Stats      // what was counted by the engines of those that are
 }
 
-func newLine() *line {
-	l := &line{started: time.Now()}
+func newLine(reopen func(context.Context) (*Router, error)) *line {
+	l := &line{started: time.Now(), reopen: reopen}
 	l.asked.Store(1)
+	if reopen != nil { // it may have been open before: what was written then, nobody remembers
+		l.lastWrite.Store(1)
+		l.lastSchema.Store(1)
+	}
 	return l
 }
 
@@ -37,7 +42,13 @@ func newLine() *line {
 func (l *line) enter(r *Router) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.routers = append(l.routers, r)
+	l.routers = append(slices.DeleteFunc(l.routers, func(o *Router) bool {
+		if !o.ended {
+			return false
+		}
+		l.closed.addRouter(o)
+		return true
+	}), r)
 }
 
 // leave notes that a router was closed.
@@ -49,7 +60,7 @@ func (l *line) leave(r *Router) {
 		return
 	}
 	l.routers = slices.Delete(l.routers, i, i+1)
-	if r.succeeds != nil && !r.took.Load() { // nobody has had its pools
+	if r.succeeds != nil && !r.took.Load() || r.suspended.Load() { // nobody has its pools
 		l.pools.Delete(r.writer.DB())
 		for _, reader := range r.readers {
 			l.pools.Delete(reader.engine.DB())
@@ -58,6 +69,7 @@ func (l *line) leave(r *Router) {
 	if len(l.routers) > 0 { // else the bind is closed, and what it has counted stays to be read
 		l.closed.addRouter(r)
 	} else {
+		r.ended = true
 		l.routers = append(l.routers, r)
 	}
 }
@@ -109,6 +121,11 @@ func (r *Router) TakeOver() {
 	r.took.Store(true)
 	r.latest.Store(r)
 	before.retire()
+	if before.suspended.Load() { // nothing of it is under way: it is kept for nobody
+		r.line.mu.Lock()
+		r.succeeds = nil
+		r.line.mu.Unlock()
+	}
 }
 
 // Remove lets the bind's statements fail with a [*RemovedBindError] from now on, but for those of transactions that contexts carry. What runs

@@ -14,7 +14,7 @@ import (
 // by itself: that is no second server behind the address.
 func TestMoved_knowsWhoIsLate(t *testing.T) {
 	reader := newBench(t, "shop", 1, nil).readers[0]
-	r := &Router{readers: []*Reader{reader}, logger: slog.New(slog.DiscardHandler), line: newLine()}
+	r := &Router{readers: []*Reader{reader}, logger: slog.New(slog.DiscardHandler), line: newLine(nil)}
 	m := newMonitor(r, Freshness{}.WithDefaults())
 	s := &m.states[0]
 	s.server = "old"

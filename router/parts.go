@@ -12,10 +12,13 @@ import (
 )
 
 // checkParts returns an error if a builder that is part of query belongs to another bind than r's. Its
-// text would ask r's tables of the same names.
-func (r *Router) checkParts(query bun.Query) error {
+// text would ask r's tables of the same names. Placed says that all models of query live in the bind.
+func (r *Router) checkParts(query bun.Query, placed bool) error {
 	outer := dbOf(query)
 	return bunlayout.Nested(query, func(part bun.Query, beside reflect.Type) error {
+		if placed {
+			beside = nil // the relation is loaded here
+		}
 		return r.checkPart(part, outer, beside)
 	})
 }
@@ -34,6 +37,20 @@ func (r *Router) checkPart(part bun.Query, outer *bun.DB, beside reflect.Type) e
 	}
 	wrong := &WrongBindError{Bind: here, Part: true}
 	m, hasTable := tableOf(part)
+	db := dbOf(part)
+	var home *modelhome.Bind
+	if db != nil {
+		home = modelhome.Of(db.Dialect())
+	}
+	if home != nil && home.Placed { // it was said where it runs
+		if wrong.Elsewhere = home.Key == string(here); !wrong.Elsewhere || here == r.key && home != r.declaredPlaced {
+			if wrong.ModelBind = binds.Key(home.Key); hasTable {
+				wrong.Model = m.Type
+			}
+			return wrong
+		}
+		return nil
+	}
 	if hasTable {
 		key, err := r.home.keyOf(m.Type)
 		if err != nil {
@@ -44,12 +61,11 @@ func (r *Router) checkPart(part bun.Query, outer *bun.DB, beside reflect.Type) e
 			return wrong
 		}
 	}
-	db := dbOf(part)
 	if db == nil || hasTable && outer != nil && db.Dialect() == outer.Dialect() { // Bun loads a relation by its parent's DB
 		return r.checkTable(m)
 	}
-	if b := modelhome.Of(db.Dialect()); b != nil && (b.Key != string(here) || here == r.key && b != r.declared) {
-		wrong.ModelBind, wrong.Elsewhere = binds.Key(b.Key), b.Key == string(here)
+	if home != nil && (home.Key != string(here) || here == r.key && home != r.declared) {
+		wrong.ModelBind, wrong.Elsewhere = binds.Key(home.Key), home.Key == string(here)
 		return wrong
 	}
 	return r.checkTable(m)
@@ -94,7 +110,7 @@ func (r *Router) CheckQuery(query bun.Query) error {
 		}
 	}
 	if bunlayout.Nests(query, m) {
-		return r.checkParts(query)
+		return r.checkParts(query, false)
 	}
 	return nil
 }

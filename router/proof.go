@@ -96,7 +96,7 @@ func (r *Router) watchWriter(e *binds.Engine) {
 	if e != r.writer { // it may not write
 		n.plainRead = func(string) bool { return true }
 	}
-	if len(r.readers) > 0 || r.succeeds != nil {
+	if len(r.readers) > 0 || r.succeeded {
 		n.reveal = func(ctx context.Context, s *Session) error {
 			if b := s.on(r); b.ahead.Load() != 0 {
 				return b.reveal(ctx)

@@ -24,3 +24,13 @@ func (r removed) ResolveConn(context.Context, bun.Query) bun.IConn {
 }
 
 func (removed) Close() error { return nil }
+
+// Refuse returns a resolver whose queries fail with err.
+func Refuse(err error) bun.ConnResolver { return refusing{err} }
+
+// refusing resolves for a bind that cannot be opened.
+type refusing struct{ err error }
+
+func (r refusing) ResolveConn(context.Context, bun.Query) bun.IConn { return &failedConn{err: r.err} }
+
+func (refusing) Close() error { return nil }

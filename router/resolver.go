@@ -27,6 +27,8 @@ type resolver struct {
 	router  *Router
 	unknown Conn // for statements whose text must be read
 	write   Conn // for builders that write by their nature
+	// everything says that all models live here, see [Router.Placed].
+	everything bool
 }
 
 var _ bun.ConnResolver = (*resolver)(nil)
@@ -75,7 +77,7 @@ func (rs *resolver) ResolveConn(ctx context.Context, query bun.Query) bun.IConn 
 		}
 	}
 	m, ok := query.GetModel().(bun.TableModel)
-	if ok && !rs.router.home.isHot(m.Table()) {
+	if ok && !rs.everything && !rs.router.home.isHot(m.Table()) {
 		return rs.at(m, query)
 	}
 	if q, ok := query.(*bun.SelectQuery); ok && !bunlayout.SelectNests(q, m) { // the usual one
@@ -89,6 +91,12 @@ func (rs *resolver) ResolveConn(ctx context.Context, query bun.Query) bun.IConn 
 func (rs *resolver) instead(ctx context.Context) bun.ConnResolver {
 	r := rs.router
 	latest := r.latest.Load()
+	if latest == nil && r.reopen != nil && scopeOf(ctx).tx.of(r) == nil {
+		var err error
+		if latest, err = r.reopen(ctx); err != nil {
+			return refusing{err}
+		}
+	}
 	switch {
 	case latest == nil && scopeOf(ctx).tx.of(r) == nil:
 		return removed{r}
@@ -104,7 +112,7 @@ func (rs *resolver) instead(ctx context.Context) bun.ConnResolver {
 // that are parts of it must live there too.
 func (rs *resolver) whole(m bun.TableModel, query bun.Query) bun.IConn {
 	if bunlayout.Nests(query, m) {
-		if err := rs.router.checkParts(query); err != nil {
+		if err := rs.router.checkParts(query, rs.everything); err != nil {
 			return &failedConn{err: err}
 		}
 	}
@@ -129,15 +137,22 @@ func (rs *resolver) at(m bun.TableModel, query bun.Query) bun.IConn {
 	return peer.like(rs).whole(m, query)
 }
 
-// like returns the router's own resolver of the same mode as that of another bind.
+// like returns the router's own resolver of the same mode as that of another bind, or of a router before.
 func (r *Router) like(rs *resolver) *resolver {
+	of := &r.writerOnly
 	switch rs.unknown.mode {
 	case anywhere:
-		return &r.routed
+		of = &r.routed
+		if rs.everything {
+			return &r.placed
+		}
 	case readerOnly:
-		return &r.readerOnly
+		of = &r.readerOnly
 	}
-	return &r.writerOnly
+	if rs.everything {
+		return of.placed()
+	}
+	return of
 }
 
 func (rs *resolver) conn(query bun.Query) bun.IConn {

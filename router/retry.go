@@ -21,6 +21,13 @@ const maxLogged = 120
 // retry is what follows when a statement failed: it runs again where that is safe, and what is
 // known of it is said where it is not. It is off the hot path and may allocate.
 func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string, err error, run func(context.Context, *sql.DB) (T, error), drop func(T)) (T, error) {
+	if c.router.suspended.Load() {
+		if next, why := c.reopened(ctx, err); next == nil {
+			err = why
+		} else {
+			return again(ctx, next, s, query, run, drop)
+		}
+	}
 	f := failures{c: c, s: s, query: query, began: time.Now()}
 	running := ctx
 	if _, bounded := ctx.Deadline(); !bounded {
@@ -53,6 +60,25 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 			return res, nil
 		}
 	}
+}
+
+// again runs a statement by c from the beginning.
+func again[T any](ctx context.Context, c *Conn, s *scope, query string, run func(context.Context, *sql.DB) (T, error), drop func(T)) (T, error) {
+	var to route
+	var none T
+	if err := c.route(ctx, s, query, &to); err != nil {
+		return none, err
+	}
+	res, err := run(ctx, c.begin(&to))
+	if err == nil && to.outlived() {
+		err = errMoved
+		drop(res)
+	}
+	if err != nil {
+		return retry(ctx, c, s, to, query, err, run, drop)
+	}
+	c.end(s, &to, query)
+	return res, nil
 }
 
 const (

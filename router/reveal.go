@@ -127,7 +127,7 @@ func (b *sessionBind) revealBy(ctx context.Context, by revealer, own *Reader) (e
 			return err
 		}
 	}
-	if b.before != nil && uint64(was)&formerBit != 0 {
+	if b.former && uint64(was)&formerBit != 0 {
 		return b.router.reveal(limit, ctx, by, nil, 0)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,8 @@ type Config struct {
 	// Dialect is the bind's Bun dialect, which no other bind has: a query's parts are known by it.
 	// Required.
 	Dialect schema.Dialect
+	// Placed is a second dialect of the bind, for Bun DBs with the resolver [Router.Placed]. Nil means that there are none.
+	Placed schema.Dialect
 	// Writer is the bind's writer. Required.
 	Writer *binds.Engine
 	// Readers are the bind's readers; without any the writer serves the reads.
@@ -48,6 +51,9 @@ type Config struct {
 	// Succeeds is the bind's router before its configuration changed, nil if there was none. Sessions, tokens, transactions and counts go on
 	// with the new one, which takes over by [Router.TakeOver]. Its dialect may be the same one, then.
 	Succeeds *Router
+	// Reopen opens the bind's servers again after [Router.Suspend], and returns the router that has taken over: for a statement that comes then, which
+	// waits for it with its context, and for a session's token. It must be safe for concurrent use. Nil means that the bind is never suspended.
+	Reopen func(context.Context) (*Router, error)
 	// Logger is told what happens to the bind's servers. Nil means slog.Default().
 	Logger *slog.Logger
 }
@@ -84,7 +90,10 @@ type Router struct {
 	logger   *slog.Logger
 
 	succeeds    *Router     // whose place it takes, nil: nobody's
+	succeeded   bool        // there was one
 	took        atomic.Bool // it has taken it
+	suspended   atomic.Bool // see Suspend
+	ended       bool        // it was the last of its line and is closed; line.mu guards it
 	yielded     atomic.Bool // see Yields
 	former      revealed    // for all readers of that one and those before
 	fresh       Freshness
@@ -98,10 +107,12 @@ type Router struct {
 	refusedAt   atomic.Int64 // when the log told that the writer refuses writes, 0 if it never did
 	home        home
 
-	routed, writerOnly, readerOnly resolver
+	routed, writerOnly, readerOnly, placed resolver
 
-	declared *modelhome.Bind // of the dialect
-	forget   func()          // that
+	declared       *modelhome.Bind // of the dialect
+	placedDialect  schema.Dialect  // nil: there is none
+	declaredPlaced *modelhome.Bind // of that
+	forget         func()          // both
 }
 
 // New returns the router of one bind, which begins to watch the engines of cfg: they must not have
@@ -127,10 +138,13 @@ func New(cfg Config) (*Router, error) {
 		asking:  make(chan struct{}, 1),
 		address: newAddress(),
 
-		succeeds: cfg.Succeeds,
+		succeeds: cfg.Succeeds, succeeded: cfg.Succeeds != nil,
+		placedDialect: cfg.Placed,
 	}
-	if r.line = newLine(); r.succeeds != nil {
+	if r.succeeds != nil {
 		r.line = r.succeeds.line
+	} else {
+		r.line = newLine(cfg.Reopen)
 	}
 	if r.policy == nil {
 		r.policy = LeastLoaded{}
@@ -149,8 +163,12 @@ func New(cfg Config) (*Router, error) {
 	r.routed = newResolver(r, anywhere)
 	r.writerOnly = newResolver(r, writerOnly)
 	r.readerOnly = newResolver(r, readerOnly)
+	r.placed = newResolver(r, anywhere)
+	r.placed.everything = true
 	r.former.turn = make(chan struct{}, 1)
 	r.declared = &modelhome.Bind{Key: string(r.key), CheckModel: r.livesHere, CheckQuery: r.CheckQuery}
+	r.declaredPlaced = &modelhome.Bind{Key: string(r.key), Placed: true,
+		CheckModel: func(reflect.Type) error { return nil }, CheckQuery: r.CheckPlaced}
 	r.forget = func() {}
 	if r.succeeds == nil {
 		r.declare()
@@ -162,8 +180,14 @@ func New(cfg Config) (*Router, error) {
 	return r, nil
 }
 
-// declare makes known that the Bun DBs with the dialect are the bind's.
-func (r *Router) declare() { r.forget = modelhome.Declare(r.dialect, r.declared) }
+// declare makes known that the Bun DBs with the dialects are the bind's.
+func (r *Router) declare() {
+	forget, forgetPlaced := modelhome.Declare(r.dialect, r.declared), func() {}
+	if r.placedDialect != nil {
+		forgetPlaced = modelhome.Declare(r.placedDialect, r.declaredPlaced)
+	}
+	r.forget = func() { forget(); forgetPlaced() }
+}
 
 // watch makes the first view and hooks into the engines' connections.
 func (r *Router) watch() {
@@ -229,7 +253,9 @@ func (r *Router) Close() {
 		r.closeOwn(r.standby.engine)
 	}
 	r.closeCautious()
-	r.forget()
+	if !r.suspended.Load() { // builders that are held are still the bind's
+		r.forget()
+	}
 	r.leave(r)
 	r.held.close()
 	for _, reader := range r.readers {

@@ -36,6 +36,7 @@ type sessionBind struct {
 	router *Router
 	*needs
 	before *sessionBind // its part under the bind's configuration before; nil if it had none
+	former bool         // it had one
 	// at is where all its reads since the last change of engine went: there the next one shows no
 	// older state. Nil if reads ran on several engines side by side.
 	at atomic.Pointer[lease]
@@ -156,17 +157,30 @@ func (s *Session) add(r *Router) *sessionBind {
 		return b
 	}
 	b := &sessionBind{router: r, needs: new(needs)}
+	var list []*sessionBind
 	for _, before := range s.list() {
-		if before.router.line == r.line {
-			b.needs, b.before = before.needs, before
+		switch same := before.router.line == r.line; {
+		case same && before.router.suspended.Load(): // nothing is under way there; what it has noted at the last moment may be anything
+			b.needs, b.former = before.needs, true
+			if len(before.router.readers) > 0 || before.ahead.Load() != 0 {
+				b.ahead.Or(formerBit)
+			}
+			continue
+		case same:
+			b.needs, b.before, b.former = before.needs, before, true
+		case before.router.key == r.key: // the bind was forgotten, or defined anew: what was before is not known there
+			raise(&b.wrote, r.now())
+			raise(&b.seen, r.now())
 		}
+		list = append(list, before)
 	}
 	if b.before != nil {
 		b.takeOver()
-	} else {
+	}
+	if !b.former {
 		s.applyResumedLocked(b)
 	}
-	list := append(slices.Clone(s.list()), b)
+	list = append(list, b)
 	s.binds.Store(&list)
 	return b
 }

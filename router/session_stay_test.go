@@ -69,7 +69,7 @@ func TestSession_staysOnlyWhereNothingOlderShows(t *testing.T) {
 				reader.lease.Store(&lease{reader: reader})
 			}
 			v := &view{fit: readers, horizons: []time.Duration{ahead, behind}, up: readers}
-			r := &Router{line: newLine(), readers: readers}
+			r := &Router{line: newLine(nil), readers: readers}
 			b := &sessionBind{router: r, needs: new(needs)}
 			row.play(r, b, v, readers[0], readers[1])
 			r.policy = pickThen{at: 0}

@@ -41,6 +41,11 @@ func (s *Session) token(ctx context.Context) (token, error) {
 	s.mu.Unlock()
 
 	var errs []error
+	list, unopened := s.reopen(ctx, list)
+	for _, failed := range unopened {
+		errs = append(errs, fmt.Errorf("router: token of bind %q: %w", failed.key.String(), failed.err))
+		t.parts = append(t.parts, part{key: failed.key})
+	}
 	for _, b := range s.present(list) {
 		p, err := b.part(ctx)
 		if err != nil {
@@ -71,6 +76,29 @@ func (s *Session) present(list []*sessionBind) (present []*sessionBind) {
 		}
 	}
 	return present
+}
+
+// unopened is a bind that could not be opened again.
+type unopened struct {
+	key binds.Key
+	err error
+}
+
+// reopen opens the session's binds that are suspended, to be asked for their positions, and returns those of list that can be asked.
+func (s *Session) reopen(ctx context.Context, list []*sessionBind) (open []*sessionBind, failed []unopened) {
+	for _, b := range list {
+		r := b.router
+		if r.reopen != nil && !r.shared && r.latest.Load() == nil && (b.wrote.Load() != 0 || b.seen.Load() != 0) {
+			if _, err := r.reopen(ctx); err != nil {
+				if !slices.ContainsFunc(failed, func(u unopened) bool { return u.key == r.key }) {
+					failed = append(failed, unopened{r.key, err})
+				}
+				continue
+			}
+		}
+		open = append(open, b)
+	}
+	return open, failed
 }
 
 // part returns nil if the bind needs none: it was not used, or all processes see its one copy.

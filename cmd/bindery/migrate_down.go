@@ -55,7 +55,7 @@ func (g *migration) down(ctx context.Context, _ []string) (err error) {
 		if len(plan.Migrations) == 0 || g.dry {
 			return g.tellGroup(t, "down", plan, "nothing is applied")
 		}
-		_, err := t.Down(ctx, manager.IfStill(plan), manager.Progress(g.tellStep))
+		_, err := t.Down(ctx, manager.IfStill(plan), manager.MigrationProgress(g.tellStep))
 		return err
 	})
 }

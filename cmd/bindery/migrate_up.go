@@ -80,7 +80,7 @@ Where two binds of one database had migrations of the same numbers before notes 
 }
 
 func (g *migration) options() []manager.MigrateOption {
-	opts := []manager.MigrateOption{manager.Progress(g.tellStep)}
+	opts := []manager.MigrateOption{manager.MigrationProgress(g.tellStep)}
 	if g.dry {
 		opts = append(opts, manager.DryRun())
 	}
