@@ -24,3 +24,14 @@ func (r removed) ResolveConn(context.Context, bun.Query) bun.IConn {
 }
 
 func (removed) Close() error { return nil }
+
+// errPoolClosed is the text of database/sql's error for a pool that was closed: it has no name there.
+const errPoolClosed = "sql: database is closed"
+
+// orRemoved tells of a statement that was on its way to its pool when the bind was removed: nothing was sent.
+func (r *Router) orRemoved(err error) error {
+	if err != nil && r.latest.Load() == nil && err.Error() == errPoolClosed {
+		return &RemovedBindError{Bind: r.key}
+	}
+	return err
+}
