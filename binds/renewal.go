@@ -16,11 +16,12 @@ import (
 
 // WithPassword has password called for each new connection of the engine, and for no other reason, so that a password may change while the
 // program runs: a token of a cloud's, one that a vault gives out, a file. Its URI must have a user and no password. The function must be safe for
-// concurrent use, and fast where it can: callers wait for it, no longer than its context lives. An error of it fails the connection, a [*ConnectError]; it must
-// not hold the password.
+// concurrent use, and fast where it can: callers wait for it, no longer than its context lives. An error of it fails the connection, a [*ConnectError], and so
+// does a panic; the error must not hold the password.
 //
-// Where the server refuses a password and the one before was another, that is tried, too: at the moment of a change it may still be the right
-// one. So give out the new password first, and change it at the server then.
+// Where the server refuses a password, password is called again, since it may have been changed just then; if it gives the same, or another one that is
+// refused, the latest that the server has taken is tried: at the moment of a change it may still be the right one. So give out the new password first, and
+// change it at the server then.
 func WithPassword(password func(ctx context.Context) (string, error)) OpenOption {
 	return func(e *Engine) { e.password = password }
 }
@@ -47,7 +48,7 @@ type renewal struct {
 
 	mu     sync.Mutex // guards the rest
 	now    *opened
-	before *opened   // with another password; nil: there was none
+	taken  *opened   // the latest whose password the server has taken; nil: there was none
 	all    []*opened // the latest, whose connections may live
 	closed bool      // there are no locks any more
 
@@ -58,9 +59,10 @@ type renewal struct {
 // opened is what a URI is with one password. Its renewal guards it.
 type opened struct {
 	source   Source
+	nth      int  // of those that the engine ever had
 	known    bool // password is what a WithPassword has given
 	password string
-	files    []fileState
+	files    []fileState // as they were before the source read them
 
 	connector, native driver.Connector // nil before they are used
 	locks             NamedLocks
@@ -77,41 +79,58 @@ func newRenewal(e *Engine, src Source) *renewal {
 	if p, ok := e.driver.(PasswordRefuser); ok {
 		r.refuses = p.RefusesPassword
 	}
-	r.turnTo(&opened{source: src})
+	first := &opened{source: src}
+	for _, name := range first.names() {
+		first.files = append(first.files, fileState{name: name}) // who knows what it was when it was read: the first connection reads it again
+	}
+	r.now, r.all = first, []*opened{first}
 	return r
 }
 
-// turnTo has next connections come from o.
-func (r *renewal) turnTo(o *opened) {
+// names returns those of the files that the source has read.
+func (o *opened) names() []string {
 	if f, ok := o.source.(FileReader); ok {
-		for _, name := range f.Files() {
-			o.files = append(o.files, stateOf(name))
-		}
+		return f.Files()
 	}
-	r.now, r.all = o, append(r.all, o)
-	if len(r.all) > keepOpened && r.all[0] != r.before {
-		r.forget(r.all[0])
-		r.all = slices.Delete(r.all, 0, 1)
-	}
+	return nil
 }
 
-// keepOpened is how many sources of one engine are kept for the connections that they have made. A token of a cloud's lives for a quarter of an hour.
+// turnToLocked has next connections come from o, and returns what is to be closed when r.mu is not held any more.
+func (r *renewal) turnToLocked(o *opened) (old []io.Closer) {
+	o.nth = r.now.nth + 1
+	r.now, r.all = o, append(r.all, o)
+	if len(r.all) <= keepOpened {
+		return nil
+	}
+	i := slices.IndexFunc(r.all, func(o *opened) bool { return o != r.taken })
+	old = r.forgetLocked(r.all[i])
+	r.all = slices.Delete(r.all, i, i+1)
+	return old
+}
+
+// keepOpened is how many sources of one engine are kept for the connections that they have made, and beyond them how many for locks. A token of a cloud's
+// lives for a quarter of an hour.
 const keepOpened = 16
 
-// forget closes the connectors of o: what they have made is old by now, and what is given up on it is not told to the server any more. Locks
-// live as long as they are held.
-func (r *renewal) forget(o *opened) {
+// forgetLocked gives up the connectors of o: what they have made is old by now, and what is given up on it is not told to the server any more. Locks
+// are kept longer, since they are held longer.
+func (r *renewal) forgetLocked(o *opened) (old []io.Closer) {
 	if c, ok := o.connector.(CancelCounter); ok {
 		r.cancels.add(c.Cancels())
 	}
 	for _, c := range []driver.Connector{o.connector, o.native} {
 		if closer, ok := c.(io.Closer); ok {
-			_ = closer.Close() // its end is no news
+			old = append(old, closer)
 		}
 	}
 	if o.locks != nil {
 		r.oldLocks = append(r.oldLocks, o.locks)
 	}
+	if len(r.oldLocks) > keepOpened {
+		old = append(old, r.oldLocks[0])
+		r.oldLocks = slices.Delete(r.oldLocks, 0, 1)
+	}
+	return old
 }
 
 func stateOf(name string) fileState {
@@ -130,59 +149,99 @@ func (o *opened) changed() bool {
 func (r *renewal) present(ctx context.Context) (*opened, error) {
 	var given *string
 	if r.password != nil {
-		password, err := r.password(ctx)
+		password, err := r.ask(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("the password cannot be had: %w", err)
 		}
 		given = &password
 	}
+	o, old, err := r.with(ctx, given)
+	for _, c := range old {
+		_ = c.Close() // its end is no news
+	}
+	return o, err
+}
+
+// ask calls password and waits no longer than ctx lives, whatever that does: those who wait for a connection have a deadline.
+func (r *renewal) ask(ctx context.Context) (string, error) {
+	var password string
+	given := make(chan error, 1)
+	go func() {
+		given <- caught("WithPassword", r.password, func() (err error) {
+			password, err = r.password(ctx)
+			return err
+		})
+	}()
+	select {
+	case err := <-given:
+		return password, err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// with returns the source that has the password given, if one is, and what is to be closed because of it.
+func (r *renewal) with(ctx context.Context, given *string) (o *opened, old []io.Closer, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	same := given == nil || r.now.known && *given == r.now.password
 	if r.open == nil || same && !r.now.changed() {
-		return r.now, nil
+		return r.now, nil, nil
 	}
-	src, err := r.open(ctx, given)
-	if err != nil {
+	next := new(opened)
+	for _, name := range r.now.names() { // before they are read: what is replaced meanwhile has changed
+		next.files = append(next.files, stateOf(name))
+	}
+	if next.source, err = r.open(ctx, given); err != nil {
 		if same { // a file is being replaced
-			return r.now, nil
+			return r.now, nil, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	next := &opened{source: src}
 	if given != nil {
 		next.known, next.password = true, *given
 	}
-	if !same {
-		r.before = r.now
-	}
-	r.turnTo(next)
-	return next, nil
+	return next, r.turnToLocked(next), nil
 }
 
-// former returns what to try where the server has refused the password of o, nil if there is nothing.
-func (r *renewal) former(o *opened, err error) *opened {
-	if r.password == nil || !r.refuses(err) {
-		return nil
+// took notes that the server has taken the password of o.
+func (r *renewal) took(o *opened) {
+	if r.password == nil {
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o != r.now || r.before == nil || !r.before.known {
-		return nil
+	if r.taken == nil || o.nth > r.taken.nth {
+		r.taken = o
 	}
-	return r.before
 }
 
-// use calls fn with the source of now, and where the server refuses its password, with that of before.
+// use calls fn with the source of now. Where the server refuses its password, that may have been changed since it was given out, or not be changed at
+// the server yet: it is asked for again, and the latest that was taken is tried.
 func (r *renewal) use(ctx context.Context, fn func(*opened) error) error {
 	o, err := r.present(ctx)
 	if err != nil {
 		return err
 	}
 	if err = fn(o); err == nil {
+		r.took(o)
 		return nil
 	}
-	if before := r.former(o, err); before != nil && fn(before) == nil {
+	if r.password == nil || !r.refuses(err) {
+		return err
+	}
+	tried := []*opened{o}
+	if again, failed := r.present(ctx); failed == nil && again != o {
+		tried = append(tried, again)
+		if err = fn(again); err == nil {
+			r.took(again)
+			return nil
+		}
+	}
+	r.mu.Lock()
+	taken := r.taken
+	r.mu.Unlock()
+	if taken != nil && !slices.Contains(tried, taken) && fn(taken) == nil {
 		return nil
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +27,8 @@ type door struct {
 	opened   int      // sources
 	closed   int      // connectors
 	files    []string
-	fails    error // of reading a URI
+	fails    error  // of reading a URI
+	onOpen   func() // is called when a URI has been read
 }
 
 var errRefused = errors.New("the password is refused")
@@ -42,6 +44,9 @@ func (d *door) Open(_ context.Context, uri string) (binds.Source, error) {
 		return nil, d.fails
 	}
 	d.opened++
+	if d.onOpen != nil {
+		d.onOpen()
+	}
 	return &doorSource{d, uri}, nil
 }
 
@@ -174,20 +179,162 @@ func TestFilesThatChangeAreReadAgain(t *testing.T) {
 	}
 	connect()
 	connect()
-	assert.Equal(t, 1, d.opened)
+	assert.Equal(t, 2, d.opened, "when it is opened, and once more for the first connection: it may have changed meanwhile")
 	require.NoError(t, os.WriteFile(file, []byte("another"), 0o600))
 	connect()
-	assert.Equal(t, 2, d.opened)
+	assert.Equal(t, 3, d.opened)
 	connect()
-	assert.Equal(t, 2, d.opened)
+	assert.Equal(t, 3, d.opened)
 	d.fails = errors.New("no certificate in PEM form")
 	later := time.Now().Add(time.Hour)
 	require.NoError(t, os.Chtimes(file, later, later))
 	connect()
-	assert.Equal(t, 2, d.opened, "what was good serves on")
+	assert.Equal(t, 3, d.opened, "what was good serves on")
 	d.fails = nil
 	connect()
-	assert.Equal(t, 3, d.opened)
+	assert.Equal(t, 4, d.opened)
 	require.NoError(t, e.Close())
-	assert.Equal(t, 3, d.closed)
+	assert.Equal(t, 4, d.closed)
+}
+
+// What replaces a file while the URI is being read is not overlooked.
+func TestFilesThatChangeWhileTheyAreRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := "one"
+	replace := func() {
+		text += ", another"
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	replace()
+	d := &door{files: []string{file}, onOpen: replace}
+	e := openDoor(t, d, "door://app@host")
+	for want := 2; want < 5; want++ {
+		_, err := d.connects(t, e)
+		require.NoError(t, err)
+		assert.Equal(t, want, d.opened)
+	}
+	d.onOpen = nil
+	for range 3 {
+		_, err := d.connects(t, e)
+		require.NoError(t, err)
+		assert.Equal(t, 5, d.opened)
+	}
+	require.NoError(t, e.Close())
+}
+
+// The new password is given out, and the server changed, after a connection was given the old one and before it has shown it.
+func TestPasswordThatChangesOnItsWay(t *testing.T) {
+	d := &door{password: "one"}
+	given, calls := "one", 0
+	e := openDoor(t, d, "door://app@host", binds.WithPassword(func(context.Context) (string, error) {
+		calls++
+		was := given
+		if calls == 2 {
+			given, d.password = "two", "two"
+		}
+		return was, nil
+	}))
+	for _, want := range [][]string{{"one"}, {"one", "two"}, {"two"}} {
+		asked, err := d.connects(t, e)
+		require.NoError(t, err)
+		for i := range want {
+			want[i] = "door://app:" + want[i] + "@host"
+		}
+		assert.Equal(t, want, asked)
+	}
+	require.NoError(t, e.Close())
+}
+
+// What the server never took, a file read when it was half written say, is not what is gone back to.
+func TestPasswordThatWasNeverGoodIsNotGoneBackTo(t *testing.T) {
+	d := &door{password: "one"}
+	given := "one"
+	e := openDoor(t, d, "door://app@host", binds.WithPassword(func(context.Context) (string, error) { return given, nil }))
+	for _, given = range []string{"one", "t", "tw", "two"} { // and the server is not changed yet
+		_, err := d.connects(t, e)
+		require.NoError(t, err, given)
+	}
+	for i := range 40 {
+		given = "wrong" + strconv.Itoa(i)
+		_, err := d.connects(t, e)
+		require.NoError(t, err, given)
+	}
+	require.NoError(t, e.Close())
+}
+
+func TestPasswordFunctionThatPanicsOrHangs(t *testing.T) {
+	d := &door{password: "one"}
+	hang, forever := false, make(chan struct{})
+	e := openDoor(t, d, "door://app@host", binds.WithPassword(func(context.Context) (string, error) {
+		if hang {
+			<-forever // whatever its context says
+		}
+		panic("hunter2")
+	}))
+	_, err := d.connects(t, e)
+	require.ErrorContains(t, err, "panic in WithPassword")
+	assert.NotContains(t, err.Error(), "hunter2")
+	hang = true
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = e.Connector().Connect(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	close(forever)
+	require.NoError(t, e.Close())
+}
+
+// lockDoor also has named locks.
+type lockDoor struct {
+	door
+	mu     sync.Mutex
+	opened int // NamedLocks
+	closed int
+}
+
+func (d *lockDoor) Open(ctx context.Context, uri string) (binds.Source, error) {
+	_, err := d.door.Open(ctx, uri)
+	return &lockSource{doorSource{&d.door, uri}, d}, err
+}
+
+type lockSource struct {
+	doorSource
+	door *lockDoor
+}
+
+func (s *lockSource) NamedLocks() binds.NamedLocks {
+	s.door.mu.Lock()
+	defer s.door.mu.Unlock()
+	s.door.opened++
+	return &noLocks{s.door}
+}
+
+type noLocks struct{ door *lockDoor }
+
+func (l *noLocks) Open(context.Context, string) (binds.NamedLock, error) { return nil, nil }
+
+func (l *noLocks) Close() error {
+	l.door.mu.Lock()
+	defer l.door.mu.Unlock()
+	l.door.closed++
+	return nil
+}
+
+// A program that gives each connection a token of its own keeps no more for its locks than one that does not.
+func TestLocksOfOldPasswordsAreNotKeptForEver(t *testing.T) {
+	d := new(lockDoor)
+	token := 0
+	var ds binds.Drivers
+	ds.Register(d, "door")
+	e, err := ds.Open(t.Context(), "shop/writer", "door://app@host", binds.WithPassword(func(context.Context) (string, error) {
+		token++
+		return strconv.Itoa(token), nil
+	}))
+	require.NoError(t, err)
+	for range 100 {
+		_, err := e.NamedLock(t.Context(), "harbour")
+		require.NoError(t, err)
+	}
+	assert.Less(t, d.opened-d.closed, 40)
+	require.NoError(t, e.Close())
+	assert.Equal(t, d.opened, d.closed)
 }

@@ -132,18 +132,21 @@ func (m *DBManager) Reload(ctx context.Context) error {
 	if m.file == "" {
 		return ErrNoFile
 	}
-	l, err := readConfig(m.file)
+	ctx, done, err := m.change(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := regular(m.file); err != nil { // a pipe gives its content once
+		return fmt.Errorf("manager: reload: %w", err)
+	}
+	l, err := readConfig(m.file) // now: what waited for its turn must not undo what has been read since
 	if err != nil {
 		return err
 	}
 	if err := l.mistakes(ctx, m.opts.drivers); err != nil {
 		return err
 	}
-	ctx, done, err := m.change(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
 	return m.follow(ctx, l.cfg)
 }
 
@@ -180,13 +183,7 @@ func (m *DBManager) follow(ctx context.Context, cfg *Config) error {
 		}
 	}
 	slices.SortStableFunc(next.binds, func(a, b *Bind) int { return cfg.placeOf(a.key) - cfg.placeOf(b.key) })
-	for _, b := range opened {
-		if before := k.byKey[b.key]; before != nil {
-			b.drainAs(before)
-			before.leadTo(b)
-		}
-	}
-	m.turnTo(next)
+	m.replace(k, next, opened)
 	for _, b := range k.binds {
 		if after := next.byKey[b.key]; after != b {
 			m.leaveFor(b, after)
@@ -204,9 +201,15 @@ func (c *Config) placeOf(key binds.Key) int {
 
 // change begins a change of the binds, which takes turns with others and ends with the manager.
 func (m *DBManager) change(ctx context.Context) (_ context.Context, done func(), err error) {
-	m.changing.Lock()
+	select {
+	case m.changing <- struct{}{}:
+	case <-m.closing.Done():
+		return nil, nil, ErrClosed
+	case <-ctx.Done():
+		return nil, nil, fmt.Errorf("manager: another change of the binds is under way, and has not ended yet: %w", ctx.Err())
+	}
 	if m.closed.Load() {
-		m.changing.Unlock()
+		<-m.changing
 		return nil, nil, ErrClosed
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -214,7 +217,7 @@ func (m *DBManager) change(ctx context.Context) (_ context.Context, done func(),
 	return ctx, func() {
 		stop()
 		cancel()
-		m.changing.Unlock()
+		<-m.changing
 	}, nil
 }
 
@@ -240,6 +243,19 @@ func (m *DBManager) openAll(ctx context.Context, list []BindConfig) (opened []*B
 		errs = append(errs, b.close())
 	}
 	return nil, errors.Join(errs...)
+}
+
+// replace has those binds take the place of the ones with their keys.
+func (m *DBManager) replace(before, after *book, opened []*Bind) {
+	m.swapping.Lock()
+	defer m.swapping.Unlock()
+	for _, b := range opened {
+		if was := before.byKey[b.key]; was != nil {
+			b.drainAs(was)
+			was.leadTo(b)
+		}
+	}
+	m.turnTo(after)
 }
 
 // turnTo has queries find the binds of k.

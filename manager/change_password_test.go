@@ -68,6 +68,15 @@ func TestReloadChangesWhereThePasswordComesFrom(t *testing.T) {
 		return d.asked[len(d.asked)-1]
 	}
 	assert.Equal(t, "null://app:first@host", asks())
+	passwordFile := filepath.Join(filepath.Dir(file), "one")
+	require.NoError(t, os.WriteFile(passwordFile, nil, 0o600))
+	assert.Equal(t, "null://app:first@host", asks(), "it is being written anew")
+	require.NoError(t, os.Remove(passwordFile))
+	assert.Equal(t, "null://app:first@host", asks())
+	for _, text := range []string{"new\n", "new\r\n"} {
+		require.NoError(t, os.WriteFile(passwordFile, []byte(text), 0o600))
+		assert.Equal(t, "null://app:new@host", asks())
+	}
 	says("password_file = 'two'")
 	require.NoError(t, m.Reload(t.Context()))
 	assert.Equal(t, "null://app:second@host", asks())

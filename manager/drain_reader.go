@@ -2,10 +2,7 @@ package manager
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/bindery-go/bindery/router"
 )
 
 // A DrainError reports an engine that cannot be drained: no reader of the manager has that name.
@@ -20,7 +17,8 @@ func (e *DrainError) Error() string {
 
 // Drain takes a reader out of service, by its engine's name ("accounts/reader-2"): for maintenance of its server. No new statement goes there,
 // [Bind.Reader] and router.OnReader included; what runs there goes on. Other readers, and the writer if it may, serve its reads; [DBManager.Check] shows it.
-// It stays drained until [DBManager.Undrain], also through a [DBManager.Reload] that leaves its URI as it is, and is looked at meanwhile. A
+// It stays drained until [DBManager.Undrain], also through a [DBManager.Reload] that leaves its URI in the list, and is looked at meanwhile. Where that gives it
+// another name, because readers before it are gone, it is drained under that one. A
 // writer cannot be drained, and a name that no reader has is a [*DrainError]. It is safe for concurrent use.
 func (m *DBManager) Drain(engine string) error { return m.setDrained(engine, true) }
 
@@ -32,8 +30,8 @@ func (m *DBManager) setDrained(engine string, drained bool) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	m.changing.Lock() // what replaces the bind takes it over, or comes after it
-	defer m.changing.Unlock()
+	m.swapping.Lock() // what replaces the bind takes it over, or comes after it
+	defer m.swapping.Unlock()
 	e := &DrainError{Engine: engine}
 	for _, b := range m.book.Load().binds {
 		for _, reader := range b.router.Readers() {
@@ -47,13 +45,30 @@ func (m *DBManager) setDrained(engine string, drained bool) error {
 	return e
 }
 
-// drainAs has those readers be drained that were so under the bind's configuration before.
+// drainAs has those readers be drained whose URIs were so under the bind's configuration before, wherever they stood in its list.
 func (b *Bind) drainAs(before *Bind) {
-	was := before.router.Readers()
-	for i, reader := range b.router.Readers() {
-		same := func(r *router.Reader) bool { return r.Name() == reader.Name() && r.Drained() }
-		if slices.ContainsFunc(was, same) && b.readerURI(i).Equal(before.readerURI(i)) {
-			b.router.SetDrained(reader, true)
+	now := b.router.Readers()
+	for i, reader := range before.router.Readers() {
+		if !reader.Drained() {
+			continue
+		}
+		if place := b.placeOf(before, i); place >= 0 {
+			b.router.SetDrained(now[place], true)
 		}
 	}
+}
+
+// placeOf returns where a reader of before stands now, -1 if nowhere. Its place is its own where its URI stands there more than once.
+func (b *Bind) placeOf(before *Bind, i int) int {
+	uri := before.readerURI(i)
+	if i < len(b.readers) && b.readerURI(i).Equal(uri) {
+		return i
+	}
+	for place := range b.readers {
+		stays := place < len(before.readers) && before.readerURI(place).Equal(uri)
+		if !stays && b.readerURI(place).Equal(uri) {
+			return place
+		}
+	}
+	return -1
 }

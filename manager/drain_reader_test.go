@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,4 +60,37 @@ func TestDrain(t *testing.T) {
 	assert.Equal(t, []string{"accounts/reader-1", "accounts/reader-2", "audit/reader-1"}, wrong.Have)
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, l.Drain("accounts/reader-1"), manager.ErrClosed)
+}
+
+// A reader under maintenance does not come back because the file's list was changed beside it.
+func TestDrainFollowsTheReadersURI(t *testing.T) {
+	l := openLive(t)
+	reader := func(name string) string { return fmt.Sprintf("'sqlite://%s/accounts.db?%s'", l.dir, name) }
+	a, b, c := reader("cache_size=-1001"), reader("cache_size=-1002"), reader("cache_size=-1003")
+	says := func(readers ...string) {
+		l.says(t, l.bind("accounts", "readers = ["+strings.Join(readers, ", ")+"]"), l.bind("audit", ""))
+		require.NoError(t, l.Reload(t.Context()))
+	}
+	drained := func() (names []string) {
+		for _, e := range l.Check(t.Context()).Binds[0].Engines {
+			if e.Drained {
+				names = append(names, e.Engine)
+			}
+		}
+		return names
+	}
+	says(a, b)
+	require.NoError(t, l.Drain("accounts/reader-2"))
+	for _, row := range []struct {
+		readers []string
+		drained string
+	}{
+		{[]string{b, a}, "accounts/reader-1"}, {[]string{a, c, b}, "accounts/reader-3"}, {[]string{a, b}, "accounts/reader-2"},
+		{[]string{b}, "accounts/reader-1"}, {[]string{b, b}, "accounts/reader-1"},
+	} {
+		says(row.readers...)
+		assert.Equal(t, []string{row.drained}, drained(), row.readers)
+	}
+	says(a, c)
+	assert.Empty(t, drained())
 }

@@ -23,7 +23,8 @@ type DBManager struct {
 	closed atomic.Bool
 	close  func() error
 
-	changing sync.Mutex     // held while binds are added, removed and replaced; guards file, former
+	changing chan struct{}  // full while binds are added, removed and replaced; guards file, former
+	swapping sync.Mutex     // held while other binds take the place of those there are
 	file     string         // that Open has read, "" if New was called
 	former   []*Bind        // that others have replaced: their pools lead on to these
 	leaving  sync.WaitGroup // of those whose work is not done yet
@@ -83,7 +84,7 @@ func openChecked(ctx context.Context, cfg *Config, o *options, mistakes func(con
 }
 
 func open(ctx context.Context, cfg *Config, o *options) (*DBManager, error) {
-	m := &DBManager{opts: o, logger: o.logger}
+	m := &DBManager{opts: o, logger: o.logger, changing: make(chan struct{}, 1)}
 	m.closing, m.stop = context.WithCancel(context.Background())
 	m.close = sync.OnceValue(m.closeBinds)
 	if o.tenantFunc != nil {
@@ -251,9 +252,9 @@ func (m *DBManager) closeBinds() error {
 	m.stop()
 	m.checksMu.Unlock()
 	m.checks.Wait()
-	m.changing.Lock() // what changes the binds ends with closing
+	m.changing <- struct{}{} // what changes the binds ends with closing
 	all := append(m.former, m.book.Load().binds...)
-	m.changing.Unlock()
+	<-m.changing
 	m.leaving.Wait()
 	var tenants error
 	if m.tenants != nil {

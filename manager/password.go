@@ -3,6 +3,8 @@ package manager
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/internal/uripassword"
@@ -21,11 +23,42 @@ func (b *Bind) passwordOf(engine string, uri binds.URI) binds.OpenOption {
 	ask := b.opts.password
 	switch file := b.config.PasswordFile; {
 	case file != "":
-		return binds.WithPassword(func(context.Context) (string, error) { return readPassword(file) })
+		p := &rereadPassword{file: file, engine: engine, logger: b.opts.logger}
+		return binds.WithPassword(func(context.Context) (string, error) { return p.read() })
 	case ask != nil && uripassword.Wants(uri.Reveal()):
 		return binds.WithPassword(func(ctx context.Context) (string, error) { return ask(ctx, engine) })
 	}
 	return func(*binds.Engine) {}
+}
+
+// A rereadPassword is what a file has given the last time. It is safe for concurrent use.
+type rereadPassword struct {
+	file   string
+	engine string
+	logger *slog.Logger
+
+	mu     sync.Mutex // guards the rest
+	last   string
+	failed bool // the last reading has
+}
+
+// read returns the file's password, or the one of before where it cannot be read: who writes it anew empties it first.
+func (p *rereadPassword) read() (string, error) {
+	password, err := readPassword(p.file)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.last, p.failed = password, false
+		return password, nil
+	}
+	if p.last == "" {
+		return "", err
+	}
+	if !p.failed {
+		p.logger.Warn("password_file cannot be read: the password that it gave before is used", "engine", p.engine, "error", err)
+	}
+	p.failed = true
+	return p.last, nil
 }
 
 // checkPasswordFile returns why the file cannot give the bind's URIs their password.

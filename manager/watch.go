@@ -13,10 +13,11 @@ const watchEvery = 2 * time.Second
 
 // Watch has a manager of [Open] read its file again, as [DBManager.Reload] does, when its content changes and when the process gets
 // SIGHUP. It looks at the content every two seconds, so that it sees also what tells nobody: a file that a mounted directory or a link
-// puts in its place. It reads no more than that file: what cursor_keys_file and the like name is read again with it, on SIGHUP at the latest.
+// puts in its place. A change is taken when two looks in a row have found the same, so that no file is taken half written; on SIGHUP at once.
+// It reads no more than that file: what cursor_keys_file and the like name is read again with it, on SIGHUP at the latest.
 //
-// A change that cannot be taken is logged with all that is wrong, changes nothing, and is tried again with the next change or signal. On Windows
-// there is no SIGHUP.
+// A change that cannot be taken is logged with all that is wrong, changes nothing, and is tried again with the next change or signal. A file that is gone
+// changes nothing either, and is logged once. On Windows there is no SIGHUP.
 func Watch() Option { return func(o *options) { o.watches = true } }
 
 // watch begins to look at the file, which l was read from.
@@ -26,42 +27,67 @@ func (m *DBManager) watch(l *loader) {
 	}
 	hangup := make(chan os.Signal, 1)
 	notifyHangup(hangup)
+	w := &fileWatch{m: m, taken: l.sum}
 	m.leaving.Go(func() {
 		defer signal.Stop(hangup)
 		tick := time.NewTicker(watchEvery)
 		defer tick.Stop()
-		for last := l.sum; ; {
+		for {
 			select {
 			case <-m.closing.Done():
 				return
 			case <-hangup:
-				last = m.reread(last, true)
+				w.take()
 			case <-tick.C:
-				last = m.reread(last, false)
+				w.look()
 			}
 		}
 	})
 }
 
-// reread reloads the file if it has changed, or anyway. It returns what the file holds.
-func (m *DBManager) reread(last [sha256.Size]byte, anyway bool) [sha256.Size]byte {
-	text, err := os.ReadFile(m.file)
+// A fileWatch looks at the manager's file.
+type fileWatch struct {
+	m     *DBManager
+	taken [sha256.Size]byte // of what was taken, or refused, the last time
+	found [sha256.Size]byte // of what the last look has found
+	gone  int               // looks in a row that have found no file
+}
+
+// look takes what two looks in a row have found to be new.
+func (w *fileWatch) look() {
+	text, err := readAgain(w.m.file)
 	if err != nil {
-		if anyway {
-			m.logger.Error("configuration not read again: everything stays as it is", "file", m.file, "error", err)
+		if w.gone++; w.gone == 2 { // at first it may be being replaced
+			w.m.logger.Warn("configuration cannot be read: everything stays as it is, changes are not seen", "file", w.m.file, "error", err)
 		}
-		return last // it may be being replaced
+		return
 	}
-	sum := sha256.Sum256(text)
-	if sum == last && !anyway {
-		return last
+	w.gone = 0
+	before := w.found
+	if w.found = sha256.Sum256(text); w.found != w.taken && w.found == before {
+		w.take()
+	}
+}
+
+// take reloads the file.
+func (w *fileWatch) take() {
+	m := w.m
+	if text, err := readAgain(m.file); err == nil { // what comes after it is found by the next look
+		w.taken = sha256.Sum256(text)
 	}
 	ctx, cancel := context.WithTimeout(m.closing, reloadTimeout)
 	defer cancel()
 	if err := m.Reload(ctx); err != nil && m.closing.Err() == nil {
 		m.logger.Error("configuration not taken: everything stays as it is", "file", m.file, "error", err)
 	}
-	return sum
+}
+
+// readAgain reads a file. What gives its content only once, a pipe, has no more to give, and who opens it may wait for ever.
+func readAgain(file string) ([]byte, error) {
+	if err := regular(file); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
 }
 
 // reloadTimeout bounds how long new writers may take to answer.

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -25,7 +26,9 @@ func (e *FallbackLimitError) Error() string {
 
 // A budget lets so many reads a second go to the writer for want of a reader.
 type budget struct {
-	limit   int
+	limit int
+
+	mu      sync.Mutex // held while a turn is looked for
 	limiter *rate.Limiter
 }
 
@@ -34,27 +37,35 @@ func newBudget(limit int) *budget {
 	if limit <= 0 {
 		return nil
 	}
-	return &budget{limit, rate.NewLimiter(rate.Limit(limit), limit)}
+	return &budget{limit: limit, limiter: rate.NewLimiter(rate.Limit(limit), limit)}
 }
 
 // take waits for the turn of one read. The error is a [*FallbackLimitError], or that of ctx.
 func (b *budget) take(ctx context.Context) error {
-	turn := b.limiter.Reserve()
-	wait := turn.Delay()
-	if wait == 0 {
-		return nil
-	}
 	most := maxBudgetWait
 	if deadline, ok := ctx.Deadline(); ok {
 		most = min(most, time.Until(deadline))
 	}
-	if wait > most {
-		turn.Cancel()
+	wait, ok := b.turn(most)
+	switch {
+	case !ok:
 		return &FallbackLimitError{Limit: b.limit, Wait: wait}
-	}
-	if !pause(ctx, wait) {
-		turn.Cancel()
-		return ctx.Err()
+	case wait > 0 && !pause(ctx, wait):
+		return ctx.Err() // its turn is nobody's: it was to come within a second
 	}
 	return nil
+}
+
+// turn returns when the next turn comes, and takes it, unless it comes later than in most. A limiter takes nothing back that others have queued behind:
+// so that those who are refused leave nothing behind, nobody queues meanwhile.
+func (b *budget) turn(most time.Duration) (wait time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	turn := b.limiter.ReserveN(now, 1)
+	if wait = turn.DelayFrom(now); wait > 0 && wait > most {
+		turn.CancelAt(now)
+		return wait, false
+	}
+	return wait, true
 }

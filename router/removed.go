@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -34,3 +35,11 @@ type refusing struct{ err error }
 func (r refusing) ResolveConn(context.Context, bun.Query) bun.IConn { return &failedConn{err: r.err} }
 
 func (refusing) Close() error { return nil }
+
+// orRemoved tells of a statement that was on its way to its pool when the bind was removed: nothing was sent.
+func (r *Router) orRemoved(err error) error {
+	if errors.Is(err, errPoolClosed) && r.latest.Load() == nil && !r.suspended.Load() {
+		return &RemovedBindError{Bind: r.key}
+	}
+	return err
+}

@@ -44,7 +44,7 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 			if s.route != nil {
 				c.note(s, &to, query)
 			}
-			return none, c.router.named(c.engine(&to), final)
+			return none, c.router.named(c.engine(&to), c.router.orRemoved(final))
 		}
 		if to = *next; !f.plainly {
 			c.router.beware(&to, query)
