@@ -23,6 +23,18 @@ const (
 
 // lock takes a lock and begins to watch it.
 func (b *Bind) lock(ctx context.Context, name string, o lockOptions) (*Lock, error) {
+	by := b.router.Observer()
+	if by == nil {
+		return b.takeLock(ctx, name, o)
+	}
+	w := router.LockWait{Began: time.Now(), Engine: b.writer}
+	l, err := b.takeLock(ctx, name, o)
+	w.Took, w.Err = time.Since(w.Began), err
+	by.LockWaited(ctx, &w)
+	return l, err
+}
+
+func (b *Bind) takeLock(ctx context.Context, name string, o lockOptions) (*Lock, error) {
 	if err := binds.CheckLockName(name); err != nil {
 		return nil, b.lockError(name, "", err)
 	}

@@ -23,10 +23,11 @@ type DBManager struct {
 	closed atomic.Bool
 	close  func() error
 
-	changing sync.Mutex     // held while binds are added, removed and replaced; guards file, former
-	file     string         // that Open has read, "" if New was called
-	former   []*Bind        // that others have replaced: their pools lead on to these
-	leaving  sync.WaitGroup // of those whose work is not done yet
+	changing sync.Mutex                  // held while binds are added, removed and replaced; guards file, former, observer
+	file     string                      // that Open has read, "" if New was called
+	former   []*Bind                     // that others have replaced: their pools lead on to these
+	observer func(*Bind) router.Observer // see Observe; nil: nobody observes
+	leaving  sync.WaitGroup              // of those whose work is not done yet
 
 	checks   sync.WaitGroup // of Checkers, under way
 	checksMu sync.Mutex     // held while one begins

@@ -41,6 +41,12 @@ type route struct {
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		rows, err := c.QueryContext(o, query, args...)
+		o.ends(err)
+		return rows, err
+	}
 	if s == &emptyScope {
 		if reader, l := c.usual(query); reader != nil {
 			start := reader.begin()
@@ -106,6 +112,12 @@ func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err 
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		res, err := c.ExecContext(o, query, args...)
+		o.ends(err)
+		return res, err
+	}
 	if s.tx != nil {
 		if l, err := c.txOf(s, query); l != nil || err != nil {
 			return c.execInTx(ctx, s, l, err, query, args)
@@ -128,6 +140,12 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 // QueryRowContext runs a statement that returns at most one row.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := scopeOf(ctx)
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		row := c.QueryRowContext(o, query, args...)
+		o.ends(row.Err())
+		return row
+	}
 	if s.tx != nil {
 		if l, err := c.txOf(s, query); l != nil || err != nil {
 			return c.queryRowInTx(ctx, s, l, err, query, args)
@@ -337,6 +355,9 @@ func (c *Conn) end(s *scope, to *route, query string) {
 	}
 	if s.timing != nil {
 		s.timing.because(to.reason)
+	}
+	if s.observed != nil {
+		s.observed.ranOn(c.engine(to), to.reason)
 	}
 	if s.route != nil {
 		c.note(s, to, query)

@@ -77,10 +77,19 @@ func (r *Router) sharedHealth() []Health {
 func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	today := m.r.now()
+	return m.healthLocked(began)
+}
+
+// today is the moment up to which lag is counted. The lock must be held.
+func (m *monitor) today() time.Duration {
 	if m.gone() {
-		today = m.contact
+		return m.contact
 	}
+	return m.r.now()
+}
+
+func (m *monitor) healthLocked(began time.Duration) (list []Health, settled bool) {
+	today := m.today()
 	last, asked := m.samples.last()
 	settled = m.gone() || asked && last.at > began
 	serving := m.r.view.Load().fit
