@@ -27,10 +27,9 @@ func (b *Bind) lock(ctx context.Context, name string, o lockOptions) (*Lock, err
 	if by == nil {
 		return b.takeLock(ctx, name, o)
 	}
-	w := router.LockWait{Began: time.Now(), Engine: b.writer}
+	began := time.Now()
 	l, err := b.takeLock(ctx, name, o)
-	w.Took, w.Err = time.Since(w.Began), err
-	by.LockWaited(ctx, &w)
+	by.LockWaited(ctx, &router.LockWait{Took: time.Since(began), Engine: b.writer, Err: err})
 	return l, err
 }
 

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/manager"
 	"github.com/bindery-go/bindery/router"
@@ -92,12 +90,12 @@ func (b *bind) Statement(ctx context.Context, st *router.Statement) {
 	} else {
 		b.instruments.duration.Record(ctx, took, s.failed(op, failureAttributes(failureOf(st.Engine, st.Err))...)...)
 	}
-	if b.tracing.records(ctx, st.Began) {
+	if b.tracing.records(ctx) {
 		b.traceStatement(ctx, s, op, st)
 	}
 }
 
 // Ejected counts a reader that went out of service.
 func (b *bind) Ejected(reader *binds.Engine) {
-	b.instruments.ejections.Add(context.Background(), 1, metric.WithAttributes(b.seriesOf(reader).attrs[1:4]...))
+	b.instruments.ejections.Add(context.Background(), 1, ofEngine(bindKey.String(b.of.Key().String()), reader))
 }

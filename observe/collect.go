@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -115,10 +116,13 @@ func flag(is bool) int64 {
 func (b *bind) collectPool(to metric.Observer, e *binds.Engine, of attribute.KeyValue) {
 	i, stats := &b.instruments, e.Stats()
 	waiting, refused := e.Waits()
-	pool := []attribute.KeyValue{of, roleKey.String(e.Role().String()), semconv.DBClientConnectionPoolName(e.Name())}
+	pool := append(addressOf(e), of, roleKey.String(e.Role().String()), semconv.DBClientConnectionPoolName(e.Name()))
+	with := func(state attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributes(append(slices.Clone(pool), state)...)
+	}
 	attrs := metric.WithAttributes(pool...)
-	to.ObserveInt64(i.connections, int64(stats.Idle), metric.WithAttributes(append(pool, semconv.DBClientConnectionStateIdle)...))
-	to.ObserveInt64(i.connections, int64(stats.InUse), metric.WithAttributes(append(pool, semconv.DBClientConnectionStateUsed)...))
+	to.ObserveInt64(i.connections, int64(stats.Idle), with(semconv.DBClientConnectionStateIdle))
+	to.ObserveInt64(i.connections, int64(stats.InUse), with(semconv.DBClientConnectionStateUsed))
 	if bound := e.Pool().MaxOpen; bound > 0 {
 		to.ObserveInt64(i.maxOpen, int64(bound), attrs)
 	}

@@ -2,6 +2,8 @@ package observe
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -18,17 +20,18 @@ func (b *bind) LockWaited(ctx context.Context, w *router.LockWait) {
 	if w.Err != nil {
 		how = failureAttributes(failureOf(w.Engine, w.Err))
 	}
-	b.instruments.locks.Record(ctx, w.Took.Seconds(), metric.WithAttributes(s.with(how...)...))
-	if !b.tracing.records(ctx, w.Began) {
+	b.instruments.locks.Record(ctx, w.Took.Seconds(), metric.WithAttributes(slices.Concat(s.few, how)...))
+	if !b.tracing.records(ctx) {
 		return
 	}
+	ended := time.Now()
 	attrs := s.with(semconv.DBOperationName(opLock.String()))
-	_, span := b.tracing.start(ctx, "lock wait", trace.WithTimestamp(w.Began), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
+	_, span := b.tracing.start(ctx, "lock wait", trace.WithTimestamp(ended.Add(-w.Took)), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	if span == nil {
 		return
 	}
 	if w.Err != nil {
 		fail(span, how)
 	}
-	span.End(trace.WithTimestamp(w.Began.Add(w.Took)))
+	span.End(trace.WithTimestamp(ended))
 }

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -17,8 +18,10 @@ const maxText = 2000
 
 // traceStatement makes the span of a statement, when that has ended: only then all is known by which a sampler may choose.
 func (b *bind) traceStatement(ctx context.Context, s *series, op operation, st *router.Statement) {
+	ended := time.Now()
+	began := ended.Add(-st.Took)
 	attrs := s.with(semconv.DBOperationName(op.String()), reasonKey.String(st.Reason.String()))
-	_, span := b.tracing.start(ctx, op.String(), trace.WithTimestamp(st.Began), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
+	_, span := b.tracing.start(ctx, op.String(), trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	if span == nil {
 		return
 	}
@@ -39,12 +42,12 @@ func (b *bind) traceStatement(ctx context.Context, s *series, op operation, st *
 	for _, r := range st.Retries {
 		kind, code := failureOf(r.Engine, r.Err)
 		attrs := append(failureAttributes(kind, code), engineKey.String(r.Engine.Name()))
-		span.AddEvent("retry", trace.WithTimestamp(r.At), trace.WithAttributes(attrs...))
+		span.AddEvent("retry", trace.WithTimestamp(began.Add(r.After)), trace.WithAttributes(attrs...))
 	}
 	if st.Err != nil {
 		fail(span, failureAttributes(failureOf(st.Engine, st.Err)))
 	}
-	span.End(trace.WithTimestamp(st.Began.Add(st.Took)))
+	span.End(trace.WithTimestamp(ended))
 }
 
 // fail notes how what the span is of has failed.

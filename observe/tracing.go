@@ -11,16 +11,16 @@ import (
 // tracing makes spans.
 type tracing struct {
 	tracer trace.Tracer
-	// quiet is until when no span is made, in Unix nanoseconds, because the provider makes none: there is no SDK.
-	quiet atomic.Int64
+	// quiet says that no span is made for a while, because the provider makes none: there is no SDK.
+	quiet atomic.Bool
 }
 
 // quietFor is how long nobody looks whether there is an SDK by now.
 const quietFor = time.Second
 
-// records reports whether a span is worth to be begun in a context, at a time.
-func (t *tracing) records(ctx context.Context, at time.Time) bool {
-	if quiet := t.quiet.Load(); quiet != 0 && at.UnixNano() < quiet {
+// records reports whether a span is worth to be begun in a context.
+func (t *tracing) records(ctx context.Context) bool {
+	if t.quiet.Load() {
 		return false
 	}
 	parent := trace.SpanContextFromContext(ctx)
@@ -34,7 +34,9 @@ func (t *tracing) start(ctx context.Context, name string, opts ...trace.SpanStar
 		return inside, span
 	}
 	if span.SpanContext().SpanID() == trace.SpanContextFromContext(ctx).SpanID() { // it is none, but its parent's
-		t.quiet.Store(time.Now().Add(quietFor).UnixNano())
+		if !t.quiet.Swap(true) {
+			time.AfterFunc(quietFor, func() { t.quiet.Store(false) })
+		}
 		return ctx, nil
 	}
 	return inside, nil

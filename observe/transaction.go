@@ -3,7 +3,9 @@ package observe
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -14,7 +16,7 @@ import (
 func (b *bind) TxBegins(ctx context.Context, tx *router.Tx) (inside context.Context, ends func()) {
 	var span trace.Span
 	inside = ctx
-	if b.tracing.records(ctx, tx.Began) {
+	if b.tracing.records(ctx) {
 		inside, span = b.tracing.start(ctx, "transaction", trace.WithTimestamp(tx.Began),
 			trace.WithAttributes(bindKey.String(b.of.Key().String())))
 	}
@@ -25,7 +27,7 @@ func (b *bind) TxBegins(ctx context.Context, tx *router.Tx) (inside context.Cont
 func (b *bind) txEnds(ctx context.Context, span trace.Span, tx *router.Tx) {
 	s := b.seriesOf(tx.Engine)
 	outcome := txOutcomeKey.String(outcomeOf(tx))
-	b.instruments.transactions.Record(ctx, tx.Took.Seconds(), metric.WithAttributes(s.with(outcome)...))
+	b.instruments.transactions.Record(ctx, tx.Took.Seconds(), metric.WithAttributes(slices.Concat(s.few, []attribute.KeyValue{outcome})...))
 	if span == nil {
 		return
 	}

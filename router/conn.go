@@ -47,15 +47,18 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 		o.ends(err)
 		return rows, err
 	}
-	if s == &emptyScope {
+	if s == &emptyScope || s.observed != nil && s.observed.plain {
 		if reader, l := c.usual(query); reader != nil {
+			if s.observed != nil {
+				s.observed.ranOn(reader.engine, PlainRead)
+			}
 			start := reader.begin()
 			rows, err := reader.db.QueryContext(ctx, query, args...)
 			if err == nil && reader.lease.Load() == l {
 				reader.end(start)
 				return rows, nil
 			}
-			return c.readElsewhere(ctx, route{reader: reader, lease: l, start: start}, rows, err, query, args)
+			return c.readElsewhere(ctx, s, route{reader: reader, lease: l, start: start}, rows, err, query, args)
 		}
 	}
 	if s.tx != nil {
@@ -98,13 +101,13 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 
 // readElsewhere repeats a plain read that failed on a reader, or whose rows are not of the state that was
 // asked for.
-func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err error, query string, args []any) (*sql.Rows, error) {
+func (c *Conn) readElsewhere(ctx context.Context, s *scope, to route, rows *sql.Rows, err error, query string, args []any) (*sql.Rows, error) {
 	if err == nil {
 		err = errMoved
 		closeRows(rows)
 	}
 	to.kind, to.reason = sqlkind.Read, PlainRead
-	return retry(ctx, c, &emptyScope, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
+	return retry(ctx, c, s, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
 		return db.QueryContext(ctx, query, args...)
 	}, closeRows)
 }

@@ -20,8 +20,8 @@ const (
 type scope struct {
 	hint     hint
 	route    *Route
-	timing   *timing    // of a SlowHook
-	observed *Statement // which an Observer will be told of, nil: none
+	timing   *timing   // of a SlowHook
+	observed *observed // which an Observer will be told of, nil: none
 	session  *Session
 	stale    time.Duration // MaxStale; 0: the bind's max_lag alone counts
 	tx       *txLevel      // the innermost of the transactions; nil if there are none

@@ -256,7 +256,7 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 	sc := scopeOf(ctx)
 	if by := c.observer(sc); by != nil {
 		o := by.begin(ctx, sc, query)
-		o.statement.ranOn(c.notice.engine, c.reason())
+		o.ranOn(c.notice.engine, c.reason())
 		res, err := c.ExecContext(o, query, args)
 		o.endsPast(err)
 		return res, err
@@ -298,7 +298,7 @@ func (c *watchedConn) QueryContext(ctx context.Context, query string, args []dri
 	sc := scopeOf(ctx)
 	if by := c.observer(sc); by != nil {
 		o := by.begin(ctx, sc, query)
-		o.statement.ranOn(c.notice.engine, c.reason())
+		o.ranOn(c.notice.engine, c.reason())
 		rows, err := c.QueryContext(o, query, args)
 		o.endsPast(err)
 		return rows, err

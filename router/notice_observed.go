@@ -38,6 +38,6 @@ func (t *watchedTx) observe(query string) *observed {
 		return nil
 	}
 	o := by.begin(t.began, &emptyScope, query)
-	o.statement.ranOn(t.conn.notice.engine, t.conn.reason())
+	o.ranOn(t.conn.notice.engine, t.conn.reason())
 	return o
 }

@@ -69,7 +69,7 @@ func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 	sc := scopeOf(ctx)
 	if by := s.conn.observer(sc); by != nil {
 		o := by.begin(ctx, sc, s.text)
-		o.statement.ranOn(s.conn.notice.engine, s.conn.reason())
+		o.ranOn(s.conn.notice.engine, s.conn.reason())
 		res, err := s.ExecContext(o, args)
 		o.endsPast(err)
 		return res, err
@@ -107,7 +107,7 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 	sc := scopeOf(ctx)
 	if by := s.conn.observer(sc); by != nil {
 		o := by.begin(ctx, sc, s.text)
-		o.statement.ranOn(s.conn.notice.engine, s.conn.reason())
+		o.ranOn(s.conn.notice.engine, s.conn.reason())
 		rows, err := s.QueryContext(o, args)
 		o.endsPast(err)
 		return rows, err

@@ -60,7 +60,7 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	sc := scopeOf(ctx)
 	if by := c.observer(sc); by != nil {
 		o := by.begin(ctx, sc, beginStatement)
-		o.statement.ranOn(c.notice.engine, c.reason())
+		o.ranOn(c.notice.engine, c.reason())
 		tx, err := c.BeginTx(o, opts)
 		o.endsPast(err)
 		return tx, err

@@ -23,9 +23,8 @@ type Observer interface {
 
 // A Statement is what an [Observer] is told of one statement.
 type Statement struct {
-	Query   string // as it was sent, with its values: see [sqlkind.Outline] for what may be shown
-	Began   time.Time
-	Took    time.Duration // to the first answer, waits for a connection and attempts before the last included
+	Query   string        // as it was sent, with its values: see [sqlkind.Outline] for what may be shown
+	Took    time.Duration // until now, to the first answer, waits for a connection and attempts before the last included
 	Engine  *binds.Engine // the last that it was sent to; nil: there was none
 	Reason  Reason        // why there; Unrouted: it did not come by the router
 	Retries []Retry       // the attempts that failed before the last
@@ -34,7 +33,7 @@ type Statement struct {
 
 // A Retry is an attempt that failed, and after which the statement was sent again.
 type Retry struct {
-	At     time.Time     // when it had failed
+	After  time.Duration // from the statement's beginning to the failure
 	Engine *binds.Engine // who failed
 	Err    error
 }
@@ -56,8 +55,7 @@ type Tx struct {
 
 // A LockWait is what an [Observer] is told of one call for a named lock. It does not name the lock: names hold values.
 type LockWait struct {
-	Began  time.Time
-	Took   time.Duration
+	Took   time.Duration // until now
 	Engine *binds.Engine
 	Err    error // nil: the lock is held
 }
@@ -93,8 +91,13 @@ type observed struct {
 	context.Context
 	scope     scope
 	statement Statement
+	began     time.Duration // since started: to ask for the time of day, too, would cost as much again
 	by        *observing
+	plain     bool // ctx says nothing to the router
 }
+
+// started is when the clock of Observers begins.
+var started = time.Now()
 
 // Value finds the statement's scope at once.
 func (o *observed) Value(key any) any {
@@ -106,9 +109,9 @@ func (o *observed) Value(key any) any {
 
 // begin notes a statement of a context whose scope is s.
 func (by *observing) begin(ctx context.Context, s *scope, query string) *observed {
-	o := &observed{Context: ctx, scope: *s, by: by}
-	o.scope.observed = &o.statement
-	o.statement.Query, o.statement.Began = query, time.Now()
+	o := &observed{Context: ctx, scope: *s, by: by, began: time.Since(started), plain: s == &emptyScope}
+	o.scope.observed = o
+	o.statement.Query = query
 	return o
 }
 
@@ -117,16 +120,18 @@ func (o *observed) ends(err error) {
 	if o == nil {
 		return
 	}
-	o.statement.Took, o.statement.Err = time.Since(o.statement.Began), err
+	o.statement.Took, o.statement.Err = time.Since(started)-o.began, err
 	o.by.Statement(o.Context, &o.statement)
 }
 
 // ranOn notes where a statement was sent.
-func (s *Statement) ranOn(e *binds.Engine, reason Reason) { s.Engine, s.Reason = e, reason }
+func (o *observed) ranOn(e *binds.Engine, reason Reason) {
+	o.statement.Engine, o.statement.Reason = e, reason
+}
 
 // retried notes that it failed there and is sent again.
-func (s *Statement) retried(e *binds.Engine, err error) {
-	s.Retries = append(s.Retries, Retry{At: time.Now(), Engine: e, Err: err})
+func (o *observed) retried(e *binds.Engine, err error) {
+	o.statement.Retries = append(o.statement.Retries, Retry{After: time.Since(started) - o.began, Engine: e, Err: err})
 }
 
 // observedTx is a transaction that an Observer will be told of.
