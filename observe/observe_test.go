@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"os/exec"
 	"sync"
 	"testing"
 
@@ -38,7 +39,19 @@ func TestOnOnce(t *testing.T) {
 	require.ErrorContains(t, err, "nil")
 }
 
+// The global providers of a process can be set once for all who have them: so this has one of its own.
 func TestGlobalProvidersThatAreSetLater(t *testing.T) {
+	const alone = "BINDERY_OBSERVE_ALONE"
+	if os.Getenv(alone) == "" {
+		self, err := os.Executable()
+		require.NoError(t, err)
+		again := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.count=1")
+		again.Env = append(os.Environ(), alone+"=1")
+		out, err := again.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Contains(t, string(out), "PASS")
+		return
+	}
 	r, m := newTelemetry(t), sqliteManager(t, "accounts")
 	off, err := observe.On(m)
 	require.NoError(t, err)
