@@ -3,7 +3,10 @@ package observe_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,7 +21,12 @@ func TestRetryIsAnEventOfItsSpan(t *testing.T) {
 	w := newWorld(t, 1)
 	w.on(t, w.DBManager)
 	ctx, end := w.request(t)
-	w.cluster.Replicas()[0].Down()
+	w.cluster.Replicas()[0].FailStatements(func(query string) error { // but not what the monitor asks
+		if strings.Contains(query, "users") {
+			return routertest.ErrBusy
+		}
+		return nil
+	})
 	var users []user
 	require.NoError(t, w.NewSelect(&users).Scan(ctx))
 	end()
@@ -37,10 +45,43 @@ func TestRetryIsAnEventOfItsSpan(t *testing.T) {
 	assert.Equal(t, map[string]float64{"bindery.bind=accounts,bindery.engine=accounts/reader-1,bindery.role=reader": 1}, w.series(t, "bindery.ejections"))
 	assert.Equal(t, map[string]float64{"bindery.bind=accounts": 1}, w.series(t, "bindery.retries"))
 	assert.Equal(t, map[string]float64{"bindery.bind=accounts": 1}, w.series(t, "bindery.fallbacks"))
+}
+
+func TestHealthOfAnEngineThatIsGone(t *testing.T) {
+	w := newWorld(t, 1)
+	w.on(t, w.DBManager)
+	const reader = "bindery.bind=accounts,bindery.engine=accounts/reader-1,bindery.role=reader"
+	w.cluster.Replicas()[0].Down()
+	for w.series(t, "bindery.engine.up")[reader] == 1 {
+		require.NoError(t, t.Context().Err())
+	}
 	assert.Equal(t, map[string]float64{
-		"bindery.bind=accounts,bindery.engine=accounts/writer,bindery.role=writer":   1,
-		"bindery.bind=accounts,bindery.engine=accounts/reader-1,bindery.role=reader": 0,
+		"bindery.bind=accounts,bindery.engine=accounts/writer,bindery.role=writer": 1,
+		reader: 0,
 	}, w.series(t, "bindery.engine.up"))
+	assert.Equal(t, map[string]float64{reader: 0}, w.series(t, "bindery.reader.serving"))
+	assert.Empty(t, w.series(t, "bindery.reader.lag"), "nobody knows")
+	assert.Equal(t, map[string]float64{reader: 1}, w.series(t, "bindery.ejections"))
+}
+
+func TestLagIsThatOfTheLatestLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.on(t, w.DBManager)
+		const reader = "bindery.bind=accounts,bindery.engine=accounts/reader-1,bindery.role=reader"
+		var users []user
+		require.NoError(t, w.NewSelect(&users).Scan(t.Context()))
+		time.Sleep(10 * time.Minute) // nobody reads: the bind is looked at once a minute
+		assert.Zero(t, w.series(t, "bindery.reader.lag")[reader], "what nobody looked at is not late")
+		w.cluster.Replicas()[0].SetLag(5 * time.Second)
+		for range 200 {
+			_, err := w.NewInsert(&user{Name: "ada"}).Exec(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, w.NewSelect(&users).Limit(1).Scan(t.Context()))
+			time.Sleep(100 * time.Millisecond)
+		}
+		assert.InDelta(t, 5.0, w.series(t, "bindery.reader.lag")[reader], 0.5, "seconds")
+	})
 }
 
 func TestOutcomeUnknown(t *testing.T) {
