@@ -50,6 +50,7 @@ func (m *DBManager) Add(ctx context.Context, cfg BindConfig) (*Bind, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.observe(opened[0])
 	k = k.copy()
 	k.put(opened[0])
 	m.turnTo(k)
@@ -172,6 +173,8 @@ func (m *DBManager) follow(ctx context.Context, cfg *Config) error {
 		list := &added
 		if next.byKey[b.key] != nil {
 			list = &replaced
+		} else {
+			m.observe(b)
 		}
 		*list = append(*list, b.key.String())
 		next.put(b)

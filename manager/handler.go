@@ -46,6 +46,7 @@ func (m *DBManager) Handler(opts ...HandlerOption) http.Handler {
 	}
 	p.checker = m.Checker(0, p.models...)
 	m.watchLag()
+	m.countDecisions()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

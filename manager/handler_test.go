@@ -18,6 +18,7 @@ import (
 
 	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/manager"
+	"github.com/bindery-go/bindery/router"
 	"github.com/bindery-go/bindery/router/routertest"
 )
 
@@ -27,6 +28,7 @@ type status struct {
 	OK, Ready bool
 	Errors    []string
 	LagStep   float64 `json:"lag_step_seconds"`
+	Tenants   *int
 	Binds     []struct {
 		Bind   string
 		Report struct {
@@ -42,7 +44,8 @@ type status struct {
 			Pool   struct{ Max, Idle int }
 			Lags   []*float64
 		}
-		Locks []struct {
+		Decisions map[string]int
+		Locks     []struct {
 			Name  string
 			Since time.Time
 		}
@@ -167,6 +170,41 @@ func TestHandlerShowsLocksMigrationsAndTheLog(t *testing.T) {
 
 	bad := statusOf(t, m.Handler(manager.ShowMigrations(fstest.MapFS{"migrations/accounts/first.sql": {Data: []byte("SELECT 1")}})))
 	assert.Contains(t, bad.Binds[0].Migrations.Error, "first.sql")
+}
+
+// Statements are counted by the reason for which they ran where they ran, those in transactions and of binds that came later included; of tenants, how many are open.
+func TestHandlerCountsDecisions(t *testing.T) {
+	m := open(t, manager.WithTenants(func(context.Context, binds.Key) (manager.BindConfig, error) {
+		return manager.BindConfig{Writer: binds.NewURI("sqlite::memory:")}, nil
+	}))
+	ctx := t.Context()
+	require.NoError(t, m.NewSelect((*user)(nil)).Limit(1).Scan(ctx, new([]user)), "before anybody counts")
+	h := m.Handler()
+	for range 3 {
+		require.NoError(t, m.NewSelect((*user)(nil)).Limit(1).Scan(ctx, new([]user)))
+	}
+	require.NoError(t, m.NewSelect((*user)(nil)).Limit(1).Scan(router.OnWriter(ctx), new([]user)))
+	_, err := m.NewInsert(&user{Name: "Alice"}).Exec(ctx)
+	require.NoError(t, err)
+	_, err = m.NewRaw(accounts{}, "SELECT nonsense").Exec(ctx)
+	require.Error(t, err)
+	require.NoError(t, m.InTx(ctx, accounts{}, func(ctx context.Context) error {
+		return m.NewSelect((*user)(nil)).Limit(1).Scan(ctx, new([]user))
+	}))
+	s := statusOf(t, h)
+	assert.Equal(t, map[string]int{"plain_read": 3, "hint_writer": 1, "write_query": 1, "transaction": 1}, s.Binds[0].Decisions)
+	require.NotNil(t, s.Tenants)
+	assert.Zero(t, *s.Tenants)
+
+	_, err = m.Add(ctx, manager.BindConfig{Key: "late", Writer: binds.NewURI("sqlite::memory:")})
+	require.NoError(t, err)
+	get(t, h, "/ready")
+	statusOf(t, m.Handler())
+	require.NoError(t, m.NewRaw(binds.Key("late"), "SELECT 1").Scan(ctx, new(int)))
+	require.NoError(t, m.NewRaw(binds.Key("tenant"), "SELECT 1").Scan(ctx, new(int)))
+	s = statusOf(t, m.Handler())
+	assert.Equal(t, map[string]int{"plain_read": 1}, s.Binds[2].Decisions)
+	assert.Equal(t, 1, *s.Tenants)
 }
 
 // The lags of the last five minutes are there, also of the time when nobody looked; while a reader is down, nothing is known of them.

@@ -60,14 +60,14 @@ func (h *lagHistory) note(list []*Bind) {
 		h.engines = make(map[*binds.Engine]*lagSeries)
 	}
 	for _, b := range list {
-		for _, health := range b.router.LastHealth() {
+		for _, health := range b.router.KnownHealth() {
 			s := h.engines[health.Engine]
 			if s == nil {
 				s = new(lagSeries)
 				h.engines[health.Engine] = s
 			}
 			s.seen = true
-			if health.LagKnown {
+			if health.LagKnown && health.Down == nil {
 				s.add(float32(health.Lag.Seconds()))
 			} else {
 				s.add(-1)

@@ -23,6 +23,17 @@ const (
 
 // lock takes a lock and begins to watch it.
 func (b *Bind) lock(ctx context.Context, name string, o lockOptions) (*Lock, error) {
+	by := b.router.Observer()
+	if by == nil {
+		return b.takeLock(ctx, name, o)
+	}
+	began := time.Now()
+	l, err := b.takeLock(ctx, name, o)
+	by.LockWaited(ctx, &router.LockWait{Took: time.Since(began), Engine: b.writer, Err: err})
+	return l, err
+}
+
+func (b *Bind) takeLock(ctx context.Context, name string, o lockOptions) (*Lock, error) {
 	if err := binds.CheckLockName(name); err != nil {
 		return nil, b.lockError(name, "", err)
 	}

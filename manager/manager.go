@@ -29,6 +29,9 @@ type DBManager struct {
 	former   []*Bind        // that others have replaced: their pools lead on to these
 	leaving  sync.WaitGroup // of those whose work is not done yet
 
+	observing sync.Mutex // held while observer is called; guards it
+	observer  *observer  // nil: nobody observes
+
 	tenants *tenants // nil: there are none
 
 	checks   sync.WaitGroup // of Checkers, under way

@@ -30,15 +30,17 @@ type (
 		Errors  []string     `json:"errors"`
 		LagStep float64      `json:"lag_step_seconds"`
 		Binds   []bindStatus `json:"binds"`
-		Log     []logLine    `json:"log"` // oldest first
+		Tenants *int         `json:"tenants,omitempty"` // how many are open
+		Log     []logLine    `json:"log"`               // oldest first
 	}
 	bindStatus struct {
-		Bind       string           `json:"bind"`
-		Report     BindReport       `json:"report"`
-		Engines    []engineStatus   `json:"engines"` // as in the report
-		Counts     countsJSON       `json:"counts"`
-		Locks      []heldLock       `json:"locks"`
-		Migrations *migrationsState `json:"migrations,omitempty"`
+		Bind       string                   `json:"bind"`
+		Report     BindReport               `json:"report"`
+		Engines    []engineStatus           `json:"engines"` // as in the report
+		Decisions  map[router.Reason]uint64 `json:"decisions"`
+		Counts     countsJSON               `json:"counts"`
+		Locks      []heldLock               `json:"locks"`
+		Migrations *migrationsState         `json:"migrations,omitempty"`
 	}
 	engineStatus struct {
 		Status Status     `json:"status"`
@@ -85,6 +87,11 @@ func (p *statusPage) status(ctx context.Context) *statusJSON {
 		At: r.At, OK: r.Err() == nil, Ready: r.Ready() == nil, Errors: texts(r.Errs), LagStep: lagStep.Seconds(),
 		Binds: []bindStatus{}, Log: p.m.opts.lines.all(),
 	}
+	if p.m.tenants != nil {
+		n := len(p.m.Tenants())
+		s.Tenants = &n
+	}
+	p.m.countDecisions() // of binds that were added meanwhile, too
 	k := p.m.book.Load()
 	migrations := p.migrations.look(ctx, k.binds)
 	for i := range r.Binds {
@@ -95,12 +102,19 @@ func (p *statusPage) status(ctx context.Context) *statusJSON {
 	return s
 }
 
+// countDecisions has the binds count their decisions.
+func (m *DBManager) countDecisions() {
+	for _, b := range m.book.Load().binds {
+		b.router.CountDecisions()
+	}
+}
+
 func (p *statusPage) statusOf(b *Bind, r BindReport, migrations *migrationsState) bindStatus {
 	byName := make(map[string]*binds.Engine)
 	for _, e := range b.engines() {
 		byName[e.Name()] = e
 	}
-	s := bindStatus{Bind: b.key.String(), Report: r, Counts: countsOf(b.Stats()), Locks: b.locks.held(), Migrations: migrations}
+	s := bindStatus{Bind: b.key.String(), Report: r, Decisions: b.router.Decisions(), Counts: countsOf(b.Stats()), Locks: b.locks.held(), Migrations: migrations}
 	for i := range r.Engines {
 		e := engineStatus{Status: r.Engines[i].Status()}
 		if engine := byName[r.Engines[i].Engine]; engine != nil {

@@ -113,6 +113,8 @@ type tenant struct {
 	used    atomic.Int64         // when it was used last, of set.now
 	fronts  *fronts
 
+	observer *observer // that its routers tell; DBManager.observing guards it
+
 	mu      sync.Mutex    // guards the rest
 	last    *Bind         // as it was before it was closed; nil: it never was
 	pins    int           // calls that must not lose it
@@ -342,6 +344,7 @@ func (t *tenant) reopen(ctx context.Context, o *opening) error {
 		s.free()
 		return &TenantError{Key: t.key, Err: err}
 	}
+	s.m.observe(b)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if last != nil {

@@ -42,15 +42,25 @@ type route struct {
 // QueryContext runs a statement that returns rows.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := scopeOf(ctx)
-	if s == &emptyScope {
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		rows, err := c.QueryContext(o, query, args...)
+		o.ends(err)
+		return rows, err
+	}
+	if s == &emptyScope || s.observed != nil && s.observed.plain {
 		if reader, l := c.usual(query); reader != nil {
+			if s.observed != nil {
+				s.observed.ranOn(reader.engine, PlainRead)
+			}
 			start := reader.begin()
 			rows, err := reader.db.QueryContext(ctx, query, args...)
 			if err == nil && reader.lease.Load() == l {
 				reader.end(start)
+				c.router.count(PlainRead)
 				return rows, nil
 			}
-			return c.readElsewhere(ctx, route{reader: reader, lease: l, start: start}, rows, err, query, args)
+			return c.readElsewhere(ctx, s, route{reader: reader, lease: l, start: start}, rows, err, query, args)
 		}
 	}
 	if s.tx != nil {
@@ -93,13 +103,13 @@ func (c *Conn) usual(query string) (*Reader, *lease) {
 
 // readElsewhere repeats a plain read that failed on a reader, or whose rows are not of the state that was
 // asked for.
-func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err error, query string, args []any) (*sql.Rows, error) {
+func (c *Conn) readElsewhere(ctx context.Context, s *scope, to route, rows *sql.Rows, err error, query string, args []any) (*sql.Rows, error) {
 	if err == nil {
 		err = errMoved
 		closeRows(rows)
 	}
 	to.kind, to.reason = sqlkind.Read, PlainRead
-	return retry(ctx, c, &emptyScope, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
+	return retry(ctx, c, s, to, query, err, func(ctx context.Context, db *sql.DB) (*sql.Rows, error) {
 		return db.QueryContext(ctx, query, args...)
 	}, closeRows)
 }
@@ -107,6 +117,12 @@ func (c *Conn) readElsewhere(ctx context.Context, to route, rows *sql.Rows, err 
 // ExecContext runs a statement that returns no rows.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s := scopeOf(ctx)
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		res, err := c.ExecContext(o, query, args...)
+		o.ends(err)
+		return res, err
+	}
 	if s.tx != nil {
 		if l, err := c.txOf(s, query); l != nil || err != nil {
 			return c.execInTx(ctx, s, l, err, query, args)
@@ -129,6 +145,12 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 // QueryRowContext runs a statement that returns at most one row.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := scopeOf(ctx)
+	if by := c.router.observer.Load(); by != nil && s.observed == nil {
+		o := by.begin(ctx, s, query)
+		row := c.QueryRowContext(o, query, args...)
+		o.ends(row.Err())
+		return row
+	}
 	if s.tx != nil {
 		if l, err := c.txOf(s, query); l != nil || err != nil {
 			return c.queryRowInTx(ctx, s, l, err, query, args)
@@ -339,8 +361,12 @@ func (c *Conn) end(s *scope, to *route, query string) {
 	if to.sb != nil {
 		to.sb.saw(to.lease, c.router.moment())
 	}
+	c.router.count(to.reason)
 	if s.timing != nil {
 		s.timing.because(to.reason)
+	}
+	if s.observed != nil {
+		s.observed.ranOn(c.engine(to), to.reason)
 	}
 	if s.route != nil {
 		c.note(s, to, query)

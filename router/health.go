@@ -77,10 +77,19 @@ func (r *Router) sharedHealth() []Health {
 func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	today := m.r.now()
+	return m.healthLocked(began)
+}
+
+// today is the moment up to which lag is counted. The lock must be held.
+func (m *monitor) today() time.Duration {
 	if m.gone() {
-		today = m.contact
+		return m.contact
 	}
+	return m.r.now()
+}
+
+func (m *monitor) healthLocked(began time.Duration) (list []Health, settled bool) {
+	today := m.today()
 	last, asked := m.samples.last()
 	settled = m.gone() || asked && last.at > began
 	serving := m.r.view.Load().fit
@@ -99,26 +108,4 @@ func (m *monitor) health(began time.Duration) (list []Health, settled bool) {
 		list = append(list, h)
 	}
 	return list, settled
-}
-
-// LastHealth returns what was found of each reader the last time that it was looked at, in the order of the configuration, and asks nobody. Lag is
-// how far the reader trailed then; it is not known while nobody looks, since nobody reads. It is safe for concurrent use.
-func (r *Router) LastHealth() []Health {
-	if r.monitor == nil {
-		return r.sharedHealth()
-	}
-	m := r.monitor
-	list, _ := m.health(0)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	last, asked := m.samples.last()
-	for i := range list {
-		h, s := &list[i], &m.states[i]
-		h.LagKnown = h.LagKnown && h.Down == nil && !m.resting && asked
-		h.Lag = 0
-		if h.LagKnown {
-			h.Lag = max(s.todayFor(last.at, s.horizon)-s.horizon, 0)
-		}
-	}
-	return list
 }

@@ -18,15 +18,16 @@ const (
 // scope is everything that a context tells the router, so that a query looks at it once. It is
 // never changed after it was put into a context.
 type scope struct {
-	hint    hint
-	route   *Route
-	timing  *timing // of a SlowHook
-	session *Session
-	stale   time.Duration // MaxStale; 0: the bind's max_lag alone counts
-	tx      *txLevel      // the innermost of the transactions; nil if there are none
-	cross   bool          // AllowCrossBind
-	begins  *openTx       // what this context begins, for the connection to know
-	turn    *openTx       // whose turn the context's user has, as a hook of a savepoint's statement
+	hint     hint
+	route    *Route
+	timing   *timing   // of a SlowHook
+	observed *observed // which an Observer will be told of, nil: none
+	session  *Session
+	stale    time.Duration // MaxStale; 0: the bind's max_lag alone counts
+	tx       *txLevel      // the innermost of the transactions; nil if there are none
+	cross    bool          // AllowCrossBind
+	begins   *openTx       // what this context begins, for the connection to know
+	turn     *openTx       // whose turn the context's user has, as a hook of a savepoint's statement
 }
 
 type scopeKey struct{}

@@ -12,8 +12,10 @@ import (
 // sessions and this process need, mean the same to all of them.
 type line struct {
 	// What every query looks at stands together.
-	latest    atomic.Pointer[Router] // where statements run; nil: the bind was removed
-	lastWrite atomic.Int64           // the moment of this process's latest write, 0 if it wrote nothing
+	latest    atomic.Pointer[Router]    // where statements run; nil: the bind was removed
+	observer  atomic.Pointer[observing] // nil: nobody is told, see Router.Observe
+	lastWrite atomic.Int64              // the moment of this process's latest write, 0 if it wrote nothing
+	decided   atomic.Pointer[decisions] // nil: they are not counted
 	// lastSchema is that of its latest change of the schema.
 	lastSchema atomic.Int64
 	asked      atomic.Int64 // the moment of the latest question to a writer, see moment; never 0

@@ -115,6 +115,7 @@ type readerState struct {
 	heard bool          // since the writer was, the first time
 	tardy bool          // left out for its lag, see Freshness.tardy
 	took  time.Duration // to answer, a moving average
+	seen  time.Duration // when it answered the last time; 0: it never did
 	balance
 }
 
@@ -337,7 +338,7 @@ func (m *monitor) askReader(ctx context.Context, i int) (again bool) {
 		return true
 	}
 	took := m.r.now() - asked
-	s.took = average(s.took, took)
+	s.took, s.seen = average(s.took, took), asked+took
 	reader.probed(took)
 	before := s.why
 	m.hearReaderLocked(reader, asked, probe)
@@ -420,6 +421,9 @@ func (m *monitor) ejectLocked(i int, err error) {
 	s.good = 0
 	if !s.down {
 		s.down, s.err = true, err
+		if by := m.r.observer.Load(); by != nil {
+			by.Ejected(m.r.readers[i].engine)
+		}
 		m.r.logger.Warn("reader is down: its reads go elsewhere", "engine", m.r.readers[i].Name(), "error", err)
 	}
 	m.publishLocked()

@@ -254,6 +254,13 @@ func (c *watchedConn) report(s *Session) {
 
 func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
+	if by := c.observer(sc); by != nil {
+		o := by.begin(ctx, sc, query)
+		o.ranOn(c.notice.engine, c.reason())
+		res, err := c.ExecContext(o, query, args)
+		o.endsPast(err)
+		return res, err
+	}
 	if sc.timing != nil {
 		sc.timing.reach(c)
 	}
@@ -289,6 +296,13 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 
 func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
+	if by := c.observer(sc); by != nil {
+		o := by.begin(ctx, sc, query)
+		o.ranOn(c.notice.engine, c.reason())
+		rows, err := c.QueryContext(o, query, args)
+		o.endsPast(err)
+		return rows, err
+	}
 	if sc.timing != nil {
 		sc.timing.reach(c)
 	}

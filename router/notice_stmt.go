@@ -10,6 +10,7 @@ import (
 type watchedStmt struct {
 	inner   driver.Stmt
 	conn    *watchedConn
+	text    string
 	checker driver.NamedValueChecker // the statement's, or else the connection's
 	effect  effect
 	schema  bool // it changes the schema
@@ -37,7 +38,7 @@ func (c *watchedConn) watchStmt(inner driver.Stmt, query string) driver.Stmt {
 	if s.open {
 		s = new(watchedStmt)
 	}
-	*s = watchedStmt{inner: inner, conn: c, checker: c.checker, shows: true, open: true}
+	*s = watchedStmt{inner: inner, conn: c, text: query, checker: c.checker, shows: true, open: true}
 	if checker, ok := inner.(driver.NamedValueChecker); ok {
 		s.checker = checker
 	}
@@ -66,6 +67,13 @@ func (s *watchedStmt) CheckNamedValue(v *driver.NamedValue) error {
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	sc := scopeOf(ctx)
+	if by := s.conn.observer(sc); by != nil {
+		o := by.begin(ctx, sc, s.text)
+		o.ranOn(s.conn.notice.engine, s.conn.reason())
+		res, err := s.ExecContext(o, args)
+		o.endsPast(err)
+		return res, err
+	}
 	if sc.timing != nil {
 		sc.timing.reach(s.conn)
 	}
@@ -97,6 +105,13 @@ func (s *watchedStmt) exec(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	sc := scopeOf(ctx)
+	if by := s.conn.observer(sc); by != nil {
+		o := by.begin(ctx, sc, s.text)
+		o.ranOn(s.conn.notice.engine, s.conn.reason())
+		rows, err := s.QueryContext(o, args)
+		o.endsPast(err)
+		return rows, err
+	}
 	if sc.timing != nil {
 		sc.timing.reach(s.conn)
 	}

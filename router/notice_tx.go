@@ -49,6 +49,7 @@ type watchedTx struct {
 	inner driver.Tx
 	open  bool
 	done  <-chan struct{} // of the context it began with, if the connection discards
+	began context.Context // that context, for who is told of the end: database/sql gives that none
 }
 
 func (c *watchedConn) Begin() (driver.Tx, error) {
@@ -57,6 +58,13 @@ func (c *watchedConn) Begin() (driver.Tx, error) {
 
 func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	sc := scopeOf(ctx)
+	if by := c.observer(sc); by != nil {
+		o := by.begin(ctx, sc, beginStatement)
+		o.ranOn(c.notice.engine, c.reason())
+		tx, err := c.BeginTx(o, opts)
+		o.endsPast(err)
+		return tx, err
+	}
 	if sc.timing != nil {
 		sc.timing.reach(c)
 	}
@@ -83,6 +91,9 @@ func (c *watchedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 		t = new(watchedTx)
 	}
 	*t = watchedTx{conn: c, inner: inner, open: true}
+	if sc.observed != nil {
+		t.began = ctx
+	}
 	if c.discards {
 		t.done = ctx.Done()
 	}
@@ -111,6 +122,13 @@ func (c *watchedConn) begin(ctx context.Context, opts driver.TxOptions) (driver.
 // Commit sends no COMMIT where the session is known to have ended: nothing of the transaction is left then, while a COMMIT
 // that was sent and not answered would leave it open.
 func (t *watchedTx) Commit() error {
+	o := t.observe("COMMIT")
+	err := t.commit()
+	o.ends(err)
+	return err
+}
+
+func (t *watchedTx) commit() error {
 	c := t.conn
 	_ = c.makeWay("") // COMMIT tells what became of it
 	if err := c.ended(); err != nil {
@@ -145,6 +163,13 @@ func (t *watchedTx) aborted(err error) error {
 // Rollback notes, where database/sql cannot know any more that the driver's connection lacks what
 // makes it safe to keep after a cancelled transaction, that it is not to be kept.
 func (t *watchedTx) Rollback() error {
+	o := t.observe("ROLLBACK")
+	err := t.rollback()
+	o.ends(err)
+	return err
+}
+
+func (t *watchedTx) rollback() error {
 	err := t.inner.Rollback()
 	t.ended()
 	if t.conn.discards {
@@ -166,7 +191,7 @@ func (t *watchedTx) ended() {
 	if !t.open {
 		return
 	}
-	t.open = false
+	t.open, t.began = false, nil
 	if c.open--; c.open == 0 {
 		c.watchedTxs = watchedTxs{}
 		c.hold(false)

@@ -40,11 +40,17 @@ func retry[T any](ctx context.Context, c *Conn, s *scope, to route, query string
 	var none T
 	for {
 		next, final := f.after(ctx, to, err)
+		if s.observed != nil {
+			s.observed.ranOn(c.engine(&to), to.reason)
+		}
 		if next == nil {
 			if s.route != nil {
 				c.note(s, &to, query)
 			}
 			return none, c.router.named(c.engine(&to), c.router.orRemoved(final))
+		}
+		if s.observed != nil {
+			s.observed.retried(c.engine(&to), err)
 		}
 		if to = *next; !f.plainly {
 			c.router.beware(&to, query)

@@ -51,6 +51,8 @@ type txLevel struct {
 	inner *txLevel // the savepoint that is open in it; openTx.turn guards it
 
 	committed calls // what waits for it
+
+	observed *observedTx // nil: nobody is told, or it is a savepoint
 }
 
 // of returns the innermost of the context's levels on r, ended or not, nil if there is none.
@@ -77,7 +79,7 @@ func (l *txLevel) firstOpen() *txLevel {
 func (l *txLevel) within(ctx context.Context) context.Context {
 	return withScope(txend.With(ctx, l), func(s *scope) {
 		l.next = s.tx
-		s.tx, s.begins, s.turn = l, nil, nil
+		s.tx, s.begins, s.turn, s.observed = l, nil, nil, nil
 	})
 }
 
@@ -184,20 +186,22 @@ func (t *openTx) state() (broken error, whole bool) {
 func (l *txLevel) end(err error) error {
 	switch {
 	case err != nil:
-		return and(err, l.undo())
+		return and(err, l.undo(err))
 	case l.outer != nil:
 		return l.release()
 	}
 	return l.commit()
 }
 
-// undo rolls level l back.
-func (l *txLevel) undo() error {
+// undo rolls level l back because of cause; nil: its function panicked, or another transaction failed.
+func (l *txLevel) undo(cause error) error {
 	if l.outer != nil {
 		return l.rollbackTo()
 	}
 	l.close()
-	return l.tx.rollback()
+	err := l.tx.rollback()
+	l.observed.ends(false, cause)
+	return err
 }
 
 // and joins what went wrong afterwards, if anything did, to an error.
@@ -232,7 +236,8 @@ func (t *openTx) rollback() error {
 	return fmt.Errorf("router: roll back on %q: %w", t.engine.Name(), err)
 }
 
-func (l *txLevel) commit() error {
+func (l *txLevel) commit() (err error) {
+	defer func() { l.observed.ends(err == nil, err) }()
 	t := l.tx
 	if l.close() {
 		return and(&TxAbortedError{Bind: t.router.key, Cause: errNestedRunning}, t.rollback())

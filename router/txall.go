@@ -37,7 +37,7 @@ func tryTxs(ctx context.Context, routers []*Router, opts *TxOptions, fn func(ctx
 	ended := false
 	defer func() {
 		if !ended {
-			_ = all.undo() // a panic, or runtime.Goexit, is what the caller must see
+			_ = all.undo(nil) // a panic, or runtime.Goexit, is what the caller must see
 		}
 	}()
 	inside := ctx
@@ -45,14 +45,14 @@ func tryTxs(ctx context.Context, routers []*Router, opts *TxOptions, fn func(ctx
 		l, within, err := r.begin(inside, opts)
 		if err != nil {
 			ended = true
-			return and(err, all.undo())
+			return and(err, all.undo(err))
 		}
 		all, inside = append(all, l), within
 	}
 	err = fn(inside)
 	ended = true
 	if err != nil {
-		return and(err, all.undo())
+		return and(err, all.undo(err))
 	}
 	return all.commit(ctx, routers)
 }
@@ -66,11 +66,11 @@ func inKeyOrder(routers []*Router) []*Router {
 // txs are transactions on several binds, in the order in which they began.
 type txs []*txLevel
 
-// undo rolls back all, the latest first.
-func (all txs) undo() error {
+// undo rolls back all because of cause, the latest first.
+func (all txs) undo(cause error) error {
 	var errs []error
 	for _, l := range slices.Backward(all) {
-		errs = append(errs, l.undo())
+		errs = append(errs, l.undo(cause))
 	}
 	return errors.Join(errs...)
 }
@@ -96,7 +96,7 @@ func (all txs) commit(ctx context.Context, routers []*Router) error {
 		e := &PartialCommitError{Committed: done, Failed: r.key, Unknown: unknown, Err: err}
 		for _, rest := range slices.Backward(routers[i+1:]) {
 			e.RolledBack = append(e.RolledBack, rest.key)
-			e.Err = and(e.Err, all.on(rest).undo())
+			e.Err = and(e.Err, all.on(rest).undo(err))
 		}
 		slices.Reverse(e.RolledBack)
 		if len(done) == 0 && !unknown {

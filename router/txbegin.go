@@ -30,6 +30,7 @@ type TxOptions struct {
 	Name string
 
 	onWriter bool // a standby has given it up once
+	before   int  // tries that have failed
 }
 
 // isolation is the level to begin with.
@@ -66,7 +67,7 @@ func (r *Router) begin(ctx context.Context, opts *TxOptions) (*txLevel, context.
 	if outer := scopeOf(ctx).tx.of(r); outer != nil {
 		l, err = outer.setSavepoint(ctx, opts)
 	} else {
-		l, err = r.beginTx(ctx, opts)
+		l, ctx, err = r.beginObserved(ctx, opts)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -79,6 +80,25 @@ func (r *Router) begin(ctx context.Context, opts *TxOptions) (*txLevel, context.
 	}
 	l.tx.ctx = l.within(ctx)
 	return l, l.tx.ctx, nil
+}
+
+// beginObserved opens a transaction, and tells the bind's Observer if it has one. The context that it returns is what the observer has made of ctx.
+func (r *Router) beginObserved(ctx context.Context, opts *TxOptions) (*txLevel, context.Context, error) {
+	by := r.observer.Load()
+	if by == nil {
+		l, err := r.beginTx(ctx, opts)
+		return l, ctx, err
+	}
+	o, ctx := by.beginTx(ctx, opts)
+	statement := by.begin(ctx, scopeOf(ctx), beginStatement)
+	l, err := r.beginTx(statement, opts)
+	statement.ends(err)
+	if err != nil {
+		o.ends(false, err)
+		return nil, nil, err
+	}
+	l.observed, o.Engine = o, l.tx.engine
+	return l, ctx, nil
 }
 
 const beginStatement = "BEGIN" // as Explain shows it, whatever the driver sends

@@ -45,6 +45,9 @@ func (c *Conn) enterTx(ctx context.Context, s *scope, l *txLevel, query string, 
 	if err != nil {
 		return in, err
 	}
+	if s.observed != nil {
+		s.observed.ranOn(l.tx.engine, Transaction)
+	}
 	if t := l.tx; t.opts.ReadOnly || c.mode == readerOnly || s.route != nil {
 		in.kind, _ = c.kind(query)
 		switch {
@@ -79,6 +82,9 @@ func (c *Conn) leaveTx(ctx context.Context, s *scope, in *inTx, query string, er
 	}
 	if t.reader != nil {
 		t.reader.end(in.start)
+	}
+	if err == nil {
+		c.router.count(Transaction)
 	}
 	if s.timing != nil {
 		s.timing.because(Transaction)

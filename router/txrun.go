@@ -48,7 +48,7 @@ func (r *Router) tryTx(ctx context.Context, opts *TxOptions, fn func(ctx context
 	ended := false
 	defer func() {
 		if !ended { // a panic, or runtime.Goexit, is under way: that is what the caller must see
-			_ = l.undo()
+			_ = l.undo(nil)
 		}
 	}()
 	err = fn(within)
@@ -87,6 +87,7 @@ func retryTx(ctx context.Context, routers []*Router, opts *TxOptions, try func(c
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d || !pause(ctx, d) {
 			return err
 		}
+		opts.before++
 		for _, r := range routers {
 			r.stats.retried.Add(1)
 		}

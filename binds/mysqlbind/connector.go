@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,8 @@ type source struct {
 	guard          *guard
 	warnings       []string         // see [binds.Warner]
 	files          []string         // see [binds.FileReader]
+	host           string           // of the server, or its socket
+	port           int              // 0: a socket has none
 	native         driver.Connector // of the MySQL driver
 	setUp          string           // the first statement of every session
 	connectTimeout time.Duration
@@ -42,6 +45,8 @@ var _ interface {
 	binds.NativeSource
 	binds.Warner
 	binds.FileReader
+	binds.Addresser
+	binds.ProductTeller
 } = (*source)(nil)
 
 // newSource keeps the password in a closure until a connection wants it, out of sight of whatever
@@ -58,6 +63,7 @@ func newSource(s *settings) (*source, error) {
 		readTimeout:    s.config.ReadTimeout,
 		maxPacket:      cmp.Or(s.config.MaxAllowedPacket, maxMaxPacket),
 	}
+	made.host, made.port = addressOf(s.config)
 	err := s.config.Apply(
 		mysql.EnableCompression(s.compress),
 		mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
@@ -88,6 +94,29 @@ func (s *source) Warnings() []string { return s.warnings }
 
 // Files returns the files of the URI's certificates and keys.
 func (s *source) Files() []string { return s.files }
+
+// Address returns the host and the port, or the path of the socket.
+func (s *source) Address() (host string, port int) { return s.host, s.port }
+
+func addressOf(cfg *mysql.Config) (host string, port int) {
+	if cfg.Net == "unix" {
+		return cfg.Addr, 0
+	}
+	host, digits, _ := net.SplitHostPort(cfg.Addr) // as setAddress has made it
+	port, _ = strconv.Atoi(digits)
+	return host, port
+}
+
+// Product returns "MariaDB" or "MySQL", by what the latest session was told.
+func (s *source) Product() string {
+	switch v := s.version.Load(); {
+	case v == nil:
+		return ""
+	case v.mariaDB:
+		return "MariaDB"
+	}
+	return "MySQL"
+}
 
 // Connector returns where connections for role come from. Close it to end what it started: the
 // killing of abandoned statements.

@@ -13,6 +13,8 @@ import (
 // settings are what a URI says, ready for use and never changed.
 type settings struct {
 	network, address string // of net.Dial
+	host             string // of the server, or its socket
+	port             int    // 0: a socket has none
 	user, database   string
 	password         func() string // hidden from fmt, which prints fields but calls no functions
 

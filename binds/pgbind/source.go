@@ -33,7 +33,11 @@ func (s *source) NativeConnector(role binds.Role) driver.Connector {
 var _ interface {
 	binds.Warner
 	binds.FileReader
+	binds.Addresser
 } = (*source)(nil)
+
+// Address returns the host and the port, or the path of the socket.
+func (s *source) Address() (host string, port int) { return s.settings.host, s.settings.port }
 
 // Files returns the files of the URI's certificates and keys.
 func (s *source) Files() []string { return s.settings.files }

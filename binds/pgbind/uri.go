@@ -69,11 +69,13 @@ func (s *settings) readServer(u *dburi.URI) {
 	s.readKeepAlive(u.Params)
 	if isSocket(host) {
 		s.network, s.address = "unix", path.Join(host, ".s.PGSQL."+strconv.Itoa(port))
+		s.host = s.address
 		if address != "" {
 			u.Params.Fail("parameter %q has no meaning with a Unix socket", "hostaddr")
 		}
 	} else {
 		s.network, s.address = "tcp", net.JoinHostPort(orElse(address, host), strconv.Itoa(port))
+		s.host, s.port = host, port
 		if address != "" && net.ParseIP(address) == nil {
 			u.Params.Fail("parameter %q must be an IP address", "hostaddr")
 		}

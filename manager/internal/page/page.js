@@ -164,6 +164,7 @@ function show() {
   overall.textContent = last.ok ? 'all well' : last.ready ? 'ready, but something is wrong' : 'not ready';
   overall.className = 'badge ' + (last.ok ? 'good' : last.ready ? 'warn' : 'bad');
   document.title = (last.ok ? '' : last.ready ? '(!) ' : '(!!) ') + 'Databases';
+  byId('tenants').textContent = last.tenants === undefined ? '' : `${last.tenants} tenants open`;
   byId('errors').replaceChildren(...last.errors.map((e) => make('li', '', e)));
   byId('errors').hidden = !last.errors.length;
   byId('lines').replaceChildren(...last.log.slice().reverse().map(line));
