@@ -203,7 +203,7 @@ func TestHandlerCountsDecisions(t *testing.T) {
 	require.NoError(t, m.NewRaw(binds.Key("late"), "SELECT 1").Scan(ctx, new(int)))
 	require.NoError(t, m.NewRaw(binds.Key("tenant"), "SELECT 1").Scan(ctx, new(int)))
 	s = statusOf(t, m.Handler())
-	assert.Equal(t, map[string]int{"plain_read": 1}, s.Binds[2].Decisions)
+	assert.Equal(t, map[string]int{"no_reader": 1}, s.Binds[2].Decisions, "a database in memory has none")
 	assert.Equal(t, 1, *s.Tenants)
 }
 

@@ -361,7 +361,9 @@ func (c *Conn) end(s *scope, to *route, query string) {
 	if to.sb != nil {
 		to.sb.saw(to.lease, c.router.moment())
 	}
-	c.router.count(to.reason)
+	if to.reason != Transaction { // which is BEGIN's: what is in a transaction comes by leaveTx
+		c.router.count(to.reason)
+	}
 	if s.timing != nil {
 		s.timing.because(to.reason)
 	}
