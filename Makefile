@@ -12,7 +12,7 @@ SERVERS ?=
 SUITES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo page test test-servers test-rest test-bench test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
+.PHONY: help demo page race test test-servers test-rest test-bench test-others test32 matrix servers soak bench deps lint fmt fuzz fresh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,14 +32,21 @@ test-servers:
 test-rest:
 	$(TEST) -p 1 $$($(GO) list ./... | grep -v '/integration$$')
 
+# What is beside the library is tested without the race detector, which its many dependencies would be compiled for once more; make race does it with.
+PLAIN = $(subst -race ,,$(TEST))
+
 test-bench:
-	cd bench && $(TEST) -p 1 ./...
+	cd bench && $(PLAIN) -p 1 ./...
 
 test-others:
 	cd integration/river && $(TEST) ./... # a module of its own: no user needs River
-	cd cmd/bindery && $(TEST) ./...
+	cd examples/metrics && $(PLAIN) ./... # likewise: nobody needs Prometheus
+	cd cmd/bindery && $(PLAIN) ./...
 	@$(MAKE) --no-print-directory test32
 	$(GO) run ./internal/matrix -quick -j 3 -for $(QUICK)
+
+race: deps ## run the tests of the comparison, the command and the examples with the race detector, too, which make test leaves out there
+	for module in bench examples/metrics cmd/bindery; do (cd $$module && $(TEST) -p 1 ./...) || exit; done
 
 test32: ## run the tests that need no server as a 32-bit program, where the machine can: Linux on amd64
 	@GO="$(GO)" scripts/test32.sh -timeout $(TIMEOUT)
@@ -73,8 +80,8 @@ lint: ## check format and run vet, staticcheck, errcheck and, where its database
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
 	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
-	for module in integration/river integration/page cmd/bindery; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
-	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page cmd/bindery
+	for module in integration/river integration/page examples/metrics cmd/bindery; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
+	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page examples/metrics cmd/bindery
 
 fmt: ## format all Go files
 	gofmt -w .

@@ -44,8 +44,8 @@ func (m *maker) counter(name, unit, description string) metric.Int64ObservableCo
 	return made(m, c, err)
 }
 
-func (m *maker) gauge(name, description string) metric.Int64ObservableGauge {
-	g, err := m.Int64ObservableGauge(name, metric.WithUnit("1"), metric.WithDescription(description))
+func (m *maker) gauge(name, unit, description string) metric.Int64ObservableGauge {
+	g, err := m.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
 	return made(m, g, err)
 }
 
@@ -79,8 +79,8 @@ func (i *instruments) make(meter metric.Meter) error {
 	i.unknown = m.counter("bindery.outcomes_unknown", "{statement}", "Writes and COMMITs whose answer did not come.")
 	lag, err := m.Float64ObservableGauge("bindery.reader.lag", metric.WithUnit("s"), metric.WithDescription("How far a reader trailed when it was looked at last."))
 	i.lag = made(m, lag, err)
-	i.up = m.gauge("bindery.engine.up", "1 if the engine's server answered the latest look at it, else 0.")
-	i.serving = m.gauge("bindery.reader.serving", "1 if plain reads may go to the reader, else 0.")
+	i.up = m.gauge("bindery.engine.up", "{engine}", "1 if the engine's server answered the latest look at it, else 0.")
+	i.serving = m.gauge("bindery.reader.serving", "{reader}", "1 if plain reads may go to the reader, else 0.")
 
 	i.connections = m.upDown(dbconv.ClientConnectionCount{})
 	i.maxOpen = m.upDown(dbconv.ClientConnectionMax{})
