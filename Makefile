@@ -53,6 +53,7 @@ test32: ## run the tests that need no server as a 32-bit program, where the mach
 
 page: deps ## look at the status page in headless Chromium; installs that if it is missing; BINDERY_SCREENSHOTS names a folder for pictures
 	@scripts/install-browser.sh
+	cd integration/page && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...
 	cd integration/page && $(TEST) -count=1 ./...
 
 matrix: ## run the tests on every server version, for an hour; writes docs/servers.md; SERVERS and SUITES choose
@@ -80,8 +81,8 @@ lint: ## check format and run vet, staticcheck, errcheck and, where its database
 	$(TOOL) staticcheck ./...
 	$(TOOL) errcheck ./...
 	cd bench && $(GO) vet ./... && $(BENCHTOOL) staticcheck ./... && $(BENCHTOOL) errcheck ./...
-	for module in integration/river integration/page examples/metrics cmd/bindery; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
-	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river integration/page examples/metrics cmd/bindery
+	for module in integration/river examples/metrics cmd/bindery; do (cd $$module && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) tool -modfile=../../tools/go.mod errcheck ./...) || exit; done
+	@GO="$(GO)" scripts/vulncheck.sh . bench integration/river examples/metrics cmd/bindery
 
 fmt: ## format all Go files
 	gofmt -w .
