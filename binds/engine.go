@@ -71,10 +71,11 @@ func newEngine(name string, d Driver, src Source, reopen func(context.Context, *
 	return e
 }
 
-func (e *Engine) open(c driver.Connector) *sql.DB { return e.pool.open(c) }
+func (e *Engine) open(c driver.Connector) *sql.DB { return e.pool.Open(c) }
 
-// open opens a pool that has the bounds which database/sql knows.
-func (p Pool) open(c driver.Connector) *sql.DB {
+// Open opens a pool of connections of c that has those bounds which database/sql knows: all but that of the wait, which [OpenPool] has. The caller
+// closes it.
+func (p Pool) Open(c driver.Connector) *sql.DB {
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(max(p.MaxOpen, 0))
 	db.SetMaxIdleConns(max(p.MaxIdle, 0))

@@ -72,10 +72,10 @@ func limitsOf(p Pool, name string) connwait.Limits {
 func OpenPool(name string, c driver.Connector, p Pool) *sql.DB {
 	p = p.WithDefaults()
 	if p.MaxOpen < 0 {
-		return p.open(c)
+		return p.Open(c)
 	}
 	q := connwait.New(limitsOf(p, name))
-	db := p.open(&queuedPool{c, q})
+	db := p.Open(&queuedPool{c, q})
 	db.SetMaxOpenConns(0)
 	q.Serve(db)
 	return db

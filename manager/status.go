@@ -126,10 +126,9 @@ func (p *statusPage) statusOf(b *Bind, r BindReport, migrations *migrationsState
 }
 
 func poolOf(e *binds.Engine) poolJSON {
-	stats := e.DB().Stats()
-	p := poolJSON{Max: max(e.Pool().MaxOpen, 0), Idle: stats.Idle}
+	stats := e.Stats()
+	p := poolJSON{Max: max(stats.MaxOpenConnections, 0), InUse: stats.InUse, Idle: stats.Idle}
 	p.Waiting, p.GaveUp = e.Waits()
-	p.InUse = max(stats.InUse-p.Waiting, 0) // database/sql takes who waits in our queue for a connection
 	return p
 }
 

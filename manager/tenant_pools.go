@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"slices"
 	"sync"
 
 	"github.com/uptrace/bun"
@@ -17,51 +18,50 @@ import (
 // which can be forgotten; then they are closed.
 type fronts struct {
 	mu                     sync.Mutex // guards the rest
-	writer, reader, native *sql.DB    // nil before they are used
-	bounds                 binds.Pool
+	writer, reader, native front
 	closed                 bool
 }
 
-// open returns the pool in at, which make opens if it is not open.
-func (f *fronts) open(at **sql.DB, make func() *sql.DB) *sql.DB {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if *at == nil {
-		*at = make()
-		if f.closed {
-			_ = (*at).Close() // it is empty
-		}
-	}
-	return *at
+// A front is one pool of them. The zero value is not open.
+type front struct {
+	db     *sql.DB
+	bounds binds.Pool
 }
 
-func (f *fronts) all() (all []*sql.DB) {
+// open returns the pool in at, which make opens if it is not open.
+func (f *fronts) open(at *front, bounds binds.Pool, make func() *sql.DB) *sql.DB {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, db := range []*sql.DB{f.writer, f.reader, f.native} {
-		if db != nil {
-			all = append(all, db)
+	if at.db == nil {
+		*at = front{make(), bounds}
+		if f.closed {
+			_ = at.db.Close() // it is empty
 		}
 	}
-	return all
+	return at.db
+}
+
+// opened returns those that are open.
+func (f *fronts) opened(all ...*front) (opened []front) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range all {
+		if one.db != nil {
+			opened = append(opened, *one)
+		}
+	}
+	return opened
 }
 
 // inUse reports whether anybody has a connection of theirs, or waits for one.
 func (f *fronts) inUse() bool {
-	for _, db := range f.all() {
-		if db.Stats().InUse > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.opened(&f.writer, &f.reader, &f.native), func(one front) bool { return one.db.Stats().InUse > 0 })
 }
 
-// closeIdle closes the idle connections. That of the writer has none.
+// closeIdle closes the idle connections. The pool of the writer has none.
 func (f *fronts) closeIdle() {
-	for _, db := range []*sql.DB{f.reader, f.native} {
-		if db != nil {
-			binds.CloseIdle(db, f.bounds)
-		}
+	for _, one := range f.opened(&f.reader, &f.native) {
+		binds.CloseIdle(one.db, one.bounds)
 	}
 }
 
@@ -69,16 +69,15 @@ func (f *fronts) close() {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	for _, db := range f.all() {
-		_ = db.Close() // what they hold is closed with the engines, which tell
+	for _, one := range f.opened(&f.writer, &f.reader, &f.native) {
+		_ = one.db.Close() // what they hold is closed with the engines, which tell
 	}
 }
 
 // pool returns the pool of the bind's Bun DBs, for what Bun does not route.
 func (t *tenant) pool(b *Bind) *sql.DB {
 	s, key := t.set, t.key // and not t
-	pool := t.fronts.open(&t.fronts.writer, func() *sql.DB {
-		t.fronts.bounds = b.writer.Pool()
+	pool := t.fronts.open(&t.fronts.writer, b.writer.Pool(), func() *sql.DB {
 		return b.router.Front(func(ctx context.Context) (*router.Router, error) {
 			b, err := s.use(ctx, key)
 			if err != nil {
@@ -100,23 +99,16 @@ func (t *tenant) readerPool(b *Bind) *sql.DB {
 	c := tenantConnector{t.set, t.key, b.writer.Connector().Driver(), func(ctx context.Context, b *Bind) (driver.Conn, error) {
 		return (&presentReader{b}).connect(ctx, b)
 	}}
-	return t.fronts.open(&t.fronts.reader, func() *sql.DB { return binds.OpenPool(t.key.String()+"/readers", c, bounds) })
+	return t.fronts.open(&t.fronts.reader, bounds, func() *sql.DB { return binds.OpenPool(t.key.String()+"/readers", c, bounds) })
 }
 
 // nativePool returns the pool of [Bind.Native].
 func (t *tenant) nativePool(b *Bind) *sql.DB {
-	p := b.writer.Pool()
+	bounds := b.writer.Pool()
 	c := tenantConnector{t.set, t.key, b.writer.Connector().Driver(), func(ctx context.Context, b *Bind) (driver.Conn, error) {
 		return b.writer.NativeConnector().Connect(ctx)
 	}}
-	return t.fronts.open(&t.fronts.native, func() *sql.DB {
-		db := sql.OpenDB(c)
-		db.SetMaxOpenConns(max(p.MaxOpen, 0))
-		db.SetMaxIdleConns(max(p.MaxIdle, 0))
-		db.SetConnMaxLifetime(max(p.MaxLifetime, 0))
-		db.SetConnMaxIdleTime(max(p.MaxIdleTime, 0))
-		return db
-	})
+	return t.fronts.open(&t.fronts.native, bounds, func() *sql.DB { return bounds.Open(c) })
 }
 
 // A tenantConnector makes the connections of whatever the tenant's bind is by then, and opens it if it is closed.

@@ -521,3 +521,18 @@ func TestReloadBesideTenants(t *testing.T) {
 	require.NoError(t, l.Remove(t.Context(), binds.Key("other")))
 	assert.Len(t, l.Tenants(), 1)
 }
+
+// A Bun DB that is asked for first while its tenant is closed is one of those that are closed with it, or opens it again.
+func TestReaderOfATenantThatIsClosed(t *testing.T) {
+	l := openTenanted(t)
+	for i := range 50 {
+		key := binds.Key(fmt.Sprint("t", i))
+		b, err := l.Bind(key)
+		require.NoError(t, err)
+		var left sync.WaitGroup
+		left.Go(func() { assert.NoError(t, l.Remove(t.Context(), key)) })
+		left.Go(func() { assert.NoError(t, b.Reader().NewRaw("SELECT 1").Scan(t.Context(), new(int))) })
+		left.Go(func() { assert.NoError(t, b.Native().NewRaw("SELECT 1").Scan(t.Context(), new(int))) })
+		left.Wait()
+	}
+}

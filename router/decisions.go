@@ -6,7 +6,11 @@ import "sync/atomic"
 type decisions [len(reasonNames)]atomic.Uint64
 
 // CountDecisions has the bind count its decisions from now on, for as long as it lives: an atomic addition for each statement. It is safe for concurrent use.
-func (r *Router) CountDecisions() { r.decided.CompareAndSwap(nil, new(decisions)) }
+func (r *Router) CountDecisions() {
+	if r.decided.Load() == nil {
+		r.decided.CompareAndSwap(nil, new(decisions))
+	}
+}
 
 // Decisions returns how many statements that came by the router have run without an error, by the reason for which they ran where they ran, since [Router.CountDecisions]; nil without that. Those of
 // the routers that it succeeds count, too. It is safe for concurrent use.
