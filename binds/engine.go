@@ -24,16 +24,10 @@ type Engine struct {
 	driver Driver
 	renew  func() *renewal // a func, which fmt cannot follow: %s walks into pointers of unexported fields
 	pool   Pool
-	db     *sql.DB
+	pools  *pools
 
-	connector *connector      // what db connects by
-	queue     *connwait.Queue // nil: db bounds its connections itself
-
-	mu              sync.Mutex // guards what follows
-	native          *sql.DB
-	nativeConnector *connector       // what native connects by
-	nativeNext      driver.Connector // see Yield
-	closed          bool
+	connector, nativeConnector *connector      // what the pools connect by
+	queue                      *connwait.Queue // nil: the pool bounds its connections itself
 
 	probe prober
 	asks  prober // a connection of its own, so that questions do not make probes late
@@ -67,21 +61,34 @@ func newEngine(name string, d Driver, src Source, reopen func(context.Context, *
 	e.renew = func() *renewal { return r }
 	_ = r.connectorOf(r.now, false) // it is closed with the engine, used or not
 	e.connector = &connector{renew: e.renew, engine: name}
-	e.db = e.open(&queued{e.connector, &e.queue})
+	e.nativeConnector = &connector{renew: e.renew, native: true, engine: name}
+	if e.pools == nil {
+		e.pools = new(pools)
+		e.pools.now.Store(e)
+		e.pools.db = e.pool.Open(&pooled{e.pools, false, false})
+	}
 	return e
 }
-
-func (e *Engine) open(c driver.Connector) *sql.DB { return e.pool.Open(c) }
 
 // Open opens a pool of connections of c that has those bounds which database/sql knows: all but that of the wait, which [OpenPool] has. The caller
 // closes it.
 func (p Pool) Open(c driver.Connector) *sql.DB {
 	db := sql.OpenDB(c)
-	db.SetMaxOpenConns(max(p.MaxOpen, 0))
+	p.bound(db, false)
+	return db
+}
+
+// bound puts the bounds on a pool. If queued, something else bounds how many connections it has: to bound them here for a moment would have callers wait
+// whom nobody wakes.
+func (p Pool) bound(db *sql.DB, queued bool) {
+	if queued {
+		db.SetMaxOpenConns(0)
+	} else {
+		db.SetMaxOpenConns(max(p.MaxOpen, 0))
+	}
 	db.SetMaxIdleConns(max(p.MaxIdle, 0))
 	db.SetConnMaxLifetime(max(p.MaxLifetime, 0))
 	db.SetConnMaxIdleTime(max(p.MaxIdleTime, 0))
-	return db
 }
 
 // Name returns the engine's name: "accounts/writer", "accounts/reader-1".
@@ -97,27 +104,11 @@ func (e *Engine) Driver() Driver { return e.driver }
 func (e *Engine) Pool() Pool { return e.pool }
 
 // DB returns the engine's pool. Close the engine, not the pool.
-func (e *Engine) DB() *sql.DB { return e.db }
+func (e *Engine) DB() *sql.DB { return e.pools.db }
 
 // Native returns a second pool, opened on first use, whose connections are of the driver's own
 // type, as sql.Conn.Raw hands them out. It has the same bounds. Close the engine, not the pool.
-func (e *Engine) Native() (*sql.DB, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch {
-	case e.closed:
-		return nil, &OpenError{Engine: e.name, Err: errors.New("the engine is closed")}
-	case e.native == nil:
-		r := e.renew()
-		_ = r.connectorOf(r.latest(), true) // likewise
-		e.nativeConnector = &connector{renew: e.renew, native: true, engine: e.name}
-		if e.nativeNext != nil {
-			e.nativeConnector.next.Store(&e.nativeNext)
-		}
-		e.native = e.open(e.nativeConnector)
-	}
-	return e.native, nil
-}
+func (e *Engine) Native() (*sql.DB, error) { return e.pools.openNative() }
 
 // Connector returns where the engine's connections come from, for a pool that spreads over several
 // engines. Connections made from it are the caller's to close, before the engine.
@@ -217,9 +208,12 @@ func (e *Engine) Classify(err error) Fault {
 // Ping asks the server for a sign of life: a writer on a connection of its pool, a reader on one that
 // is made for the purpose, and proves nothing about the connections of its pool.
 func (e *Engine) Ping(ctx context.Context) error {
-	ping := e.db.PingContext
-	if e.role == Reader {
+	ping := e.DB().PingContext
+	switch {
+	case e.role == Reader:
 		ping = e.connector.ping
+	case e.pools.now.Load() != e: // the pool asks another one
+		ping = e.connector.pingAsUsual
 	}
 	err := ping(ctx)
 	var connect *ConnectError
@@ -237,26 +231,7 @@ func (e *Engine) Close() error {
 	return e.closeErr
 }
 
-func (e *Engine) close() error {
-	e.mu.Lock()
-	native := e.native
-	e.closed = true
-	e.mu.Unlock()
-	var errs []error
-	if err := e.CloseOwn(); err != nil {
-		errs = append(errs, err)
-	}
-	for _, db := range []*sql.DB{e.db, native} {
-		if db == nil {
-			continue
-		}
-		// That a connection was broken already is no news of closing it.
-		if err := db.Close(); err != nil && !errors.Is(err, driver.ErrBadConn) {
-			errs = append(errs, fmt.Errorf("binds: close %q: %w", e.name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
+func (e *Engine) close() error { return errors.Join(e.CloseOwn(), e.pools.close(e)) }
 
 // source returns where connections come from now.
 func (e *Engine) source() Source { return e.renew().latest().source }
@@ -286,7 +261,13 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if next := c.next.Load(); next != nil {
 		return (*next).Connect(ctx)
 	}
-	return c.connectAs(ctx, nil)
+	conn, err := c.connectAs(ctx, nil)
+	if errors.Is(err, ErrRedial) {
+		if next := c.next.Load(); next != nil { // meanwhile
+			return (*next).Connect(ctx)
+		}
+	}
+	return conn, err
 }
 
 // connectAs is Connect for a connection that made is called with before its first statement.
@@ -321,7 +302,7 @@ func (c *connector) connect(ctx context.Context, made func(driver.Conn)) (driver
 		if conn, err = c.met(ctx, conn); err == nil {
 			return conn, nil
 		}
-		if !errors.Is(err, ErrRedial) || left == 0 || ctx.Err() != nil {
+		if !errors.Is(err, ErrRedial) || left == 0 || ctx.Err() != nil || c.next.Load() != nil {
 			return nil, &ConnectError{Engine: c.engine, Err: err}
 		}
 	}
@@ -347,8 +328,15 @@ var ErrRedial = errors.New("binds: the connection leads to another server")
 const redials = 16
 
 // ping makes a connection, asks for a sign of life if the driver knows how to, and closes it.
-func (c *connector) ping(ctx context.Context) error {
-	conn, err := c.plain(ctx)
+func (c *connector) ping(ctx context.Context) error { return pingBy(ctx, c.plain) }
+
+// pingAsUsual is ping by a connection as the engine's pool would get it.
+func (c *connector) pingAsUsual(ctx context.Context) error {
+	return pingBy(ctx, func(ctx context.Context) (driver.Conn, error) { return c.connectAs(ctx, nil) })
+}
+
+func pingBy(ctx context.Context, connect func(context.Context) (driver.Conn, error)) error {
+	conn, err := connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -386,6 +374,3 @@ func (c *connector) Driver() driver.Driver {
 	r := c.renew()
 	return r.connectorOf(r.latest(), c.native).Driver()
 }
-
-// Close closes the driver's connectors, which sql.DB.Close asks for where there is something to close.
-func (c *connector) Close() error { return c.renew().closeConnectors(c.native) }

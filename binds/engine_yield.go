@@ -8,31 +8,16 @@ import (
 )
 
 // Yield has the engine's pools make their connections by next from now on, those of [Engine.Native] by native, and closes what is
-// idle: another engine has taken this one's place, and whoever still holds its pools goes on with that one's server. Connections in use
-// stay as they are, and so does what the engine keeps beside its pools, see [Engine.CloseOwn]. Next and native must be open for as long as
-// the pools are used. It must be called once, and never in a circle.
+// idle: the engine is used no more, and nothing takes its place as it is. Connections in use stay as they are, and so does what the engine keeps beside
+// its pools, see [Engine.CloseOwn]. Next and native must be open for as long as the pools are used, and must not lead back here.
 func (e *Engine) Yield(next, native driver.Connector) {
 	e.connector.next.Store(&next)
-	e.mu.Lock()
-	e.nativeNext = native
-	if e.native != nil {
-		e.nativeConnector.next.Store(&native)
-	}
-	e.mu.Unlock()
+	e.nativeConnector.next.Store(&native)
 	e.CloseIdle()
 }
 
 // CloseIdle closes the idle connections of the engine's pools.
-func (e *Engine) CloseIdle() {
-	e.mu.Lock()
-	native := e.native
-	e.mu.Unlock()
-	for _, db := range []*sql.DB{e.db, native} {
-		if db != nil {
-			CloseIdle(db, e.pool)
-		}
-	}
-}
+func (e *Engine) CloseIdle() { e.pools.closeIdle() }
 
 // CloseIdle closes the idle connections of a pool that was opened with p.
 func CloseIdle(db *sql.DB, p Pool) {

@@ -1,9 +1,7 @@
 package binds
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -23,27 +21,6 @@ func (e *PoolWaitError) Error() string {
 		"make transactions and statements shorter, or raise max_open or max_wait", e.MaxOpen, e.Engine, e.Waited.Round(time.Millisecond))
 }
 
-// queued is a connector for an engine's own pool.
-type queued struct {
-	*connector
-	queue **connwait.Queue // nil before BoundWait
-}
-
-func (c *queued) Connect(ctx context.Context) (driver.Conn, error) {
-	if q := *c.queue; q != nil {
-		return q.Connect(ctx, c.connector.Connect)
-	}
-	return c.connector.Connect(ctx)
-}
-
-// Close ends the waits, and closes the driver's connector.
-func (c *queued) Close() error {
-	if q := *c.queue; q != nil {
-		q.Close()
-	}
-	return c.connector.Close()
-}
-
 // BoundWait bounds how long callers of the engine's pool wait for a connection, by [Pool.MaxWait], first come, first served.
 // The connections that the function of [Engine.OnConnect] returns must be of the kind that package internal/connwait passes on: it
 // is for the router. It must be called before the engine is used. From then on the pool's own sql.DBStats tell of no
@@ -53,8 +30,10 @@ func (e *Engine) BoundWait() {
 		return
 	}
 	e.queue = connwait.New(limitsOf(e.pool, e.name))
-	e.queue.Serve(e.db)
-	e.db.SetMaxOpenConns(0)
+	e.queue.Serve(e.DB())
+	if e.pools.now.Load() == e {
+		e.DB().SetMaxOpenConns(0)
+	}
 }
 
 func limitsOf(p Pool, name string) connwait.Limits {
@@ -67,39 +46,9 @@ func limitsOf(p Pool, name string) connwait.Limits {
 	}
 }
 
-// OpenPool opens a pool over connections that belong to several engines, as [Engine.BoundWait] has that of one, with all bounds of
-// p. The caller closes it, before the engines.
-func OpenPool(name string, c driver.Connector, p Pool) *sql.DB {
-	p = p.WithDefaults()
-	if p.MaxOpen < 0 {
-		return p.Open(c)
-	}
-	q := connwait.New(limitsOf(p, name))
-	db := p.Open(&queuedPool{c, q})
-	db.SetMaxOpenConns(0)
-	q.Serve(db)
-	return db
-}
-
-// queuedPool is a connector for a pool of [OpenPool].
-type queuedPool struct {
-	driver.Connector
-	queue *connwait.Queue
-}
-
-func (c *queuedPool) Connect(ctx context.Context) (driver.Conn, error) {
-	return c.queue.Connect(ctx, c.Connector.Connect)
-}
-
-// Close ends the waits.
-func (c *queuedPool) Close() error {
-	c.queue.Close()
-	return nil
-}
-
 // Stats returns the statistics of the engine's pool, with the bounds in force and those who wait.
 func (e *Engine) Stats() sql.DBStats {
-	s := e.db.Stats()
+	s := e.DB().Stats()
 	if e.queue == nil {
 		return s
 	}

@@ -25,10 +25,10 @@ import (
 //
 // A Bind stays good while [DBManager.Reload] changes its configuration: what it gives then is of the new one.
 type Bind struct {
-	config BindConfig           // as it was opened
-	next   atomic.Pointer[Bind] // what has taken its place; nil: nothing has
-	before *Bind                // whose place it has taken; nil: nobody's
-	tenant *tenant              // whose bind it is; nil: it is one of the configuration
+	config   BindConfig // as it was opened
+	place    *place
+	replaced bool    // another has taken its place
+	tenant   *tenant // whose bind it is; nil: it is one of the configuration
 
 	onlyReaders bool          // fallback = "none"
 	maxLag      time.Duration // negative: any
@@ -52,13 +52,12 @@ type Bind struct {
 
 	readerResolver, nativeResolver bun.ConnResolver // nil before they are used
 
-	spread     atomic.Pointer[sql.DB]       // of [Bind.Reader] where it has; nil before it is used
 	onlyReader atomic.Pointer[binds.Engine] // of [Bind.Reader] where the bind has no readers; nil before it is used
 
 	schemaTurn chan struct{} // held by the call that makes tables
 	locks      *lockSet
 
-	mu     sync.Mutex // guards extra
+	mu     sync.Mutex // guards the rest
 	extra  []func() error
 	closed bool
 }
@@ -133,10 +132,7 @@ func (b *Bind) now() *Bind {
 	if b.tenant != nil {
 		return b.tenant.bindNow(b)
 	}
-	for next := b.next.Load(); next != nil; next = b.next.Load() {
-		b = next
-	}
-	return b
+	return b.place.current.Load()
 }
 
 // openBind opens the engines of a bind. Nothing is connected to. Before is the bind whose place it is to take, nil if there is none.
@@ -146,7 +142,8 @@ func openBind(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router
 
 // openBindAs is openBind for a tenant's bind, too.
 func openBindAs(ctx context.Context, cfg *BindConfig, peer func(binds.Key) *router.Router, o *options, before *Bind, of tenancy) (_ *Bind, err error) {
-	b := &Bind{key: cfg.Key, config: *cfg, opts: o, before: before, tenant: of.tenant, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
+	b := &Bind{key: cfg.Key, config: *cfg, opts: o, place: placeFor(before, of.tenant), tenant: of.tenant, schemaTurn: make(chan struct{}, 1), locks: newLockSet(cfg.Locks)}
+	b.place.current.CompareAndSwap(nil, b)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -222,9 +219,7 @@ func (b *Bind) pool() *sql.DB {
 	if b.tenant != nil {
 		return b.tenant.pool(b)
 	}
-	pool, closer := b.router.Pool()
-	b.keep(closer)
-	return pool
+	return b.router.Pool(b.place.fronts.openWriter)
 }
 
 // resolver returns the one of the bind's router that of names; of a tenant, that of whatever router it has by then.
@@ -237,6 +232,13 @@ func (b *Bind) resolver(of func(*router.Router) bun.ConnResolver) bun.ConnResolv
 
 func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (err error) {
 	name := cfg.Key.String()
+	writer, readers := b.place.enginesBefore()
+	succeeding := func(i int) binds.OpenOption {
+		if i < len(readers) {
+			return binds.Succeeding(readers[i])
+		}
+		return binds.Succeeding(nil)
+	}
 	var same *binds.Engine
 	if before != nil && before.config.PasswordFile != cfg.PasswordFile {
 		before = nil // what is open has a password of its own
@@ -244,7 +246,7 @@ func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (
 	if before != nil && before.config.Writer.Equal(cfg.Writer) {
 		same = before.writer
 	}
-	b.writer, err = b.openEngine(ctx, same, name+"/writer", cfg.Writer, binds.WithPool(cfg.Pool))
+	b.writer, err = b.openEngine(ctx, same, name+"/writer", cfg.Writer, binds.WithPool(cfg.Pool), binds.Succeeding(writer))
 	if err != nil {
 		return err
 	}
@@ -253,7 +255,7 @@ func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (
 		if before != nil && i < len(before.config.Readers) && before.config.Readers[i].URI.Equal(r.URI) {
 			same = before.readers[i]
 		}
-		e, err := b.openEngine(ctx, same, fmt.Sprintf("%s/reader-%d", name, i+1), r.URI, binds.As(binds.Reader), binds.WithPool(cfg.Pool))
+		e, err := b.openEngine(ctx, same, fmt.Sprintf("%s/reader-%d", name, i+1), r.URI, binds.As(binds.Reader), binds.WithPool(cfg.Pool), succeeding(i))
 		if err != nil {
 			return err
 		}
@@ -264,7 +266,7 @@ func (b *Bind) openEngines(ctx context.Context, cfg *BindConfig, before *Bind) (
 		}
 	}
 	if len(b.readers) == 0 && b.writer.SplitsRoles() {
-		b.readers = append(b.readers, b.sibling(cfg.Pool))
+		b.readers = append(b.readers, b.sibling(cfg.Pool, succeeding(0)))
 	}
 	return nil
 }
@@ -278,9 +280,9 @@ func (b *Bind) openEngine(ctx context.Context, same *binds.Engine, name string, 
 	return b.opts.drivers.Open(ctx, name, uri.Reveal(), opts...)
 }
 
-// sibling opens a reader on the writer's own server.
-func (b *Bind) sibling(pool binds.Pool) *binds.Engine {
-	return b.writer.Sibling(b.key.String()+"/reader-1", binds.As(binds.Reader), binds.WithPool(pool))
+// sibling opens a reader on the writer's own server, to take the place of another one, if there is one.
+func (b *Bind) sibling(pool binds.Pool, succeeding binds.OpenOption) *binds.Engine {
+	return b.writer.Sibling(b.key.String()+"/reader-1", binds.As(binds.Reader), binds.WithPool(pool), succeeding)
 }
 
 func (b *Bind) newDB(pool *sql.DB, resolver bun.ConnResolver) *bun.DB {
@@ -329,24 +331,49 @@ func (b *Bind) openReaderDB() *bun.DB {
 	b.readerResolver = b.router.ReaderOnly()
 	var own *sql.DB
 	if len(b.readers) == 0 {
-		e := b.sibling(b.writer.Pool())
-		b.keep(e.Close)
-		b.onlyReader.Store(e)
-		own, b.readerResolver = e.DB(), b.router.ReadOnlyOn(e)
+		e, resolver := b.openOnlyReader()
+		if e == nil {
+			return b.now().readerDB()
+		}
+		own, b.readerResolver = e.DB(), resolver
 	}
-	if b.tenant != nil {
+	switch {
+	case b.tenant != nil:
 		return b.newDB(b.tenant.readerPool(b), &tenantResolver{b.tenant, func(b *Bind) bun.ConnResolver {
 			b.readerDB() // which makes it
 			return b.readerResolver
 		}})
-	}
-	if own != nil {
+	case own != nil:
 		return b.newDB(own, b.readerResolver)
 	}
-	pool := binds.OpenPool(b.key.String()+"/readers", &presentReader{b}, b.readers[0].Pool())
-	b.keep(pool.Close)
-	b.spread.Store(pool)
-	return b.newDB(pool, b.readerResolver)
+	return b.newDB(b.place.fronts.openReader(b.key.String()+"/readers", &presentReader{b.place}, b.readers[0].Pool()), b.readerResolver)
+}
+
+// openOnlyReader opens the engine of [Bind.Reader] of a bind without readers; nil if another bind has taken b's place meanwhile.
+func (b *Bind) openOnlyReader() (*binds.Engine, bun.ConnResolver) {
+	p := b.place
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b.replaced {
+		return nil, nil
+	}
+	before := p.only
+	e := b.sibling(b.writer.Pool(), binds.Succeeding(before))
+	resolver := b.router.ReadOnlyOn(e)
+	if before != nil {
+		e.TakeOver()
+		b.keep(before.Close)
+	}
+	if b.tenant == nil {
+		p.only = e
+	}
+	b.onlyReader.Store(e)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		_ = e.Close() // it is empty
+	}
+	return e, resolver
 }
 
 func (b *Bind) openNativeDB() *bun.DB {
@@ -383,23 +410,39 @@ func (b *Bind) engines() []*binds.Engine {
 	return append([]*binds.Engine{b.writer}, b.readers...)
 }
 
+// allEngines returns also the one of [Bind.Reader].
+func (b *Bind) allEngines() []*binds.Engine {
+	list := b.engines()
+	if e := b.onlyReader.Load(); e != nil {
+		list = append(list, e)
+	}
+	return list
+}
+
 func (b *Bind) close() error {
-	b.mu.Lock()
-	extra := b.extra
-	b.closed = true
-	b.mu.Unlock()
 	b.locks.closeAll()
-	var errs []error
 	if b.router != nil {
 		b.router.Close()
 	}
-	for _, closer := range extra {
-		errs = append(errs, closer())
+	errs := b.closeExtra()
+	if b.place.current.Load() == b {
+		errs = append(errs, b.place.close())
 	}
-	for _, e := range b.engines() {
+	for _, e := range b.allEngines() {
 		errs = append(errs, e.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func (b *Bind) closeExtra() (errs []error) {
+	b.mu.Lock()
+	extra := b.extra
+	b.extra, b.closed = nil, true
+	b.mu.Unlock()
+	for _, closer := range extra {
+		errs = append(errs, closer())
+	}
+	return errs
 }
 
 // pingWriter asks the writer alone.

@@ -121,7 +121,7 @@ func (m *DBManager) remove(ctx context.Context, b binds.Bound) (drained chan err
 // rows, transactions and named locks end as they would, within [WithDrain]'s time.
 //
 // Sessions, tokens, the binds and the Bun DBs that a program holds go on: their next statement goes where the file says now. A *sql.DB
-// taken from an engine leads on too, with the bounds that it was opened with.
+// taken from an engine goes on too, with the bounds of now. Nothing of the engines of before is left once they are drained.
 //
 // A file with a mistake, or a new writer that does not answer, changes nothing; all mistakes are in the error, with their lines. What cannot
 // change is the default bind ([ErrDefaultBind]). For a manager of [New] the error is [ErrNoFile]. ctx bounds the opening. It is safe for
@@ -265,21 +265,6 @@ func (m *DBManager) replace(before, after *book, opened []*Bind) {
 func (m *DBManager) turnTo(k *book) {
 	m.opts.setBindNames(k.names())
 	m.book.Store(k)
-}
-
-// leadTo has what is held of b lead to the bind that takes its place.
-func (b *Bind) leadTo(next *Bind) {
-	b.router.Yields()
-	b.writer.Yield(next.writer.Connector(), next.writer.NativeConnector())
-	readers := &presentReader{next}
-	for _, e := range b.readers {
-		e.Yield(readers, readers)
-	}
-	if e := b.onlyReader.Load(); e != nil {
-		e.Yield(readers, readers)
-	}
-	b.next.Store(next)
-	next.router.TakeOver()
 }
 
 // readerURI returns that of a reader; a bind without readers in its configuration has one on the writer's file.

@@ -3,14 +3,17 @@ package manager_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -360,4 +363,91 @@ func TestCloseWithATransaction(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, m.Close()) }()
 	assert.Equal(t, 2, users(t, m))
+}
+
+// A change leaves nothing behind, whatever a program holds of the bind: no goroutine, no file, and nothing of the binds between the first and the last.
+func TestReloadsLeaveNothing(t *testing.T) {
+	l := openLive(t)
+	held := l.mustBind(t, accounts{})
+	ways := doors(held, l.DBManager)
+	var former []weak.Pointer[binds.Engine]
+	reload := func(round int) {
+		readers := []string{"", fmt.Sprintf("readers = ['sqlite://%s/accounts.db']", l.dir), fmt.Sprintf("readers = ['sqlite://%[1]s/accounts.db', 'sqlite://%[1]s/accounts.db']", l.dir)}[round%3]
+		l.says(t, l.bind("accounts", fmt.Sprintf("pool = { max_open = %d }\n%s", round%5+3, readers)), l.bind("audit", ""))
+		require.NoError(t, l.Reload(t.Context()))
+		former = append(former, weak.Make(held.WriterEngine()))
+		for way, use := range ways {
+			require.NoError(t, use(t.Context()), "%s, after %d changes", way, round)
+		}
+		for way, use := range doors(l.mustBind(t, accounts{}), l.DBManager) {
+			require.NoError(t, use(t.Context()), "%s, after %d changes", way, round)
+		}
+	}
+	for round := range 4 {
+		reload(round)
+	}
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	for round := range 21 {
+		reload(round + 4)
+	}
+	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+1 }, 5*time.Second, time.Millisecond, "of %d, and this one", goroutines)
+	assert.Eventually(t, func() bool { return openFiles(t) <= files }, 5*time.Second, time.Millisecond, "of %d", files)
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		for _, e := range former[:len(former)-3] { // the latest may be kept by a reader's pool that has no reader now
+			if e.Value() != nil {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// openFiles counts the files that this process has open, where that can be known.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}
+
+// Who waits for a connection of a bind that is changed gets one of the new engine's, though those of the old one are in use: its server may hang.
+func TestWhoWaitsGoesToTheNewEngine(t *testing.T) {
+	l := openLive(t)
+	b := l.mustBind(t, accounts{})
+	tx, err := b.DB().BeginTx(t.Context(), nil) // the only connection
+	require.NoError(t, err)
+	reader, err := b.Reader().Conn(t.Context())
+	require.NoError(t, err)
+	waits := map[string]func() error{
+		"InTx":           func() error { return l.InTx(t.Context(), accounts{}, func(context.Context) error { return nil }) },
+		"a Conn":         func() error { c, err := b.DB().Conn(t.Context()); return errors.Join(err, c.Close()) },
+		"a builder":      func() error { return b.Writer().NewRaw("SELECT 1").Scan(t.Context(), new(int)) },
+		"a reader's":     func() error { return b.Reader().NewRaw("SELECT 1").Scan(t.Context(), new(int)) },
+		"a reader's own": func() error { c, err := b.Reader().Conn(t.Context()); return errors.Join(err, c.Close()) },
+	}
+	ended := make(chan error, len(waits))
+	for way, use := range waits {
+		go func() {
+			if err := use(); err != nil {
+				ended <- fmt.Errorf("%s: %w", way, err)
+				return
+			}
+			ended <- nil
+		}()
+	}
+	require.Eventually(t, func() bool { return b.Stats().PoolWaiting >= 2 }, 5*time.Second, time.Millisecond)
+	l.says(t, "[binds.accounts]\nwriter = 'sqlite://"+l.dir+"/elsewhere.db'\npool = { max_open = 1 }\n", l.bind("audit", ""))
+	require.NoError(t, l.Reload(t.Context()))
+	for range waits {
+		require.NoError(t, <-ended)
+	}
+	assert.Equal(t, 1, b.ReaderEngines()[0].Stats().MaxOpenConnections, "the bound is the new one's")
+	_, err = tx.ExecContext(t.Context(), "INSERT INTO users (name) VALUES ('old')")
+	require.NoError(t, err, "what had begun goes on")
+	require.NoError(t, tx.Commit())
+	require.NoError(t, reader.Close())
+	require.ErrorContains(t, b.Writer().NewRaw("SELECT count(*) FROM users").Scan(t.Context(), new(int)), "no such table", "its connection is not used again")
 }

@@ -3,10 +3,8 @@ package manager
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"time"
 
-	"github.com/bindery-go/bindery/binds"
 	"github.com/bindery-go/bindery/router"
 )
 
@@ -27,11 +25,9 @@ const (
 // error, or nil. The caller holds m.changing.
 func (m *DBManager) leaveFor(b, next *Bind) chan error {
 	done := make(chan error, 1)
-	if next != nil {
-		m.former = append(m.former, b)
-	} else {
+	if next == nil {
 		refuses := refusing{b.writer.Connector().Driver(), &router.RemovedBindError{Bind: b.key}}
-		for _, e := range b.engines() {
+		for _, e := range append(b.allEngines(), b.place.others()...) {
 			e.Yield(refuses, refuses)
 		}
 		b.router.Remove()
@@ -41,7 +37,7 @@ func (m *DBManager) leaveFor(b, next *Bind) chan error {
 		ended := b.drain(m.closing, m.opts.drain)
 		var err error
 		if next != nil {
-			err = b.closeOwn()
+			err = b.closeReplaced()
 		} else {
 			err = b.close()
 		}
@@ -65,6 +61,7 @@ func (b *Bind) drain(ctx context.Context, d time.Duration) bool {
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	b.closeIdle() // what is given back from now on is closed
 	for wait := firstDrainPoll; b.busy(); wait = min(2*wait, maxDrainPoll) {
 		timer.Reset(wait)
 		select {
@@ -79,35 +76,14 @@ func (b *Bind) drain(ctx context.Context, d time.Duration) bool {
 }
 
 // busy reports whether a statement, rows, a transaction or a lock that began on the bind is under way.
-func (b *Bind) busy() bool {
-	b.closeIdle()
-	return b.router.InUse() > 0 || b.locks.busy()
-}
+func (b *Bind) busy() bool { return b.router.InUse() > 0 || b.locks.busy() }
 
-// closeIdle closes what is idle in the bind's pools, and in those that it had under earlier configurations: they lead here.
+// closeIdle closes what is idle in the pools that the bind has, or had.
 func (b *Bind) closeIdle() {
-	for ; b != nil; b = b.before {
-		for _, e := range b.engines() {
-			e.CloseIdle()
-		}
-		if e := b.onlyReader.Load(); e != nil {
-			e.CloseIdle()
-		}
-		if pool := b.spread.Load(); pool != nil {
-			binds.CloseIdle(pool, b.readers[0].Pool())
-		}
+	for _, e := range append(b.allEngines(), b.place.others()...) {
+		e.CloseIdle()
 	}
-}
-
-// closeOwn closes what nobody can hold of a bind that has been replaced. Its pools lead on.
-func (b *Bind) closeOwn() error {
-	b.locks.closeAll()
-	b.router.Close()
-	var errs []error
-	for _, e := range b.engines() {
-		errs = append(errs, e.CloseOwn())
-	}
-	return errors.Join(errs...)
+	b.place.fronts.closeIdle()
 }
 
 // busy reports whether a lock is held or waited for.
@@ -117,22 +93,28 @@ func (s *lockSet) busy() bool {
 	return s.calls > 0 || s.conns > 0
 }
 
-// presentReader makes each connection to the reader that the policy picks, or to another one that is up, of a bind as it is configured now.
-type presentReader struct{ bind *Bind }
+// presentReader makes each connection to the reader that the policy picks, or to another one that is up, of the bind that is in the place by then.
+type presentReader struct{ place *place }
 
 func (c *presentReader) Connect(ctx context.Context) (driver.Conn, error) {
-	return c.connect(ctx, c.bind.now())
+	return c.place.current.Load().connectReader(ctx)
 }
 
-func (*presentReader) connect(ctx context.Context, b *Bind) (driver.Conn, error) {
+func (c *presentReader) Driver() driver.Driver {
+	return c.place.current.Load().writer.Connector().Driver()
+}
+
+// connectReader connects as presentReader does.
+func (b *Bind) connectReader(ctx context.Context) (driver.Conn, error) {
 	if len(b.readers) > 0 {
 		return b.router.ConnectReader(ctx)
 	}
 	b.readerDB() // which opens one on the writer's server
-	return b.onlyReader.Load().Connector().Connect(ctx)
+	if e := b.onlyReader.Load(); e != nil {
+		return e.Connector().Connect(ctx)
+	}
+	return b.now().connectReader(ctx) // b was replaced before that
 }
-
-func (c *presentReader) Driver() driver.Driver { return c.bind.writer.Connector().Driver() }
 
 // refusing makes no connection.
 type refusing struct {

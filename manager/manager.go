@@ -23,10 +23,9 @@ type DBManager struct {
 	closed atomic.Bool
 	close  func() error
 
-	changing chan struct{}  // full while binds are added, removed and replaced; guards file, former
+	changing chan struct{}  // full while binds are added, removed and replaced; guards file
 	swapping sync.Mutex     // held while other binds take the place of those there are
 	file     string         // that Open has read, "" if New was called
-	former   []*Bind        // that others have replaced: their pools lead on to these
 	leaving  sync.WaitGroup // of those whose work is not done yet
 
 	observing sync.Mutex // held while observer is called; guards it
@@ -256,7 +255,7 @@ func (m *DBManager) closeBinds() error {
 	m.checksMu.Unlock()
 	m.checks.Wait()
 	m.changing <- struct{}{} // what changes the binds ends with closing
-	all := append(m.former, m.book.Load().binds...)
+	all := m.book.Load().binds
 	<-m.changing
 	m.leaving.Wait()
 	var tenants error

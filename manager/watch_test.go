@@ -65,3 +65,43 @@ func TestWatchTakesNoFileHalfWritten(t *testing.T) {
 	looks(1)
 	looks(2)
 }
+
+// What could not be taken is tried again though the file stays as it is: what was missing elsewhere may be there by then.
+func TestWatchTriesAgain(t *testing.T) {
+	const before = "[binds.shop]\nwriter = 'sqlite::memory:'\n"
+	dir := filepath.Join(t.TempDir(), "to come")
+	after := before + "[binds.audit]\nwriter = 'sqlite://" + filepath.ToSlash(dir) + "/audit.db'\n"
+	file := writeConfig(t, before)
+	var log testlog.Buffer
+	m, err := Open(t.Context(), file, WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, m.Close()) }()
+	w := &fileWatch{m: m, taken: sha256.Sum256([]byte(before))}
+	tries := 0
+	looks := func(n int) {
+		for range n {
+			was := w.again
+			w.look()
+			if w.again > was {
+				tries++
+			}
+		}
+	}
+	require.NoError(t, os.WriteFile(file, []byte(after), 0o600))
+	looks(2)
+	assert.Equal(t, 1, tries)
+	looks(2 + 4 + 8 - 1)
+	assert.Equal(t, 3, tries, "after 2, 4 and 8 looks")
+	looks(1)
+	assert.Equal(t, 4, tries)
+	assert.Equal(t, 1, strings.Count(log.String(), "configuration not taken"), "the same is told once")
+	looks(1000)
+	assert.Equal(t, lastPause, w.pause)
+	assert.Len(t, m.Binds(), 1)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	looks(lastPause)
+	assert.Len(t, m.Binds(), 2)
+	assert.Zero(t, w.again)
+	looks(lastPause)
+	assert.Equal(t, 1, strings.Count(log.String(), "configuration read again"))
+}

@@ -9,22 +9,23 @@ import (
 // Pool returns the pool for a bind's Bun DB: for what Bun does not route. It is the writer's own, but
 // where that has a single connection, as SQLite's has, it is a pool in front of it: what goes past the
 // router with a context that carries a transaction would wait for that connection, which the
-// transaction has, and never get it. The pool in front sees the context first, and refuses.
-//
-// Close is the caller's to call before the engine's; it does nothing to the writer's own pool.
-func (r *Router) Pool() (pool *sql.DB, closer func() error) {
+// transaction has, and never get it. The pool in front sees the context first, and refuses. Gate returns that one, made by the function that it is given if
+// there is none yet: it is good for the routers that take r's place, too, and the caller closes it, before the engines of the last.
+func (r *Router) Pool(gate func(open func() *sql.DB) *sql.DB) *sql.DB {
 	if r.writer.Pool().MaxOpen != 1 {
-		return r.writer.DB(), func() error { return nil }
+		return r.writer.DB()
 	}
-	l := r.line
-	pool = openGate(r.writer.DB().Driver(), func(context.Context) (*Router, error) {
-		if latest := l.latest.Load(); latest != nil {
-			return latest, nil
-		}
-		return nil, &RemovedBindError{Bind: r.key}
+	l, key, d := r.line, r.key, r.writer.DB().Driver()
+	pool := gate(func() *sql.DB {
+		return openGate(d, func(context.Context) (*Router, error) {
+			if latest := l.latest.Load(); latest != nil {
+				return latest, nil
+			}
+			return nil, &RemovedBindError{Bind: key}
+		})
 	})
 	r.UsePool(pool)
-	return pool, pool.Close
+	return pool
 }
 
 // Front returns a pool that lends the connections of the writer of whatever router open returns, for a bind with [Config.Reopen]: it is good

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -62,17 +63,37 @@ func (l *line) leave(r *Router) {
 		return
 	}
 	l.routers = slices.Delete(l.routers, i, i+1)
-	if r.succeeds != nil && !r.took.Load() || r.suspended.Load() { // nobody has its pools
-		l.pools.Delete(r.writer.DB())
-		for _, reader := range r.readers {
-			l.pools.Delete(reader.engine.DB())
-		}
+	if r.succeeds != nil || r.suspended.Load() { // it has never taken over, or nobody has its pools
+		l.forgetPools(r)
 	}
 	if len(l.routers) > 0 { // else the bind is closed, and what it has counted stays to be read
 		l.closed.addRouter(r)
 	} else {
 		r.ended = true
 		l.routers = append(l.routers, r)
+	}
+}
+
+// forgetPools forgets the pools of a router but for those that another one has, too. The caller holds l.mu.
+func (l *line) forgetPools(r *Router) {
+	for pool := range r.poolsOf {
+		if !slices.ContainsFunc(l.routers, func(o *Router) bool {
+			return slices.Contains(slices.Collect(o.poolsOf), pool)
+		}) {
+			l.pools.Delete(pool)
+		}
+	}
+}
+
+// poolsOf yields the pools of the engines.
+func (r *Router) poolsOf(yield func(*sql.DB) bool) {
+	if !yield(r.writer.DB()) {
+		return
+	}
+	for _, reader := range r.readers {
+		if !yield(reader.engine.DB()) {
+			return
+		}
 	}
 }
 
@@ -115,19 +136,16 @@ func (c *Conn) successor(ctx context.Context) *Conn {
 
 // TakeOver has the bind's statements run by r from now on, in place of the router that it succeeds, see [Config.Succeeds]: also those of Bun DBs
 // that were made with that one's resolvers. What runs on connections of that one's engines goes on; each of these is closed when it is given
-// back. Transactions that contexts carry stay where they are.
+// back. Transactions that contexts carry stay where they are. It is called once.
 func (r *Router) TakeOver() {
+	r.line.mu.Lock()
 	before := r.succeeds
+	r.succeeds = nil
+	r.line.mu.Unlock()
 	before.forget()
 	r.declare()
-	r.took.Store(true)
+	before.retire() // first: their pools are r's by now, and what r promises is not true of their connections
 	r.latest.Store(r)
-	before.retire()
-	if before.suspended.Load() { // nothing of it is under way: it is kept for nobody
-		r.line.mu.Lock()
-		r.succeeds = nil
-		r.line.mu.Unlock()
-	}
 }
 
 // Remove lets the bind's statements fail with a [*RemovedBindError] from now on, but for those of transactions that contexts carry. What runs
@@ -137,16 +155,28 @@ func (r *Router) Remove() {
 	r.retire()
 }
 
-// retire has every connection of the engines closed when it is given back.
+// retire has every connection of the engines closed when it is given back, and no more be made.
 func (r *Router) retire() {
-	r.writerConns.retire()
-	for _, reader := range r.readers {
-		reader.conns.retire()
+	r.writerConns.end()
+	for _, reader := range r.Readers() {
+		reader.conns.end()
+	}
+	if r.standby != nil {
+		r.standby.conns.retire()
+		r.standby.engine.CloseIdle()
+	}
+	if e := r.cautious.engine.Load(); e != nil {
+		e.CloseIdle() // its connections are among writerConns
 	}
 }
 
-// InUse counts the open connections that the engines of r have made. Once r was succeeded or removed they make no more, and the idle ones are
-// closed: those are in use then. It is safe for concurrent use.
+func (cs *conns) end() {
+	cs.over.Store(true)
+	cs.retire()
+}
+
+// InUse counts the open connections that the engines of r have made. Once r was succeeded or removed they make no more, and no idle one
+// is left when those of the engines' pools are closed: then all are in use. It is safe for concurrent use.
 func (r *Router) InUse() int {
 	r.retire() // those that were being made meanwhile
 	n := r.writerConns.count()

@@ -54,6 +54,17 @@ func (n *notice) watch(conn driver.Conn, age uint64) driver.Conn {
 	return c.self
 }
 
+// meet is watch for a connection of an engine that may be succeeded while it makes one: then it closes the connection, and the engine's successor makes
+// another.
+func (n *notice) meet(conn driver.Conn, age uint64) (driver.Conn, error) {
+	watched := n.watch(conn, age)
+	if n.conns != nil && n.conns.over.Load() {
+		_ = watched.Close() // nothing ran on it
+		return nil, binds.ErrRedial
+	}
+	return watched, nil
+}
+
 // isPlainRead reports that the text is known to change nothing.
 func (n *notice) isPlainRead(query string) bool { return n.reads || n.plainRead(query) }
 

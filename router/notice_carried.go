@@ -67,7 +67,7 @@ func (r *Router) watchOutsider(e *binds.Engine, held *holding, conns *conns) {
 
 func (r *Router) watchConns(e *binds.Engine, n *notice) {
 	e.BoundWait()
-	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.watch(conn, n.age()), nil })
+	e.OnConnect(func(_ context.Context, conn driver.Conn) (driver.Conn, error) { return n.meet(conn, n.age()) })
 }
 
 func (r *Router) isRead(query string) bool {

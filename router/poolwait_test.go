@@ -126,8 +126,9 @@ func TestLifetimeOfPassedConnections(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := new(wire)
 				n := &notice{plainRead: func(string) bool { return true }, wrote: func(*Session) {}}
-				db := binds.OpenPool("it", through{w, n}, binds.Pool{MaxOpen: 1, MaxLifetime: time.Hour, MaxIdleTime: -1, MaxWait: -1})
-				defer func() { require.NoError(t, db.Close()) }()
+				pool := binds.OpenPool("it", through{w, n}, binds.Pool{MaxOpen: 1, MaxLifetime: time.Hour, MaxIdleTime: -1, MaxWait: -1})
+				db := pool.DB()
+				defer func() { require.NoError(t, pool.Close()) }()
 				c, err := db.Conn(t.Context())
 				require.NoError(t, err)
 				time.Sleep(59 * time.Minute)

@@ -39,7 +39,7 @@ func (r *Router) watchReader(reader *Reader) {
 				return nil, err
 			}
 		}
-		return n.watch(conn, age), nil
+		return n.meet(conn, age)
 	})
 }
 
@@ -123,7 +123,10 @@ func (r *Router) watchWriter(e *binds.Engine) {
 				return nil, err
 			}
 		}
-		return n.watch(conn, age), nil
+		if e != r.writer { // it ends with the router
+			return n.watch(conn, age), nil
+		}
+		return n.meet(conn, age)
 	})
 }
 

@@ -89,9 +89,8 @@ type Router struct {
 	budget   *budget // of FallbackLimit; nil: there is none
 	logger   *slog.Logger
 
-	succeeds    *Router     // whose place it takes, nil: nobody's
+	succeeds    *Router     // whose place it is to take; nil: nobody's, or it has. line.mu guards it once r is open
 	succeeded   bool        // there was one
-	took        atomic.Bool // it has taken it
 	suspended   atomic.Bool // see Suspend
 	ended       bool        // it was the last of its line and is closed; line.mu guards it
 	yielded     atomic.Bool // see Yields

@@ -10,7 +10,8 @@ import (
 // conns are the open connections of one engine: of a reader, so that statements which wait for a
 // server that hangs can be ended; of the writer, so that those of a demoted server can be retired.
 type conns struct {
-	age atomic.Uint64 // counts the times that all connections were retired
+	age  atomic.Uint64 // counts the times that all connections were retired
+	over atomic.Bool   // the engine was succeeded: what it still makes is not used
 
 	mu   sync.Mutex // guards open
 	open map[*watchedConn]struct{}
